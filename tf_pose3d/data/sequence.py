@@ -1,0 +1,75 @@
+"""Sequence: the one record that every data reader returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tf_pose3d.camera import Camera
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.skeleton import Skeleton
+
+__all__ = ["Sequence"]
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One person seen by one camera (or, for motion capture without a camera, in the world).
+
+    Attributes:
+        subject: Subject name as the data set spells it, e.g. `"S9"`.
+        action: Action name without take number, e.g. `"Walking"` for the file entry `"Walking 1"`.
+        name: The data set's full name of the recording, e.g. `"Walking 1"`.
+        skeleton: Names the J joints of both poses.
+        fps: Frames per second.
+        camera: The camera, or None (AMASS: one is drawn per window; HumanEva: without intrinsics).
+        pose_2d: `(F, J, 2)` pixels, or `(F, J, 3)` with a confidence, float32; or None.
+        pose_3d: `(F, J, 3)` metres, float32; or None where there is no ground truth.
+        world_frame: True when `pose_3d` is in the world frame (z up) instead of the camera's.
+        per_frame: Further arrays of F rows that a family asks for by name (boxes, root depths,
+            image paths ...). They travel through the windows under the same name.
+    """
+
+    subject: str
+    action: str
+    name: str
+    skeleton: Skeleton
+    fps: float = 50.0
+    camera: Camera | None = None
+    pose_2d: np.ndarray | None = None
+    pose_3d: np.ndarray | None = None
+    world_frame: bool = False
+    per_frame: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        joints = self.skeleton.num_joints
+        lengths = set()
+        for key, widths in (("pose_2d", (2, 3)), ("pose_3d", (3,))):
+            pose = getattr(self, key)
+            if pose is None:
+                continue
+            if pose.ndim != 3 or pose.shape[1] != joints or pose.shape[2] not in widths:
+                raise Pose3DError(
+                    f"{self.label}: {key} has shape {pose.shape}, expected (frames, {joints}, "
+                    f"{' or '.join(map(str, widths))}) for the {self.skeleton.name} layout"
+                )
+            lengths.add(len(pose))
+        lengths.update(len(values) for values in self.per_frame.values())
+        if len(lengths) > 1:
+            raise Pose3DError(f"{self.label}: arrays of different lengths {sorted(lengths)}")
+
+    @property
+    def num_frames(self) -> int:
+        """F."""
+        for values in (self.pose_2d, self.pose_3d, *self.per_frame.values()):
+            if values is not None:
+                return len(values)
+        return 0
+
+    @property
+    def label(self) -> str:
+        """`"S9, Walking 1, camera 54138969"`: how messages name this sequence."""
+        camera = f", camera {self.camera.id}" if self.camera is not None else ""
+        return f"{self.subject}, {self.name}{camera}"
