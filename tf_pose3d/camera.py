@@ -135,7 +135,7 @@ def quaternion_rotate(quaternion: np.ndarray, points: np.ndarray) -> np.ndarray:
     points = _floating(points)
     matrix = quaternion_to_matrix(quaternion).astype(points.dtype)
     if matrix.ndim == 2:
-        return points @ matrix.T
+        return (points.reshape(-1, 3) @ matrix.T).reshape(points.shape)
     return np.einsum("...ij,...j->...i", matrix, points)
 
 

@@ -1,0 +1,307 @@
+"""Human3.6M in the files of VideoPose3D: `data_3d_h36m.npz` and `data_2d_h36m_*.npz`.
+
+The 3D file holds one world pose per frame, the 2D files one video per camera. Sequences come out in the
+order of the Uplift and Upsample release: by subject, by action as the 2D file lists them, by camera.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_pose3d.camera import Camera, world_to_camera
+from tf_pose3d.data.archive import load_archive, require_keys
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
+
+__all__ = [
+    "ACTIONS",
+    "CAMERAS",
+    "FPS",
+    "SPLITS",
+    "SUBJECTS",
+    "action_of",
+    "check_finite",
+    "read_human36m",
+    "select_actions",
+    "split_subjects",
+]
+
+SUBJECTS = ("S1", "S5", "S6", "S7", "S8", "S9", "S11")
+ACTIONS = (
+    "Directions",
+    "Discussion",
+    "Eating",
+    "Greeting",
+    "Phoning",
+    "Photo",
+    "Posing",
+    "Purchases",
+    "Sitting",
+    "SittingDown",
+    "Smoking",
+    "Waiting",
+    "WalkDog",
+    "Walking",
+    "WalkTogether",
+)
+FPS = 50.0
+SPLITS: Mapping[str, tuple[str, ...]] = {
+    "train": ("S1", "S5", "S6", "S7"),
+    "val": ("S8",),
+    "trainval": ("S1", "S5", "S6", "S7", "S8"),
+    "test": ("S9", "S11"),
+} | {subject: (subject,) for subject in SUBJECTS}
+
+# The data set's own names of two actions; the community's files hold the shorter ones.
+_RENAMED = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
+_LAYOUT_2D = {17: "h36m_17", 16: "h36m_16"}
+_LAYOUT_3D = {32: "h36m_32", 17: "h36m_17"}
+
+
+def _load_cameras() -> dict[str, tuple[Camera, ...]]:
+    text = resources.files("tf_pose3d.data").joinpath("h36m_cameras.json").read_text(encoding="utf-8")
+    facts = json.loads(text)
+    return {
+        subject: tuple(
+            Camera(
+                id=camera,
+                **facts["intrinsics"][camera],
+                orientation=place["orientation"],
+                translation=np.array(place["translation_mm"]) / 1000,
+            )
+            for camera, place in places.items()
+        )
+        for subject, places in facts["extrinsics"].items()
+    }
+
+
+CAMERAS: Mapping[str, tuple[Camera, ...]] = _load_cameras()
+
+
+def split_subjects(name: str) -> list[str]:
+    """Subjects of a split: `train`, `val`, `trainval`, `test`, or one subject's name.
+
+    Raises:
+        Pose3DError: There is no such split.
+    """
+    if name not in SPLITS:
+        nearest = difflib.get_close_matches(str(name), SPLITS, n=1, cutoff=0.0)[0]
+        raise Pose3DError(
+            f"unknown Human3.6M split {name!r}: did you mean {nearest!r}? Known: {', '.join(SPLITS)}"
+        )
+    return list(SPLITS[name])
+
+
+def action_of(recording: str) -> str:
+    """`"Walking"` for the recording `"Walking 1"`."""
+    return recording.split(" ")[0]
+
+
+def select_actions(recordings: Iterable[str], actions: Iterable[str] | None, where: str) -> set[str]:
+    """The recordings that an action filter lets through.
+
+    Args:
+        recordings: Full names, e.g. `"Walking 1"`.
+        actions: Action names (`"Walking"` means all its recordings) or full names; None lets all through.
+        where: What is being filtered, for the message.
+
+    Raises:
+        Pose3DError: An action of the filter matches nothing.
+    """
+    recordings = set(recordings)
+    if actions is None:
+        return recordings
+    selected = set()
+    for action in actions:
+        wanted = _canonical(action)
+        matches = {name for name in recordings if wanted in (name, action_of(name))}
+        if not matches:
+            present = sorted({action_of(name) for name in recordings})
+            raise Pose3DError(f"action {action!r} matches nothing in {where}; it has {', '.join(present)}")
+        selected |= matches
+    return selected
+
+
+def check_finite(values: np.ndarray, path: str | Path, recording: str) -> None:
+    """Raise Pose3DError naming the first frame of `(F, ...)` coordinates that are NaN or infinite."""
+    # A sum is finite only if all terms are, and costs a fraction of a look at each.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return
+    bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if bad.any():
+        raise Pose3DError(
+            f"{path}: {recording}, frame {int(bad.argmax())} has NaN or infinite coordinates "
+            f"({int(bad.sum())} such frames); every coordinate must be a finite number"
+        )
+
+
+def _canonical(name: str) -> str:
+    action, *take = name.split(" ")
+    return " ".join([_RENAMED.get(action, action), *take])
+
+
+def _load(path: str | Path, key: str) -> dict[str, dict[str, Any]]:
+    """`subject -> recording -> content` of a file, with canonical recording names."""
+    archive = load_archive(path)
+    require_keys(archive, path, key)
+    content = archive[key]
+    if not isinstance(content, dict) or not all(isinstance(part, dict) for part in content.values()):
+        raise Pose3DError(f"{path}: {key} must be a dict of subjects, each a dict of actions")
+    return {
+        str(subject): {_canonical(str(name)): value for name, value in recordings.items()}
+        for subject, recordings in content.items()
+    }
+
+
+def _poses(
+    values: Any, layouts: Mapping[int, str], widths: tuple[int, ...], target: Skeleton, where: str
+) -> np.ndarray:
+    """Check one recording's `(F, J, C)` coordinates and bring its joints into the target's order."""
+    if not isinstance(values, np.ndarray):
+        raise Pose3DError(f"{where} holds a {type(values).__name__}, expected an array of coordinates")
+    if values.ndim != 3 or values.shape[2] not in widths or values.dtype.kind not in "fiu":
+        raise Pose3DError(
+            f"{where} has shape {values.shape}, expected (frames, joints, {' or '.join(map(str, widths))})"
+        )
+    joints = values.shape[1]
+    if joints not in layouts:
+        raise Pose3DError(
+            f"{where} has {joints} joints, expected {' or '.join(map(str, layouts))} in Human3.6M's order"
+        )
+    source = get_skeleton(layouts[joints])
+    missing = [joint for joint in target.joints if joint not in source.joints]
+    if joints == 16 and missing == ["head"]:
+        raise Pose3DError(
+            f"{where} has 16 joints (without Neck/Nose), but the {target.name} layout needs 17: "
+            f"use a 2D file with 17 joints"
+        )
+    return values[:, joint_indices(source, target)].astype(np.float32, copy=False)
+
+
+def read_human36m(
+    path_3d: str | Path | None,
+    path_2d: str | Path | None,
+    subjects: Iterable[str],
+    skeleton: str | Skeleton = "uplift_17",
+    actions: Iterable[str] | None = None,
+) -> list[Sequence]:
+    """Read Human3.6M recordings, one sequence per subject, action and camera.
+
+    2D videos longer than their 3D sequence are cut to its length. Recordings of the 2D file without 3D
+    are left out when 3D is read.
+
+    Args:
+        path_3d: `data_3d_h36m.npz`: `positions_3d[subject][action]` of shape `(F, 32 or 17, 3)`, metres,
+            world frame; None reads no ground truth.
+        path_2d: `data_2d_h36m_*.npz`: `positions_2d[subject][action]` a list of one `(F, 17 or 16, 2 or 3)`
+            array per camera, pixels; None reads no 2D.
+        subjects: Subject names, e.g. from `split_subjects`; the sequences come in this order.
+        skeleton: The joint layout of the result.
+        actions: Action names to read, or full names of recordings; None reads all.
+
+    Returns:
+        Sequences with `pose_3d` in the camera frame.
+
+    Raises:
+        Pose3DError: A file or its content is not as above; the message names file, subject, action and,
+            where it applies, camera and frame.
+    """
+    target = get_skeleton(skeleton)
+    if path_3d is None and path_2d is None:
+        raise Pose3DError("neither a 3D nor a 2D file of Human3.6M is given")
+    subjects = list(subjects)
+    for subject in subjects:
+        if subject not in CAMERAS:
+            raise Pose3DError(f"unknown Human3.6M subject {subject!r}; known: {', '.join(SUBJECTS)}")
+    files = {
+        path: _load(path, key)
+        for path, key in ((path_3d, "positions_3d"), (path_2d, "positions_2d"))
+        if path is not None
+    }
+    for path, content in files.items():
+        for subject in subjects:
+            if subject not in content:
+                raise Pose3DError(f"{path} has no subject {subject}; it has {', '.join(content)}")
+
+    main = path_2d if path_2d is not None else path_3d
+    recordings = [(subject, name) for subject in subjects for name in files[main][subject]]
+    if path_3d is not None:
+        recordings = [(subject, name) for subject, name in recordings if name in files[path_3d][subject]]
+    everywhere = {name for path in files for subject in subjects for name in files[path][subject]}
+    selected = select_actions(everywhere, actions, where=f"{main} ({', '.join(subjects)})")
+    if path_3d is not None and path_2d is not None:
+        for subject in subjects:
+            for name in files[path_3d][subject]:
+                if name in selected and name not in files[path_2d][subject]:
+                    raise Pose3DError(f"{path_2d} has no action {name!r} of {subject}, which {path_3d} has")
+
+    sequences = []
+    for subject, name in recordings:
+        if name not in selected:
+            continue
+        # Taken out of the files' content, so that it is freed once converted.
+        world = videos = None
+        if path_3d is not None:
+            world = _world_poses(files[path_3d][subject].pop(name), target, path_3d, f"{subject}, {name}")
+        if path_2d is not None:
+            videos = _videos(files[path_2d][subject].pop(name), world, subject, name, target, path_2d)
+        for index, camera in enumerate(CAMERAS[subject]):
+            pose_3d = None
+            if world is not None:
+                pose_3d = world_to_camera(world, camera.orientation, camera.translation)
+            sequences.append(
+                Sequence(
+                    subject=subject,
+                    action=action_of(name),
+                    name=name,
+                    skeleton=target,
+                    fps=FPS,
+                    camera=camera,
+                    pose_2d=None if videos is None else videos[index],
+                    pose_3d=pose_3d,
+                )
+            )
+    return sequences
+
+
+def _world_poses(content: Any, target: Skeleton, path: str | Path, recording: str) -> np.ndarray:
+    """One recording's `(F, J, 3)` world poses, checked."""
+    world = _poses(content, _LAYOUT_3D, (3,), target, f"{path}: {recording}")
+    check_finite(world, path, recording)
+    return world
+
+
+def _videos(
+    content: Any, world: np.ndarray | None, subject: str, name: str, target: Skeleton, path: str | Path
+) -> list[np.ndarray]:
+    """One recording's `(F, J, 2 or 3)` pixels in each camera, checked and cut to the length of its 3D."""
+    cameras = CAMERAS[subject]
+    if not isinstance(content, (list, tuple, np.ndarray)):
+        raise Pose3DError(
+            f"{path}: {subject}, {name} holds a {type(content).__name__}, expected a list of videos"
+        )
+    if len(content) != len(cameras):
+        raise Pose3DError(f"{path}: {subject}, {name} has {len(content)} cameras, expected {len(cameras)}")
+    videos = []
+    for values, camera in zip(content, cameras, strict=True):
+        recording = f"{subject}, {name}, camera {camera.id}"
+        pixels = _poses(values, _LAYOUT_2D, (2, 3), target, f"{path}: {recording}")
+        if world is not None:
+            if len(pixels) < len(world):
+                raise Pose3DError(
+                    f"{path}: {recording} has {len(pixels)} frames, fewer than the {len(world)} of its "
+                    f"3D sequence"
+                )
+            pixels = pixels[: len(world)]
+        check_finite(pixels, path, recording)
+        videos.append(pixels)
+    return videos
