@@ -10,7 +10,6 @@ from __future__ import annotations
 import operator
 import pickle
 import zipfile
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,21 +21,6 @@ from tf_pose3d.errors import Pose3DError
 
 __all__ = ["load_archive", "require_keys"]
 
-_DAMAGE = (
-    pickle.UnpicklingError,
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    AttributeError,
-    IndexError,
-    KeyError,
-    MemoryError,
-    NotImplementedError,
-    OverflowError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
 _SIGNATURES = (
     (b"\x93NUMPY", "a single npy array"),
     (b"\x89HDF", "an HDF5 file"),
@@ -106,6 +90,8 @@ def _frombuffer(
 
 def _scalar(dtype: _Dtype, content: bytes | str) -> np.generic:
     raw = content.encode("latin1") if isinstance(content, str) else content
+    if dtype.dtype.itemsize == 0:  # an empty string
+        return dtype.dtype.type()
     return np.frombuffer(raw, dtype.dtype, count=1)[0]
 
 
@@ -244,7 +230,7 @@ def load_archive(path: str | Path) -> Any:
         raise Pose3DError(f"{path} cannot be read: {error.strerror or error}") from None
     except Pose3DError:
         raise
-    except _DAMAGE as error:
+    except Exception as error:  # damage may surface anywhere in zipfile, zlib, pickle or numpy
         reason = " ".join(str(error).split()) or type(error).__name__
         raise Pose3DError(f"{path} is truncated or damaged ({reason}); copy or make it again") from None
     found = next((what for signature, what in _SIGNATURES if head.lstrip().startswith(signature)), None)
