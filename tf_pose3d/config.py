@@ -1,0 +1,277 @@
+"""Typed configuration: one schema per ARCH, loaded from the releases' JSON and .txt files.
+
+A family's config class derives from `TrainingConfig` and adds its own keys, each an UPPER_CASE
+dataclass field made by `key`. Loading checks every name, type and value, and says which is wrong and
+what would be right.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import os
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Union, get_args, get_origin
+
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import write_json
+
+__all__ = ["SCHEDULE_NAMES", "Config", "TrainingConfig", "key", "nearest", "read_config_file"]
+
+SCHEDULE_NAMES = (
+    "ExponentialDecay",
+    "ExponentialDecayWithSteps",
+    "PiecewiseConstantDecay",
+    "CosineDecayRestarts",
+)
+
+
+def nearest(word: str, choices: typing.Iterable[str]) -> str:
+    """`" (did you mean X?)"` for the choice most like `word`, or the sorted list of them."""
+    choices = sorted(choices)
+    match = difflib.get_close_matches(word.lower(), [choice.lower() for choice in choices], n=1, cutoff=0.6)
+    if match:
+        return f" (did you mean {next(c for c in choices if c.lower() == match[0])}?)"
+    return f" (known: {', '.join(choices)})"
+
+
+def key(
+    default: Any,
+    help: str,
+    choices: tuple | None = None,
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Any:
+    """A config key: its default, one line of help with the unit, and what values are allowed."""
+    metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
+    if isinstance(default, (list, dict)):
+        return dataclasses.field(default_factory=lambda: json.loads(json.dumps(default)), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return any(_fits(value, option) for option in get_args(annotation))
+    if origin is list:
+        return isinstance(value, list) and all(_fits(item, get_args(annotation)[0]) for item in value)
+    if annotation is type(None):
+        return value is None
+    if annotation is float:
+        return isinstance(value, (int, float)) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, annotation)
+
+
+def _spell(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        return " or ".join(_spell(option) for option in get_args(annotation))
+    if origin is list:
+        return f"a list of [{_spell(get_args(annotation)[0])}]"
+    names = {
+        type(None): "null",
+        float: "a number",
+        int: "a whole number",
+        bool: "true or false",
+        str: "a string",
+        dict: "an object",
+    }
+    return names[annotation]
+
+
+@dataclasses.dataclass
+class Config:
+    """Base of every family's config class.
+
+    Attributes:
+        ARCH: The family, e.g. `"UpliftUpsampleTransformer"`.
+    """
+
+    ARCH: str = key("", "Model family.")
+
+    ARCH_NAME: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        if not self.ARCH:
+            self.ARCH = self.ARCH_NAME
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], source: str = "config") -> Config:
+        """Builds and validates a config; keys not given keep their defaults.
+
+        Args:
+            values: UPPER_CASE keys.
+            source: Names the file in messages.
+
+        Raises:
+            Pose3DError: Unknown key (with the nearest known one), wrong type, value not allowed.
+        """
+        known = {field.name for field in dataclasses.fields(cls)}
+        for name in values:
+            if name not in known:
+                raise Pose3DError(f"{source}: unknown key {name}{nearest(name, known)}")
+        config = cls(**json.loads(json.dumps(dict(values))))
+        config.validate(source)
+        return config
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Config:
+        """Reads a .json or .txt file, see `read_config_file`."""
+        return cls.from_dict(read_config_file(path), source=str(path))
+
+    def validate(self, source: str = "config") -> None:
+        """Checks every value; families add what concerns several keys at once.
+
+        Raises:
+            Pose3DError: Naming the source, the key, the value and what would be right.
+        """
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value, limits = getattr(self, field.name), field.metadata
+            where = f"{source}: {field.name} is {json.dumps(value, default=str)}"
+            if not _fits(value, hints[field.name]):
+                raise Pose3DError(f"{where}, expected {_spell(hints[field.name])}")
+            if limits["choices"] is not None and value not in limits["choices"]:
+                words = [str(choice) for choice in limits["choices"] if choice is not None]
+                raise Pose3DError(f"{where}{nearest(str(value), words)}")
+            for item in value if isinstance(value, list) else [value]:
+                if not isinstance(item, (int, float)) or isinstance(item, bool):
+                    continue
+                if limits["minimum"] is not None and item < limits["minimum"]:
+                    raise Pose3DError(f"{where}, expected at least {limits['minimum']}")
+                if limits["maximum"] is not None and item > limits["maximum"]:
+                    raise Pose3DError(f"{where}, expected at most {limits['maximum']}")
+
+    def replace(self, **values: Any) -> Config:
+        """A validated copy with other values."""
+        return type(self).from_dict({**self.to_dict(), **values})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every key and value, sorted by key."""
+        return dict(sorted(json.loads(json.dumps(dataclasses.asdict(self))).items()))
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes all keys as JSON, the file whole or not at all."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def describe(cls) -> list[tuple[str, str, str]]:
+        """(key, default, help) of every key, in the order of the schema."""
+        rows = []
+        for field in dataclasses.fields(cls):
+            default = field.default if field.default is not dataclasses.MISSING else field.default_factory()
+            rows.append((field.name, json.dumps(default), field.metadata["help"]))
+        return rows
+
+
+@dataclasses.dataclass
+class TrainingConfig(Config):
+    """Keys that every family's training and evaluation share; names are the releases'."""
+
+    DATASET: str | None = key(
+        None,
+        "Data set when no --dataset is given; null means h36m.",
+        choices=(None, "h36m", "amass", "synthetic"),
+    )
+    GPU_ID: int = key(0, "Which GPU to use, counted from 0; ignored where there is none.", minimum=0)
+    BATCH_SIZE: int = key(256, "Windows per training step, over all replicas.", minimum=1)
+    SHUFFLE_SEED: int = key(0, "Seed of shuffling, masks, cameras, dropout and initial weights.", minimum=0)
+    EPOCHS: int = key(120, "Epochs to train.", minimum=0)
+    STEPS_PER_EPOCH: int = key(6000, "Training steps an epoch.", minimum=1)
+    DATASET_TRAIN_3D_SUBSAMPLE_STEP: int = key(1, "Every n-th training frame is a centre.", minimum=1)
+    DATASET_VAL_3D_SUBSAMPLE_STEP: int = key(4, "Every n-th validation frame is a centre.", minimum=1)
+    DATASET_TEST_3D_SUBSAMPLE_STEP: int = key(1, "Every n-th test frame is a centre.", minimum=1)
+    AUGM_FLIP_PROB: float = key(
+        0.5, "Mirrored windows in training: a switch (> 0), not a probability.", minimum=0
+    )
+    IN_BATCH_AUGMENT: bool = key(
+        False, "True: a window's mirror image follows it in the batch; false: it is an entry of its own."
+    )
+    VALIDATION_INTERVAL: int = key(1, "Validate every n epochs.", minimum=1)
+    VALIDATION_EXAMPLES: int = key(-1, "Validation windows; -1 means all.", minimum=-1)
+    EVAL_FLIP: bool = key(True, "Average the prediction with that for the mirrored input.")
+    OPTIMIZER: str = key("Adam", "Adam or AdamW (TensorFlow Addons' form).", choices=("Adam", "AdamW"))
+    OPTIMIZER_PARAMS: dict = key({}, "Further arguments: amsgrad, epsilon, beta_1, beta_2.")
+    SCHEDULE: str = key(
+        "ExponentialDecay",
+        "Learning rate schedule.",
+        choices=SCHEDULE_NAMES,
+    )
+    SCHEDULE_PARAMS: dict = key({}, "Arguments of the schedule; decay_steps count training steps.")
+    WEIGHT_DECAY: float | None = key(
+        None, "AdamW: share of a weight taken off per step, on the rate's schedule, not times the rate."
+    )
+    EMA_ENABLED: bool = key(False, "Validate and save an exponential moving average of the weights.")
+    EMA_DECAY: float | None = key(None, "Its decay; the first steps use less.", minimum=0, maximum=1)
+    CHECKPOINT_INTERVAL: int = key(10, "Write a checkpoint every n epochs.", minimum=1)
+    BEST_CHECKPOINT_METRIC: str | None = key(
+        "AW-MPJPE",
+        "Metric by which the best weights are kept; null keeps the last only.",
+        choices=(None, "loss", "MPJPE", "NMPJPE", "PAMPJPE", "AW-MPJPE", "AW-NMPJPE", "AW-PAMPJPE"),
+    )
+    MIXED_PRECISION: str | None = key(
+        None, "null, mixed_float16 or mixed_bfloat16.", choices=(None, "mixed_float16", "mixed_bfloat16")
+    )
+    JIT_COMPILE: bool = key(False, "Compile training and evaluation steps with XLA.")
+
+    def validate(self, source: str = "config") -> None:
+        super().validate(source)
+        if self.OPTIMIZER == "AdamW" and self.WEIGHT_DECAY is None:
+            raise Pose3DError(f"{source}: OPTIMIZER AdamW needs WEIGHT_DECAY, e.g. 4e-06")
+        if self.EMA_ENABLED and self.EMA_DECAY is None:
+            raise Pose3DError(f"{source}: EMA_ENABLED needs EMA_DECAY, e.g. 0.999")
+
+
+def _read_text(path: Path, text: str) -> dict[str, Any]:
+    """The release's simple form: a key, a space, a JSON value on each line; # starts a comment."""
+    words = {"None": "null", "True": "true", "False": "false"}
+    values = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, _, value = line.partition(" ")
+        value = value.strip().replace("'", '"')
+        try:
+            values[name] = json.loads(words.get(value, value))
+        except json.JSONDecodeError:
+            raise Pose3DError(
+                f"{path}: line {number}: {name} has no JSON value, found {value!r}; "
+                "expected e.g. BATCH_SIZE 256"
+            ) from None
+    return values
+
+
+def read_config_file(path: str | os.PathLike) -> dict[str, Any]:
+    """Reads a config file into a dict without checking its keys.
+
+    Args:
+        path: `.json` (an object) or `.txt` (`KEY <JSON value>` on each line).
+
+    Raises:
+        Pose3DError: Missing file, other extension, or text that does not parse (with the line).
+    """
+    path = Path(path)
+    if path.suffix not in (".json", ".txt"):
+        raise Pose3DError(f"{path}: a config file ends in .json or .txt")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Pose3DError(f"{path}: cannot read the config: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Pose3DError(f"{path}: not a text file, expected a config in JSON") from None
+    if path.suffix == ".txt":
+        return _read_text(path, text)
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Pose3DError(f"{path}: not valid JSON at line {error.lineno}: {error.msg}") from None
+    if not isinstance(values, dict):
+        raise Pose3DError(f"{path}: expected a JSON object of UPPER_CASE keys")
+    return values

@@ -1,0 +1,494 @@
+"""Windows over sequences: index arithmetic and one gather per batch.
+
+All sequences lie end to end in one array per quantity (`FrameStore`). A window is a row of integers
+into it, made on the fly for a batch of window numbers, so that memory stays O(frames). Everything that
+is random is a pure function of (seed, step): a run that starts at step k sees exactly what an
+uninterrupted one sees there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence as SequenceType
+
+import numpy as np
+import tensorflow as tf
+
+from tf_pose3d.camera import Camera, normalize_screen_coordinates
+from tf_pose3d.data.projection import project, world_to_camera
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.errors import Pose3DError
+
+__all__ = ["FrameStore", "WindowSpec", "Windows"]
+
+# Streams of random numbers, so that no two draws of a step share a key.
+_SHUFFLE, _MASK_STRIDE, _MASK_SHIFT, _CAMERA = range(4)
+
+# Which of the 11 intrinsics change sign in a mirrored image: centre x and the first tangential
+# coefficient, as in the Uplift and EHFusion releases.
+_MIRRORED_INTRINSICS = np.ones(11, np.float32)
+_MIRRORED_INTRINSICS[[4, 9]] = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class WindowSpec:
+    """How sequences are cut into windows.
+
+    Attributes:
+        length: Tokens N in a window; 1 for single-frame families.
+        stride: Frames between tokens, at `frame_rate`.
+        step: Every n-th frame is the centre of a window.
+        padding: Past a video's ends: `"copy"` repeats the first (last) sample that the window's own
+            stride hits inside the video; `"zeros"` gives zeros.
+        mask_strides: Frames between 2D poses (s_in), multiples of `stride`; several are drawn from
+            per window; None: every token has its pose.
+        align_mask: True aligns the mask with the video's frame numbers, False with the window's centre.
+        shift_mask: Move the mask at random by a multiple of `stride`, at most half of s_in.
+        mirror: `"none"`; `"entries"`: mirrored windows are entries of their own; `"in_batch"`: each
+            window is followed by its mirror image.
+        frame_rate: Hz; a sequence of n times that rate has all its strides multiplied by n.
+        pack_visible: Also give `visible_rows` and `visible_lookup` (see `Windows.batch`).
+    """
+
+    length: int = 1
+    stride: int = 1
+    step: int = 1
+    padding: str = "copy"
+    mask_strides: tuple[int, ...] | None = None
+    align_mask: bool = False
+    shift_mask: bool = False
+    mirror: str = "none"
+    frame_rate: int = 50
+    pack_visible: bool = False
+
+    def __post_init__(self) -> None:
+        if self.padding not in ("copy", "zeros"):
+            raise Pose3DError(f"padding is {self.padding!r}, expected copy or zeros")
+        if self.mirror not in ("none", "entries", "in_batch"):
+            raise Pose3DError(f"mirror is {self.mirror!r}, expected none, entries or in_batch")
+        if self.align_mask and self.shift_mask:
+            raise Pose3DError("a mask is either aligned with the frame numbers or shifted at random")
+        for stride in self.mask_strides or ():
+            if stride < self.stride or stride % self.stride:
+                raise Pose3DError(f"s_in {stride} is not a multiple of s_out {self.stride}")
+
+
+class FrameStore:
+    """All frames of a list of sequences, end to end, and where each sequence lies.
+
+    Args:
+        sequences: At least one; all of one skeleton, and each with the same quantities.
+        mirrored: Also keep every frame's mirror image (joints swapped, x negated), in rows behind the
+            originals, so that mirroring is an index, too.
+        zeros: Keep one row of zeros at the end, for `"zeros"` padding.
+
+    Attributes:
+        arrays: Name -> `(rows, ...)` float32: `keypoints_2d` normalised screen coordinates `(J, 2 or
+            3)`, `pose_3d` metres `(J, 3)` (camera or world frame), and the sequences' `per_frame`.
+        num_frames: Frames F over all sequences; row F + i is the mirror image of row i.
+        zero_row: Index of the row of zeros, or None.
+        offsets, lengths, multiples: `(S,)` first row, frames, and frame rate as a multiple of 50 Hz.
+        intrinsics: `(S, 11)` normalised intrinsics, NaN where there is no camera.
+        subjects, actions: Names in order of first appearance; `subject_ids`, `action_ids` `(S,)`.
+
+    Raises:
+        Pose3DError: No sequences, mixed skeletons or frames, 2D poses without image size, or a frame
+            rate that is no multiple of `frame_rate`.
+    """
+
+    def __init__(
+        self,
+        sequences: SequenceType[Sequence],
+        mirrored: bool = False,
+        zeros: bool = False,
+        frame_rate: int = 50,
+        subjects: SequenceType[str] | None = None,
+        actions: SequenceType[str] | None = None,
+    ) -> None:
+        if not sequences:
+            raise Pose3DError("no sequences to cut windows from")
+        first = sequences[0]
+        self.skeleton = first.skeleton
+        self.world_frame = first.world_frame
+        self.lengths = np.array([sequence.num_frames for sequence in sequences], np.int32)
+        self.offsets = (np.cumsum(self.lengths, dtype=np.int64) - self.lengths).astype(np.int32)
+        self.num_frames = int(self.lengths.sum())
+        self.multiples = np.array([_multiple(sequence, frame_rate) for sequence in sequences], np.int32)
+        self.subjects = list(subjects or dict.fromkeys(s.subject for s in sequences))
+        self.actions = list(actions or dict.fromkeys(s.action for s in sequences))
+        self.subject_ids = np.array([self.subjects.index(s.subject) for s in sequences], np.int32)
+        self.action_ids = np.array([self.actions.index(s.action) for s in sequences], np.int32)
+        self.intrinsics = np.stack([_intrinsics(sequence.camera) for sequence in sequences])
+        self.mirrored = mirrored
+        rows = self.num_frames * (2 if mirrored else 1)
+        self.zero_row = rows if zeros else None
+        rows += int(zeros)
+
+        keys = _quantities(first)
+        self.arrays = {name: np.empty((rows, *values.shape[1:]), np.float32) for name, values in keys.items()}
+        for sequence, offset in zip(sequences, self.offsets, strict=True):
+            if sequence.skeleton.name != first.skeleton.name or sequence.world_frame != first.world_frame:
+                raise Pose3DError(f"{sequence.label}: another joint layout or frame than {first.label}")
+            values = _quantities(sequence)
+            if {k: v.shape[1:] for k, v in values.items()} != {k: v.shape[1:] for k, v in keys.items()}:
+                raise Pose3DError(f"{sequence.label}: holds other quantities than {first.label}")
+            for name, frames in values.items():
+                part = self.arrays[name][offset : offset + len(frames)]
+                part[...] = frames
+                if name == "keypoints_2d":
+                    camera = sequence.camera
+                    part[..., :2] = normalize_screen_coordinates(frames[..., :2], camera.width, camera.height)
+        if mirrored:
+            flip = list(self.skeleton.flip_order)
+            for name, array in self.arrays.items():
+                original = array[: self.num_frames]
+                image = array[self.num_frames : 2 * self.num_frames]
+                if name in ("keypoints_2d", "pose_3d"):
+                    np.take(original, flip, axis=1, out=image)
+                    image[..., 0] *= -1
+                else:
+                    image[...] = original
+        if zeros:
+            for array in self.arrays.values():
+                array[-1] = 0
+
+
+def _multiple(sequence: Sequence, frame_rate: int) -> int:
+    multiple = round(sequence.fps / frame_rate)
+    if multiple < 1 or multiple * frame_rate != sequence.fps:
+        raise Pose3DError(
+            f"{sequence.label}: {sequence.fps:g} frames per second, expected a multiple of {frame_rate}"
+        )
+    return multiple
+
+
+def _intrinsics(camera: Camera | None) -> np.ndarray:
+    return np.full(11, np.nan, np.float32) if camera is None else camera.intrinsics()
+
+
+def _quantities(sequence: Sequence) -> dict[str, np.ndarray]:
+    """What goes into the store, before normalisation."""
+    quantities = {}
+    if sequence.pose_2d is not None:
+        if sequence.camera is None:
+            raise Pose3DError(f"{sequence.label}: 2D poses without the image size that normalises them")
+        quantities["keypoints_2d"] = sequence.pose_2d
+    if sequence.pose_3d is not None:
+        quantities["pose_3d"] = sequence.pose_3d
+    return {**quantities, **sequence.per_frame}
+
+
+class Windows:
+    """Every window of a set of sequences, by number.
+
+    Windows are numbered sequence by sequence, centre by centre; with `mirror="entries"` the mirrored
+    ones follow in the upper half. `len()` counts what an epoch holds, mirror images included.
+
+    Args:
+        sequences: What to cut. 3D poses in the world frame need `cameras`.
+        spec: How to cut.
+        seed: Of every random draw.
+        cameras: Cameras to draw from per window, for sequences in the world frame.
+        subjects, actions: Name lists that fix the ids in the batches; by default those present.
+    """
+
+    def __init__(
+        self,
+        sequences: SequenceType[Sequence],
+        spec: WindowSpec,
+        seed: int = 0,
+        cameras: SequenceType[Camera] | None = None,
+        subjects: SequenceType[str] | None = None,
+        actions: SequenceType[str] | None = None,
+    ) -> None:
+        self.spec = spec
+        self.seed = seed
+        self.store = FrameStore(
+            sequences,
+            mirrored=spec.mirror != "none",
+            zeros=spec.padding == "zeros",
+            frame_rate=spec.frame_rate,
+            subjects=subjects,
+            actions=actions,
+        )
+        centres = -(-self.store.lengths.astype(np.int64) // spec.step)
+        self._first_window = np.concatenate([[0], np.cumsum(centres)])
+        self.num_centres = int(self._first_window[-1])
+        if not self.num_centres:
+            raise Pose3DError("every sequence is empty: no frame to predict")
+        self.num_entries = self.num_centres * (2 if spec.mirror == "entries" else 1)
+        self.cameras = None
+        if self.store.world_frame:
+            if not cameras:
+                raise Pose3DError("poses in the world frame need cameras to be seen by")
+            self.cameras = np.stack([np.concatenate([c.extrinsics(), c.intrinsics()]) for c in cameras])
+        self._tensors: dict[str, tf.Tensor] | None = None
+
+    def __len__(self) -> int:
+        return self.num_entries * (2 if self.spec.mirror == "in_batch" else 1)
+
+    def centre_frames(self, windows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """(sequence number, frame number in its video) of windows; of all centres when None."""
+        windows = np.arange(self.num_centres) if windows is None else np.asarray(windows) % self.num_centres
+        sequence = np.searchsorted(self._first_window, windows, side="right") - 1
+        return sequence, (windows - self._first_window[sequence]) * self.spec.step
+
+    def _constants(self) -> dict[str, tf.Tensor]:
+        """The store as tensors, made once and outside any graph."""
+        if self._tensors is None:
+            with tf.init_scope(), tf.device("CPU:0"):
+                constants = {name: _share(array) for name, array in self.store.arrays.items()}
+                tables = {
+                    "first_window": self._first_window.astype(np.int64),
+                    "offset": self.store.offsets,
+                    "length": self.store.lengths,
+                    "multiple": self.store.multiples,
+                    "subject": self.store.subject_ids,
+                    "action": self.store.action_ids,
+                    "intrinsics": self.store.intrinsics,
+                }
+                if self.cameras is not None:
+                    tables["cameras"] = self.cameras
+                constants.update({f"table/{name}": tf.constant(table) for name, table in tables.items()})
+            self._tensors = constants
+        return self._tensors
+
+    def rows(self, windows: tf.Tensor, step: tf.Tensor | int = 0) -> dict[str, tf.Tensor]:
+        """The index arithmetic of a batch.
+
+        Args:
+            windows: `(B,)` int64 window numbers.
+            step: Keys the random draws.
+
+        Returns:
+            Dict of `rows (B, N)` int32 into the store, `pad_mask (B, N)` float32 (0 on padding),
+            `stride_mask (B, N)` bool (with `mask_strides`), `mirrored (B,)` bool, and `sequence`,
+            `frame` `(B,)` int32.
+        """
+        spec, tables = self.spec, self._constants()
+        windows = tf.cast(windows, tf.int64)
+        mirrored = windows >= self.num_centres
+        centre = windows % self.num_centres
+        sequence = tf.searchsorted(tables["table/first_window"], centre, side="right") - 1
+        frame = tf.cast(centre - tf.gather(tables["table/first_window"], sequence), tf.int32) * spec.step
+        length = tf.gather(tables["table/length"], sequence)[:, None]
+        multiple = tf.gather(tables["table/multiple"], sequence)[:, None]
+        stride = spec.stride * multiple
+
+        # Token k lies at begin + k * stride. Tokens outside the video take the nearest token inside.
+        begin = frame[:, None] - (spec.length - 1) * stride // 2
+        token = tf.range(spec.length)[None, :]
+        first = tf.maximum(0, -(begin // stride))
+        last = tf.minimum(spec.length - 1, (length - 1 - begin) // stride)
+        inside = (token >= first) & (token <= last)
+        position = begin + tf.maximum(tf.minimum(token, last), first) * stride
+        # A stride may miss a very short video altogether; then its nearest frame serves.
+        position = tf.clip_by_value(position, 0, length - 1)
+        rows = tf.gather(tables["table/offset"], sequence)[:, None] + position
+        result = {}
+        if spec.mask_strides is not None:
+            mask_stride = self._draw_mask_stride(tf.shape(windows)[0], step) * multiple
+            offset = (token - spec.length // 2) * stride
+            if spec.align_mask:
+                offset = offset + frame[:, None]
+            elif spec.shift_mask:
+                offset = offset + self._draw_shift(mask_stride // stride, step) * stride
+            result["stride_mask"] = offset % mask_stride == 0
+        rows = tf.where(mirrored[:, None], rows + self.store.num_frames, rows)
+        if self.store.zero_row is not None:
+            rows = tf.where(inside, rows, self.store.zero_row)
+        return {
+            **result,
+            "rows": rows,
+            "pad_mask": tf.cast(inside, tf.float32),
+            "mirrored": mirrored,
+            "sequence": sequence,
+            "frame": frame,
+        }
+
+    def _key(self, stream: int, step: tf.Tensor | int) -> tf.Tensor:
+        return tf.stack([tf.constant(self.seed * 8 + stream, tf.int64), tf.cast(step, tf.int64)])
+
+    def _draw_mask_stride(self, count: tf.Tensor, step: tf.Tensor | int) -> tf.Tensor:
+        """`(count, 1)` s_in of each window."""
+        strides = tf.constant(self.spec.mask_strides, tf.int32)
+        if len(self.spec.mask_strides) == 1:
+            return tf.fill([count, 1], strides[0])
+        key = self._key(_MASK_STRIDE, step)
+        choice = tf.random.stateless_uniform([count, 1], key, 0, len(self.spec.mask_strides), tf.int32)
+        return tf.gather(strides, choice)
+
+    def _draw_shift(self, tokens: tf.Tensor, step: tf.Tensor | int) -> tf.Tensor:
+        """`(count, 1)` shift in tokens: uniform over the `tokens` values around 0."""
+        draw = tf.random.stateless_uniform(tf.shape(tokens), self._key(_MASK_SHIFT, step))
+        shift = tf.cast(tf.floor(draw * tf.cast(tokens, tf.float32)), tf.int32)
+        # The smallest shift is -ceil((tokens - 1) / 2), as the release draws it.
+        return shift - tokens // 2
+
+    def batch(self, windows: tf.Tensor, step: tf.Tensor | int = 0) -> dict[str, tf.Tensor]:
+        """The batch dict of some windows.
+
+        Args:
+            windows: `(B,)` window numbers. With `mirror="in_batch"` 2 B windows come out, each
+                followed by its mirror image.
+            step: Keys the random draws (mask stride, mask shift, camera).
+
+        Returns:
+            Dict with, as far as the sequences hold them: `keypoints_2d (B, N, J, 2)` normalised,
+            `pose_3d (B, N, J, 3)` metres in the camera frame, `pad_mask (B, N)`, `stride_mask (B, N)`
+            bool, `intrinsics (B, 11)`, `extrinsics (B, 7)` for drawn cameras, `subject`, `action`,
+            `sequence`, `frame` `(B,)` int32, further per-frame quantities `(B, N, ...)`; and with
+            `pack_visible` `visible_rows (M,)` (which of the B * N frames have a 2D pose) and
+            `visible_lookup (B, N)` (where each frame is among those M; M where it has none).
+        """
+        tables = self._constants()
+        index = self.rows(windows, step)
+        rows, mirrored = index.pop("rows"), index.pop("mirrored")
+        sequence = index.pop("sequence")
+        batch = {
+            **index,
+            "sequence": tf.cast(sequence, tf.int32),
+            "subject": tf.gather(tables["table/subject"], sequence),
+            "action": tf.gather(tables["table/action"], sequence),
+        }
+        if self.cameras is None:
+            batch["intrinsics"] = tf.gather(tables["table/intrinsics"], sequence)
+        else:
+            choice = tf.random.stateless_uniform(
+                tf.shape(windows), self._key(_CAMERA, step), 0, len(self.cameras), tf.int32
+            )
+            cameras = tf.gather(tables["table/cameras"], choice)
+            batch["extrinsics"], batch["intrinsics"] = cameras[:, :7], cameras[:, 7:]
+        if self.spec.mirror == "in_batch":
+            batch = {name: tf.repeat(values, 2, axis=0) for name, values in batch.items()}
+            rows = _interleave(rows, rows + self.store.num_frames)
+            mirrored = tf.equal(tf.range(tf.shape(rows)[0]) % 2, 1)
+            if self.store.zero_row is not None:
+                rows = tf.where(batch["pad_mask"] > 0, rows, self.store.zero_row)
+        for name in self.store.arrays:
+            batch[name] = tf.gather(tables[name], rows)
+        if self.cameras is not None:
+            # The release mirrors the world, not the camera: intrinsics keep their signs.
+            batch["pose_3d"] = world_to_camera(batch["pose_3d"], batch["extrinsics"])
+            batch["keypoints_2d"] = project(batch["pose_3d"], batch["intrinsics"])
+        else:
+            signs = tf.where(mirrored[:, None], tf.constant(_MIRRORED_INTRINSICS), 1.0)
+            batch["intrinsics"] = batch["intrinsics"] * signs
+        if self.spec.pack_visible:
+            batch.update(pack_visible(batch["stride_mask"]))
+        return batch
+
+    def shuffled(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
+        """`(batch_size,)` entries of training step `step`.
+
+        Steps run through pass after pass over all entries, each in an order of its own. The order is
+        a keyed permutation computed per index, so nothing is stored and any step can be asked for.
+        """
+        position = tf.cast(step, tf.int64) * batch_size + tf.range(batch_size, dtype=tf.int64)
+        passes = position // self.num_entries
+        # A batch spans several passes only where it is larger than the data.
+        keys = tf.stack(
+            [
+                tf.fill([batch_size], tf.constant(self.seed * 8 + _SHUFFLE, tf.int64)),
+                passes,
+                tf.zeros([batch_size], tf.int64),
+            ],
+            axis=1,
+        )
+        return tf.random.experimental.index_shuffle(
+            position % self.num_entries, tf.cast(keys, tf.int32), tf.cast(self.num_entries - 1, tf.int64)
+        )
+
+    def training_dataset(
+        self,
+        batch_size: int,
+        first_step: int = 0,
+        last_step: int | None = None,
+        shards: int = 1,
+        shard_ids: SequenceType[int] = (0,),
+        drop: SequenceType[str] = (),
+    ) -> tf.data.Dataset:
+        """Endless shuffled batches, beginning at any step.
+
+        Args:
+            batch_size: Windows per step over all shards, mirror images included.
+            first_step, last_step: First step to give and the one to stop before (None: never).
+            shards: Over how many replicas each step's batch is spread.
+            shard_ids: The replicas that this dataset feeds; it gives their shares in turn.
+            drop: Keys of the batch dict that are not wanted.
+
+        Raises:
+            Pose3DError: If the batch cannot be split so.
+        """
+        share = 2 if self.spec.mirror == "in_batch" else 1
+        if batch_size % (shards * share):
+            raise Pose3DError(
+                f"BATCH_SIZE {batch_size} is not a multiple of {shards * share} "
+                f"({shards} replicas{', each window with its mirror image' if share == 2 else ''})"
+            )
+        entries = batch_size // share
+        local = entries // shards
+        self._constants()
+
+        def make(number: tf.Tensor) -> dict[str, tf.Tensor]:
+            step = number // len(shard_ids)
+            shard = tf.gather(tf.constant(list(shard_ids), tf.int64), number % len(shard_ids))
+            windows = self.shuffled(step, entries)
+            mine = tf.reshape(windows[shard * local : (shard + 1) * local], [local])
+            batch = self.batch(mine, step * shards + shard)
+            return {name: values for name, values in batch.items() if name not in drop}
+
+        end = np.iinfo(np.int64).max if last_step is None else last_step * len(shard_ids)
+        dataset = tf.data.Dataset.range(first_step * len(shard_ids), end)
+        options = tf.data.Options()
+        options.deterministic = True
+        options.autotune.enabled = False
+        dataset = dataset.map(make, num_parallel_calls=2, deterministic=True)
+        return dataset.with_options(options).prefetch(2)
+
+    def ordered_batches(
+        self, batch_size: int, count: int | None = None, drop: SequenceType[str] = ()
+    ) -> tf.data.Dataset:
+        """Batches over the centres in order, each once; the last may be smaller.
+
+        Args:
+            batch_size: Windows per batch.
+            count: Stop after this many windows; None: all.
+            drop: Keys of the batch dict that are not wanted.
+        """
+        count = self.num_centres if count is None else min(count, self.num_centres)
+        self._constants()
+
+        def make(first: tf.Tensor) -> dict[str, tf.Tensor]:
+            windows = tf.range(first, tf.minimum(first + batch_size, count))
+            batch = self.batch(windows, first // batch_size)
+            return {name: values for name, values in batch.items() if name not in drop}
+
+        dataset = tf.data.Dataset.range(0, count, batch_size)
+        return dataset.map(make, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def _share(array: np.ndarray) -> tf.Tensor:
+    """A tensor over the array's own memory where TensorFlow can take it, else a copy."""
+    return tf.convert_to_tensor(array)
+
+
+def _interleave(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(tf.stack([first, second], axis=1), [-1, first.shape[1]])
+
+
+def pack_visible(stride_mask: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Where the visible frames of a batch are, so that hidden ones cost nothing.
+
+    Args:
+        stride_mask: `(B, N)` bool.
+
+    Returns:
+        `visible_rows (M,)` int32: rows of the folded `(B * N)` frames that are visible;
+        `visible_lookup (B, N)` int32: each frame's place among them, M for hidden frames.
+    """
+    flat = tf.reshape(stride_mask, [-1])
+    rows = tf.cast(tf.where(flat)[:, 0], tf.int32)
+    place = tf.cumsum(tf.cast(flat, tf.int32)) - 1
+    lookup = tf.where(flat, place, tf.shape(rows)[0])
+    return {"visible_rows": rows, "visible_lookup": tf.reshape(lookup, tf.shape(stride_mask))}

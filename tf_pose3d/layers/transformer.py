@@ -1,0 +1,349 @@
+"""Pre-norm transformer blocks: the usual one, and one that shortens its sequence."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from tf_pose3d.layers.attention import MultiHeadAttention
+from tf_pose3d.layers.drop_path import DropPath
+
+__all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock", "strided_length"]
+
+CONVOLUTION_TAPS = 3
+
+
+def _activation(name: str) -> object:
+    """GELU here is always the exact one, which is also Keras's default."""
+    return keras.activations.get(name)
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class MLP(keras.layers.Layer):
+    """Dense - activation - dropout - Dense - dropout on every token.
+
+    Args:
+        dim: Width C of input and output.
+        hidden_dim: Width in between.
+        activation: `"gelu"` (exact) or `"relu"`.
+        dropout: Rate after the second Dense.
+        inner_dropout: Rate after the activation.
+
+    Input and output: `(B, N, C)`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden_dim: int,
+        activation: str = "gelu",
+        dropout: float = 0.0,
+        inner_dropout: float = 0.0,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.hidden_dim = hidden_dim
+        self.activation_name = activation
+        self.dropout_rate = dropout
+        self.inner_dropout_rate = inner_dropout
+        self.expand = keras.layers.Dense(hidden_dim, dtype=self.dtype_policy, name="expand")
+        self.contract = keras.layers.Dense(dim, dtype=self.dtype_policy, name="contract")
+        self.dropout = keras.layers.Dropout(dropout) if dropout else None
+        self.inner_dropout = keras.layers.Dropout(inner_dropout) if inner_dropout else None
+
+    def build(self, input_shape: tuple | None = None) -> None:
+        self.expand.build((None, self.dim))
+        self.contract.build((None, self.hidden_dim))
+        self.built = True
+
+    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        hidden = self.expand(ops.reshape(inputs, (-1, self.dim)))
+        hidden = _activation(self.activation_name)(hidden)
+        if self.inner_dropout is not None:
+            hidden = self.inner_dropout(hidden, training=training)
+        output = ops.reshape(self.contract(hidden), (-1, *inputs.shape[1:]))
+        return output if self.dropout is None else self.dropout(output, training=training)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return input_shape
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "hidden_dim": self.hidden_dim,
+            "activation": self.activation_name,
+            "dropout": self.dropout_rate,
+            "inner_dropout": self.inner_dropout_rate,
+        }
+
+
+class _BlockBase(keras.layers.Layer):
+    """What both blocks share: two norms, attention, and their settings."""
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 8,
+        mlp_ratio: float = 2.0,
+        qkv_bias: bool = True,
+        activation: str = "gelu",
+        attention_dropout: float = 0.0,
+        dropout: float = 0.0,
+        inner_dropout: float = 0.0,
+        drop_path: float = 0.0,
+        epsilon: float = 1e-5,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.settings = {
+            "dim": dim,
+            "num_heads": num_heads,
+            "mlp_ratio": mlp_ratio,
+            "qkv_bias": qkv_bias,
+            "activation": activation,
+            "attention_dropout": attention_dropout,
+            "dropout": dropout,
+            "inner_dropout": inner_dropout,
+            "drop_path": drop_path,
+            "epsilon": epsilon,
+        }
+        self.mlp_settings = {
+            "hidden_dim": int(dim * mlp_ratio),
+            "activation": activation,
+            "dropout": dropout,
+            "inner_dropout": inner_dropout,
+            "dtype": self.dtype_policy,
+        }
+        self.norm1 = keras.layers.LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm1")
+        self.attention = MultiHeadAttention(
+            dim, num_heads, qkv_bias, attention_dropout, dropout, dtype=self.dtype_policy, name="mha"
+        )
+        self.norm2 = keras.layers.LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm2")
+        self.drop_path = DropPath(drop_path, dtype=self.dtype_policy) if drop_path else None
+
+    def build(self, input_shape: tuple | None = None) -> None:
+        self.norm1.build((None, None, self.dim))
+        self.attention.build()
+        self.norm2.build((None, None, self.dim))
+        self.mlp.build()
+        self.built = True
+
+    def _drop(self, branch: keras.KerasTensor, training: bool | None) -> keras.KerasTensor:
+        return branch if self.drop_path is None else self.drop_path(branch, training=training)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.settings}
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class TransformerBlock(_BlockBase):
+    """Pre-norm block: x + attention(norm(x)), then x + MLP(norm(x)).
+
+    Dosovitskiy et al., "An image is worth 16x16 words", 2021.
+
+    Args:
+        dim: Token width C.
+        num_heads: Attention heads.
+        mlp_ratio: Hidden width of the MLP over C.
+        qkv_bias: Bias in query, key and value projections.
+        activation: `"gelu"` (exact) or `"relu"`.
+        attention_dropout, dropout, inner_dropout: Rates on attention weights, on both branches'
+            outputs, and inside the MLP.
+        drop_path: Stochastic depth rate of both branches.
+        epsilon: Of both layer norms.
+
+    Call arguments: tokens `(B, N, C)`; `key_mask (B, N)` bool, True where nobody may attend.
+    Output: `(B, N, C)`.
+    """
+
+    def __init__(self, dim: int, num_heads: int = 8, **kwargs: object) -> None:
+        super().__init__(dim, num_heads, **kwargs)
+        self.mlp = MLP(dim, name="mlp", **self.mlp_settings)
+
+    def call(
+        self,
+        tokens: keras.KerasTensor,
+        key_mask: keras.KerasTensor | None = None,
+        training: bool | None = None,
+    ) -> keras.KerasTensor:
+        mixed = self.attention(self.norm1(tokens), key_mask=key_mask, training=training)
+        tokens = tokens + self._drop(mixed, training)
+        return tokens + self._drop(self.mlp(self.norm2(tokens), training=training), training)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return input_shape
+
+
+def strided_length(length: int, stride: int, padding: tuple[int, int]) -> int:
+    """Tokens that a strided block leaves of `length`."""
+    return (length + sum(padding) - CONVOLUTION_TAPS) // stride + 1
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class StridedMLP(keras.layers.Layer):
+    """Conv1D(1) - activation - zero padding - Conv1D(3, stride): an MLP that shortens the sequence.
+
+    Li et al., "Exploiting temporal contexts with strided transformer", 2022.
+
+    Args:
+        dim: Width C of input and output.
+        hidden_dim: Width in between.
+        length: Number of tokens N that enter the block.
+        stride: Stride of the second convolution.
+        padding: Zeros put before and after the hidden sequence, each 0 or 1.
+        activation, dropout, inner_dropout: As in `MLP`.
+
+    Input: the tokens at `positions` only, `(B, len(positions), C)`: those the strided convolution
+    reads. Output: `(B, M, C)` with M = `strided_length(N, stride, padding)`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden_dim: int,
+        length: int,
+        stride: int = 3,
+        padding: tuple[int, int] = (1, 1),
+        activation: str = "gelu",
+        dropout: float = 0.0,
+        inner_dropout: float = 0.0,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.hidden_dim = hidden_dim
+        self.length = length
+        self.stride = stride
+        self.padding = tuple(padding)
+        self.activation_name = activation
+        self.dropout_rate = dropout
+        self.inner_dropout_rate = inner_dropout
+        self.dropout = keras.layers.Dropout(dropout) if dropout else None
+        self.inner_dropout = keras.layers.Dropout(inner_dropout) if inner_dropout else None
+        self.output_length = strided_length(length, stride, self.padding)
+        taps = np.arange(self.output_length)[:, None] * stride + np.arange(CONVOLUTION_TAPS)
+        taps = taps - self.padding[0]
+        inside = (taps >= 0) & (taps < length)
+        self.positions = np.unique(taps[inside])
+        # Taps that fall on padding read one row of zeros put behind the hidden tokens.
+        rows = np.searchsorted(self.positions, taps)
+        self.tap_rows = np.where(inside, rows, len(self.positions)).reshape(-1)
+        self.has_padding_taps = not inside.all()
+
+    def build(self, input_shape: tuple | None = None) -> None:
+        # Shapes and order are those of the two Conv1D layers in the released checkpoints.
+        self.expand_kernel = self.add_weight("expand_kernel", (1, self.dim, self.hidden_dim))
+        self.expand_bias = self.add_weight("expand_bias", (self.hidden_dim,), initializer="zeros")
+        self.contract_kernel = self.add_weight(
+            "contract_kernel", (CONVOLUTION_TAPS, self.hidden_dim, self.dim)
+        )
+        self.contract_bias = self.add_weight("contract_bias", (self.dim,), initializer="zeros")
+        self.built = True
+
+    def add_weight(self, name: str, shape: tuple, initializer: str = "glorot_uniform") -> keras.Variable:
+        return super().add_weight(name=name, shape=shape, initializer=initializer)
+
+    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        kept, hidden_dim = len(self.positions), self.hidden_dim
+        hidden = ops.matmul(ops.reshape(inputs, (-1, self.dim)), self.expand_kernel[0]) + self.expand_bias
+        hidden = _activation(self.activation_name)(hidden)
+        if self.inner_dropout is not None:
+            hidden = self.inner_dropout(hidden, training=training)
+        hidden = ops.reshape(hidden, (-1, kept, hidden_dim))
+        if self.has_padding_taps:
+            hidden = ops.pad(hidden, ((0, 0), (0, 1), (0, 0)))
+        if not np.array_equal(self.tap_rows, np.arange(kept)):
+            hidden = ops.take(hidden, self.tap_rows, axis=1)
+        taps = ops.reshape(hidden, (-1, CONVOLUTION_TAPS * hidden_dim))
+        kernel = ops.reshape(self.contract_kernel, (CONVOLUTION_TAPS * hidden_dim, self.dim))
+        output = ops.reshape(
+            ops.matmul(taps, kernel) + self.contract_bias, (-1, self.output_length, self.dim)
+        )
+        return output if self.dropout is None else self.dropout(output, training=training)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], self.output_length, self.dim)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "hidden_dim": self.hidden_dim,
+            "length": self.length,
+            "stride": self.stride,
+            "padding": self.padding,
+            "activation": self.activation_name,
+            "dropout": self.dropout_rate,
+            "inner_dropout": self.inner_dropout_rate,
+        }
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class StridedTransformerBlock(_BlockBase):
+    """Pre-norm block whose MLP is strided, so that fewer tokens leave than enter.
+
+    Li et al., "Exploiting temporal contexts with strided transformer", 2022. The residual is the input
+    at each output's centre tap. Tokens that no output reads are keys and values only: their queries and
+    hidden layers are never computed.
+
+    Args:
+        length: Tokens N that enter.
+        stride: Stride over tokens.
+        padding: Zeros before and after the sequence in the MLP, each 0 or 1.
+        others: As in `TransformerBlock`.
+
+    Call arguments: tokens `(B, N, C)`; `key_mask (B, N)` bool, True where nobody may attend.
+    Output: `(B, M, C)` with M = `strided_length(N, stride, padding)`.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        length: int,
+        stride: int = 3,
+        padding: tuple[int, int] = (1, 1),
+        num_heads: int = 8,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(dim, num_heads, **kwargs)
+        self.length = length
+        self.stride = stride
+        self.padding = tuple(padding)
+        self.mlp = StridedMLP(
+            dim, length=length, stride=stride, padding=padding, name="strided_mlp", **self.mlp_settings
+        )
+        positions = self.mlp.positions
+        self.positions = None if len(positions) == length else positions
+        centres = np.arange(self.mlp.output_length) * stride + 1 - self.padding[0]
+        self.centre_rows = np.searchsorted(positions, centres)
+
+    def call(
+        self,
+        tokens: keras.KerasTensor,
+        key_mask: keras.KerasTensor | None = None,
+        training: bool | None = None,
+    ) -> keras.KerasTensor:
+        normed = self.norm1(tokens)
+        queries = normed
+        if self.positions is not None:
+            queries = ops.take(normed, self.positions, axis=1)
+            tokens = ops.take(tokens, self.positions, axis=1)
+        mixed = self.attention(normed, queries=queries, key_mask=key_mask, training=training)
+        tokens = tokens + self._drop(mixed, training)
+        shortened = self.mlp(self.norm2(tokens), training=training)
+        return ops.take(tokens, self.centre_rows, axis=1) + self._drop(shortened, training)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], self.mlp.output_length, self.dim)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "length": self.length,
+            "stride": self.stride,
+            "padding": self.padding,
+        }
