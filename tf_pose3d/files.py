@@ -1,0 +1,189 @@
+"""Files are written whole or not at all, and what cannot be written or found is said in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from tf_pose3d.errors import Pose3DError
+
+__all__ = ["require_writable_folder", "resolve_weights", "staged", "write_json", "write_whole"]
+
+
+@contextlib.contextmanager
+def staged(path: str | os.PathLike) -> Iterator[Path]:
+    """Path of a temporary file in the same folder, which replaces `path` when the block ends well.
+
+    The temporary name keeps the extension of `path`, for writers that choose a format by it. When the block
+    raises, `KeyboardInterrupt` included, the temporary file is removed and `path` stays as it was.
+
+    Args:
+        path: The file to write. A symbolic link is followed.
+
+    Raises:
+        Pose3DError: the folder is missing or not writable, the disk is full, `path` is a folder.
+    """
+    path = Path(path)
+    final = Path(os.path.realpath(path))
+    with _explained(path, within=final.parent):
+        if final.is_dir():
+            raise Pose3DError(f"{path} is a folder, expected the name of a file to write")
+        if final.exists() and not os.access(final, os.W_OK):
+            raise Pose3DError(f"cannot write {path}: it is read-only")
+        # A full name may be as long as the file system allows, hence only a part of it.
+        temporary = final.with_name(f".{final.stem[:64]}.{secrets.token_hex(6)}.tmp{final.suffix}")
+        try:
+            # Whether the folder can be written shows here, before the block does its work.
+            temporary.touch(exist_ok=False)
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            if final.exists():
+                os.chmod(temporary, final.stat().st_mode & 0o7777)
+            os.replace(temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def write_whole(path: str | os.PathLike, mode: str = "wb", encoding: str | None = None) -> Iterator[IO[Any]]:
+    """An open file whose content becomes `path` when the block ends well (see `staged`).
+
+    Devices and pipes (`/dev/stdout`) cannot be replaced and are written directly.
+
+    Args:
+        path: The file to write.
+        mode: `"wb"` or `"w"`; text is UTF-8 unless `encoding` says otherwise.
+        encoding: Of text.
+
+    Raises:
+        Pose3DError: as `staged`.
+    """
+    path = Path(path)
+    if mode not in ("wb", "w"):
+        raise ValueError(f'mode is {mode!r}, expected "wb" or "w"')
+    if mode == "w" and encoding is None:
+        encoding = "utf-8"
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with _explained(path), path.open(mode, encoding=encoding) as file:
+            yield file
+        return
+    with staged(path) as temporary, temporary.open(mode, encoding=encoding) as file:
+        yield file
+
+
+def write_json(path: str | os.PathLike, obj: Any) -> None:
+    """Writes `obj` as JSON, whole or not at all, keys in their order.
+
+    numpy numbers and arrays become numbers and lists, paths become strings. JSON has no NaN and no infinity:
+    both are written as null.
+
+    Raises:
+        Pose3DError: as `staged`.
+        TypeError: `obj` holds something that JSON has no form for.
+    """
+    text = json.dumps(_plain(obj), indent=1, allow_nan=False, ensure_ascii=False)
+    with write_whole(path, "w") as file:
+        file.write(text + "\n")
+
+
+def require_writable_folder(path: str | os.PathLike) -> Path:
+    """The folder, made where it is missing, after a trial file could be written into it.
+
+    Raises:
+        Pose3DError: it cannot be made or written to.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_dir():
+        raise Pose3DError(f"{path} is a file, expected a folder to write into")
+    with _explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".{secrets.token_hex(6)}.tmp"
+        try:
+            probe.write_bytes(b"0")
+        finally:
+            probe.unlink(missing_ok=True)
+    return path
+
+
+def resolve_weights(path: str | os.PathLike) -> Path:
+    """The weight file that a `--weights` value means, by the rule of the Uplift and Upsample release.
+
+    A name with an extension is that file. A name without one is a prefix: the first of the `.h5` files that
+    begin with it, in alphabetical order (`logs/x/best_weights` finds `logs/x/best_weights_0040.h5`).
+
+    Raises:
+        Pose3DError: there is no such file; the message lists the `.h5` files of the folder.
+    """
+    text = os.fspath(path)
+    folder, name = os.path.split(text)
+    if os.path.splitext(name)[1]:
+        if os.path.isfile(text):
+            return Path(text)
+        sought = f"{text} does not exist"
+    else:
+        found = [file for file in _h5_files(folder) if file.startswith(name)]
+        if found:
+            return Path(folder, found[0])
+        if os.path.isfile(text):
+            return Path(text)
+        sought = f"no weight file {text}*.h5"
+        if name and os.path.isdir(text):
+            folder = text
+    present = _h5_files(folder)
+    if not os.path.isdir(folder or "."):
+        listing = f"there is no folder {folder}"
+    elif present:
+        shown = ", ".join(present[:10]) + (f" and {len(present) - 10} more" if len(present) > 10 else "")
+        listing = f"{folder or 'this folder'} holds {shown}"
+    else:
+        listing = f"{folder or 'this folder'} holds no .h5 file"
+    raise Pose3DError(f"{sought}; {listing}")
+
+
+def _h5_files(folder: str) -> list[str]:
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return []
+    return sorted(name for name in names if name.endswith(".h5") and not name.startswith("."))
+
+
+@contextlib.contextmanager
+def _explained(path: Path, within: Path | None = None) -> Iterator[None]:
+    """Turns an `OSError` of the block into one line that names `path`.
+
+    Errors that name a file outside the folder `within` belong to something else and pass unchanged.
+    """
+    try:
+        yield
+    except OSError as error:
+        if within and error.filename is not None and Path(os.fsdecode(error.filename)).parent != within:
+            raise
+        if isinstance(error, FileNotFoundError) and not path.parent.is_dir():
+            reason = f"there is no folder {path.parent}"
+        else:
+            reason = error.strerror or str(error)
+        raise Pose3DError(f"cannot write {path}: {reason}") from error
+
+
+def _plain(obj: Any) -> Any:
+    if isinstance(obj, Mapping):
+        return {str(key): _plain(value) for key, value in obj.items()}
+    if isinstance(obj, (list, tuple)):
+        return [_plain(value) for value in obj]
+    if isinstance(obj, (np.ndarray, np.generic)):
+        return _plain(obj.tolist())
+    if isinstance(obj, float):
+        return obj if math.isfinite(obj) else None
+    if isinstance(obj, os.PathLike):
+        return os.fspath(obj)
+    return obj
