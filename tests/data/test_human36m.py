@@ -8,7 +8,6 @@ from tf_pose3d.data.human36m import (
     ACTIONS,
     CAMERAS,
     SUBJECTS,
-    check_finite,
     read_human36m,
     split_subjects,
 )
@@ -245,10 +244,6 @@ def test_joints_that_are_not_read_may_be_missing(read):
     assert len(read(content, positions_2d())) == 16
 
 
-def test_large_sums_are_no_infinities():
-    check_finite(np.full((10, 2), 3e38, np.float32), "x.npz", "S1")
-
-
 @pytest.mark.parametrize(
     ("content_3d", "content_2d", "options", "message"),
     [
@@ -300,7 +295,7 @@ def test_large_sums_are_no_infinities():
             {"S1": {"Eating": np.ones((6, 32))}},
             None,
             {"subjects": ["S1"]},
-            r"data_3d.npz: S1, Eating has shape \(6, 32\), expected \(frames, joints, 3\)",
+            r"data_3d.npz: S1, Eating has shape \(6, 32\) of float64, expected numbers \(frames, joints, 3\)",
         ),
         (
             {"S1": {"Eating": "x"}},
@@ -312,7 +307,7 @@ def test_large_sums_are_no_infinities():
             {"S1": 3},
             None,
             {},
-            r"data_3d.npz: positions_3d must be a dict of subjects, each a dict of actions",
+            r"data_3d.npz: positions_3d must be a dict of subjects, each a dict of recordings",
         ),
         (
             positions_3d(),

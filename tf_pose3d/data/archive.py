@@ -19,7 +19,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["load_archive", "require_keys"]
+__all__ = ["load_archive", "load_recordings", "require_keys"]
 
 _SIGNATURES = (
     (b"\x93NUMPY", "a single npy array"),
@@ -255,3 +255,24 @@ def require_keys(archive: Any, path: str | Path, *keys: str) -> None:
     if missing:
         present = ", ".join(map(str, archive)) or "nothing"
         raise Pose3DError(f"{path} has no {', '.join(missing)}; it holds {present}")
+
+
+def load_recordings(path: str | Path, key: str) -> dict[str, dict[str, Any]]:
+    """The dict `subject -> recording -> content` that the community's npz files hold under a key.
+
+    Args:
+        path: The file.
+        key: Its key, e.g. `"positions_3d"`.
+
+    Raises:
+        Pose3DError: As `load_archive` and `require_keys`, or there is something else under the key.
+    """
+    archive = load_archive(path)
+    require_keys(archive, path, key)
+    content = archive[key]
+    if not isinstance(content, dict) or not all(isinstance(part, dict) for part in content.values()):
+        raise Pose3DError(f"{path}: {key} must be a dict of subjects, each a dict of recordings")
+    return {
+        str(subject): {str(name): value for name, value in recordings.items()}
+        for subject, recordings in content.items()
+    }

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.camera import Camera, world_to_camera
-from tf_pose3d.data.archive import load_archive, require_keys
+from tf_pose3d.data.archive import load_recordings
+from tf_pose3d.data.checks import check_coordinates, check_finite
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
@@ -28,7 +29,6 @@ __all__ = [
     "SPLITS",
     "SUBJECTS",
     "action_of",
-    "check_finite",
     "read_human36m",
     "select_actions",
     "split_subjects",
@@ -130,20 +130,6 @@ def select_actions(recordings: Iterable[str], actions: Iterable[str] | None, whe
     return selected
 
 
-def check_finite(values: np.ndarray, path: str | Path, recording: str) -> None:
-    """Raise Pose3DError naming the first frame of `(F, ...)` coordinates that are NaN or infinite."""
-    # A sum is finite only if all terms are, and costs a fraction of a look at each.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):
-            return
-    bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
-    if bad.any():
-        raise Pose3DError(
-            f"{path}: {recording}, frame {int(bad.argmax())} has NaN or infinite coordinates "
-            f"({int(bad.sum())} such frames); every coordinate must be a finite number"
-        )
-
-
 def _canonical(name: str) -> str:
     action, *take = name.split(" ")
     return " ".join([_RENAMED.get(action, action), *take])
@@ -151,14 +137,9 @@ def _canonical(name: str) -> str:
 
 def _load(path: str | Path, key: str) -> dict[str, dict[str, Any]]:
     """`subject -> recording -> content` of a file, with canonical recording names."""
-    archive = load_archive(path)
-    require_keys(archive, path, key)
-    content = archive[key]
-    if not isinstance(content, dict) or not all(isinstance(part, dict) for part in content.values()):
-        raise Pose3DError(f"{path}: {key} must be a dict of subjects, each a dict of actions")
     return {
-        str(subject): {_canonical(str(name)): value for name, value in recordings.items()}
-        for subject, recordings in content.items()
+        subject: {_canonical(name): value for name, value in recordings.items()}
+        for subject, recordings in load_recordings(path, key).items()
     }
 
 
@@ -166,12 +147,7 @@ def _poses(
     values: Any, layouts: Mapping[int, str], widths: tuple[int, ...], target: Skeleton, where: str
 ) -> np.ndarray:
     """Check one recording's `(F, J, C)` coordinates and bring its joints into the target's order."""
-    if not isinstance(values, np.ndarray):
-        raise Pose3DError(f"{where} holds a {type(values).__name__}, expected an array of coordinates")
-    if values.ndim != 3 or values.shape[2] not in widths or values.dtype.kind not in "fiu":
-        raise Pose3DError(
-            f"{where} has shape {values.shape}, expected (frames, joints, {' or '.join(map(str, widths))})"
-        )
+    check_coordinates(values, widths, where)
     joints = values.shape[1]
     if joints not in layouts:
         raise Pose3DError(

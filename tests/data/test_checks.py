@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from tf_pose3d.data.checks import check_coordinates, check_finite
+from tf_pose3d.errors import Pose3DError
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_the_first_bad_frame_is_named(value):
+    values = np.zeros((5, 2, 3), np.float32)
+    values[2:4, 1, 1] = value
+    with pytest.raises(
+        Pose3DError, match=r"^x.npz: S1, Eating, frame 2 has NaN or infinite .*\(2 such frames\)"
+    ):
+        check_finite(values, "x.npz", "S1, Eating")
+
+
+def test_infinities_of_opposite_signs_do_not_cancel():
+    with pytest.raises(Pose3DError, match="frame 0"):
+        check_finite(np.array([[np.inf], [-np.inf]]), "x.npz", "S1")
+
+
+def test_large_sums_are_no_infinities():
+    check_finite(np.full((10, 2), 3e38, np.float32), "x.npz", "S1")
+
+
+def test_no_frames():
+    check_finite(np.zeros((0, 17, 3), np.float32), "x.npz", "S1")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[[0, 0]]], r"^x.npz: S1 holds a list, expected an array of coordinates"),
+        (
+            np.zeros((4, 17)),
+            r"has shape \(4, 17\) of float64, expected numbers \(frames, joints, 2 or 3\)",
+        ),
+        (np.zeros((4, 17, 4)), r"has shape \(4, 17, 4\)"),
+        (np.full((4, 17, 2), "x"), r"of <U1"),
+    ],
+)
+def test_what_is_no_array_of_coordinates(values, message):
+    with pytest.raises(Pose3DError, match=message):
+        check_coordinates(values, (2, 3), "x.npz: S1")
+
+
+def test_coordinates_pass():
+    check_coordinates(np.zeros((0, 17, 3), np.float16), (3,), "x.npz")
