@@ -387,16 +387,14 @@ class Windows:
         position = tf.cast(step, tf.int64) * batch_size + tf.range(batch_size, dtype=tf.int64)
         passes = position // self.num_entries
         # A batch spans several passes only where it is larger than the data.
-        keys = tf.stack(
-            [
-                tf.fill([batch_size], tf.constant(self.seed * 8 + _SHUFFLE, tf.int64)),
-                passes,
-                tf.zeros([batch_size], tf.int64),
-            ],
-            axis=1,
-        )
-        return tf.random.experimental.index_shuffle(
-            position % self.num_entries, tf.cast(keys, tf.int32), tf.cast(self.num_entries - 1, tf.int64)
+        stream = tf.fill([batch_size], tf.constant(self.seed * 8 + _SHUFFLE, tf.int64))
+        keys = tf.stack([stream, passes, tf.zeros_like(passes)], axis=1)
+        # The public wrapper of this op takes a single key only.
+        return tf.raw_ops.RandomIndexShuffle(
+            index=position % self.num_entries,
+            seed=tf.cast(keys, tf.int32),
+            max_index=tf.constant(self.num_entries - 1, tf.int64),
+            rounds=4,
         )
 
     def training_dataset(

@@ -1,0 +1,75 @@
+"""Progress of long work: a bar with an ETA on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+__all__ = ["Progress", "format_duration"]
+
+
+def format_duration(seconds: float) -> str:
+    """`"1h 02m 03s"`."""
+    seconds = round(seconds)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes:02d}m {seconds:02d}s"
+    return f"{minutes}m {seconds:02d}s" if minutes else f"{seconds}s"
+
+
+class Progress:
+    """Shows how far a loop is.
+
+    Args:
+        total: Steps in all.
+        label: What is going on, e.g. `"epoch 3/120"`.
+        stream: Where to write; stderr by default.
+        interval: Seconds between plain lines; a terminal's bar is redrawn five times a second.
+
+    Use as a context manager; call `update` after every step.
+    """
+
+    def __init__(self, total: int, label: str, stream: TextIO | None = None, interval: float = 10.0) -> None:
+        self.total = total
+        self.label = label
+        self.stream = stream or sys.stderr
+        self.terminal = self.stream.isatty()
+        self.interval = 0.2 if self.terminal else interval
+        self.done = 0
+        self._start = self._shown = time.monotonic()
+        self._drawn = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.terminal and self._drawn:
+            self.stream.write("\n")
+            self.stream.flush()
+
+    def due(self) -> bool:
+        """Whether the next `update` will be shown, so that costly text is made only then."""
+        return time.monotonic() - self._shown >= self.interval or self.done + 1 >= self.total
+
+    def update(self, text: str = "", steps: int = 1) -> None:
+        """Counts `steps` more; `text` is appended, e.g. the loss."""
+        show = self.due()
+        self.done += steps
+        if not show:
+            return
+        self._shown = now = time.monotonic()
+        elapsed = now - self._start
+        per_step = elapsed / max(self.done, 1)
+        left = format_duration(per_step * max(self.total - self.done, 0))
+        share = self.done / max(self.total, 1)
+        line = f"{self.label}: {self.done}/{self.total} ({share:.0%}), {per_step:.3f} s/step, ETA {left}"
+        line = f"{line}, {text}" if text else line
+        if self.terminal:
+            filled = int(20 * min(share, 1.0))
+            self.stream.write(f"\r\033[K[{'#' * filled}{'.' * (20 - filled)}] {line}")
+            self._drawn = True
+        else:
+            self.stream.write(f"{line}\n")
+        self.stream.flush()

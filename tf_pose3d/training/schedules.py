@@ -1,0 +1,95 @@
+"""Learning rate schedules by the names that the releases' configs use."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from tf_pose3d.config import SCHEDULE_NAMES, nearest
+from tf_pose3d.errors import Pose3DError
+
+__all__ = ["ExponentialDecayWithSteps", "make_schedule"]
+
+LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class ExponentialDecayWithSteps(LearningRateSchedule):
+    """Staircase decay in which every n-th stair is a larger one.
+
+    The rate is `initial * decay_rate ** (p - q) * large_decay_rate ** q` with p and q the whole numbers
+    of `decay_steps` and `large_decay_steps` that have passed. Source: Uplift and Upsample's release.
+
+    Args:
+        initial_learning_rate: Rate at step 0.
+        decay_steps, decay_rate: The small stairs.
+        large_decay_steps, large_decay_rate: The large ones.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        large_decay_steps: int,
+        large_decay_rate: float,
+        name: str = "ExponentialDecayWithSteps",
+    ) -> None:
+        super().__init__()
+        self.settings = {
+            "initial_learning_rate": initial_learning_rate,
+            "decay_steps": decay_steps,
+            "decay_rate": decay_rate,
+            "large_decay_steps": large_decay_steps,
+            "large_decay_rate": large_decay_rate,
+            "name": name,
+        }
+
+    def __call__(self, step: Any) -> Any:
+        settings = self.settings
+        step = ops.cast(step, "float32")
+        large = ops.floor(step / settings["large_decay_steps"])
+        small = ops.floor(step / settings["decay_steps"]) - large
+        rate = settings["initial_learning_rate"] * ops.power(float(settings["decay_rate"]), small)
+        return rate * ops.power(float(settings["large_decay_rate"]), large)
+
+    def get_config(self) -> dict:
+        return dict(self.settings)
+
+
+_CLASSES = {
+    "ExponentialDecay": keras.optimizers.schedules.ExponentialDecay,
+    "ExponentialDecayWithSteps": ExponentialDecayWithSteps,
+    "PiecewiseConstantDecay": keras.optimizers.schedules.PiecewiseConstantDecay,
+    "CosineDecayRestarts": keras.optimizers.schedules.CosineDecayRestarts,
+}
+
+
+def make_schedule(name: str, params: Mapping[str, Any], **replaced: Any) -> LearningRateSchedule:
+    """A schedule from a config's SCHEDULE and SCHEDULE_PARAMS.
+
+    Args:
+        name: One of `SCHEDULE_NAMES`.
+        params: Its arguments.
+        **replaced: Arguments that take other values here, such as another initial rate.
+
+    Raises:
+        Pose3DError: Unknown schedule, unknown or missing argument.
+    """
+    if name not in _CLASSES:
+        raise Pose3DError(f"SCHEDULE is {name!r}{nearest(name, SCHEDULE_NAMES)}")
+    schedule = _CLASSES[name]
+    params = {**params, **{key: value for key, value in replaced.items() if key in params}}
+    signature = inspect.signature(schedule)
+    for key in params:
+        if key not in signature.parameters:
+            raise Pose3DError(f"SCHEDULE_PARAMS: {name} has no {key}{nearest(key, signature.parameters)}")
+    try:
+        signature.bind(**params)
+    except TypeError as error:
+        raise Pose3DError(f"SCHEDULE_PARAMS of {name}: {error}") from None
+    return schedule(**params)
