@@ -1,0 +1,331 @@
+"""Weight files (`.h5`) in the layout that Keras 2 wrote, both ways.
+
+Such a file has a root attribute `layer_names` and one group per top-level layer, whose attribute
+`weight_names` lists its datasets: the trainable weights first, then the others. Inner names like
+`temporal_block_1/mha_2/dense_12/kernel:0` depend on how many layers had been made before in the writing
+process, so weights are matched by the name of their top-level layer and their position within it.
+
+Files written here also carry the model's full config, so that they can be used without a config file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import h5py
+import keras
+import numpy as np
+
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import write_whole
+from tf_pose3d.version import __version__
+
+__all__ = ["load_weights", "read_config", "read_layout", "save_weights"]
+
+_CONFIG = "tf_pose3d_config"
+_VERSION = "tf_pose3d_version"
+# Room for one attribute in an HDF5 object header (64 kB less its own bookkeeping), as Keras 2 counts it.
+_ATTRIBUTE_BYTES = 64512
+# Where newer Keras 2 releases keep variables that belong to the model itself.
+_TOP_LEVEL = "top_level_model_weights"
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+def save_weights(
+    model: keras.Model,
+    path: str | os.PathLike,
+    config: Mapping[str, Any] | None = None,
+    **attributes: str | int | float,
+) -> None:
+    """Writes the weights of a built model, whole or not at all.
+
+    A Keras 2 model with layers of the same names loads the file by position or by name. Whether a layer is
+    frozen makes no difference. Half-precision weights are stored in float32.
+
+    Args:
+        model: A built model, all of whose variables belong to layers.
+        path: The file to write.
+        config: The model's full config, stored as JSON; see `read_config`.
+        **attributes: Further root attributes, such as the epoch.
+
+    Raises:
+        Pose3DError: the model is not built, holds variables of its own, has two top-level layers of one name
+            or weights that are not finite; or the file cannot be written.
+    """
+    reserved = {"layer_names", "backend", "keras_version", _CONFIG, _VERSION} & attributes.keys()
+    if reserved:
+        raise ValueError(f"attributes {sorted(reserved)} are written by save_weights itself")
+    layers = _model_layers(model)
+    # HDF5 cannot close a file cleanly once the disk is full: it writes to memory, plain bytes go to disk.
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        _write_names(file, "layer_names", list(layers))
+        file.attrs["backend"] = "tensorflow"  # states the kernels' layout to Keras 2
+        file.attrs["keras_version"] = keras.__version__
+        file.attrs[_VERSION] = __version__
+        if config is not None:
+            file.attrs[_CONFIG] = json.dumps(config)
+        for key, value in attributes.items():
+            file.attrs[key] = value
+        for layer, weights in layers.items():
+            group = file.create_group(layer)
+            names = _weight_names(layer, weights)
+            _write_names(group, "weight_names", names)
+            for name, weight in zip(names, weights, strict=True):
+                value = _converted(keras.ops.convert_to_numpy(weight), weight.dtype)
+                if not np.isfinite(value).all():
+                    raise Pose3DError(
+                        f"cannot write {path}: weight {name} of the model holds NaN or infinity"
+                    )
+                group.create_dataset(name, data=value)
+        if _TOP_LEVEL not in layers:
+            _write_names(file.create_group(_TOP_LEVEL), "weight_names", [])
+    with write_whole(path) as output:
+        output.write(buffer.getbuffer())
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike, strict: bool = True) -> list[str]:
+    """Loads a weight file into a built model. Either every weight is set, or none.
+
+    Full models that Keras 2 saved are read too (their weights lie in the group `model_weights`).
+
+    Args:
+        model: A built model.
+        path: The file.
+        strict: Whether model and file must have the same layers. If not, layers that only one of them has are
+            passed over; those that both have must still agree in every shape.
+
+    Returns:
+        The model's layers that the file does not hold, which keep their weights; empty when `strict`.
+
+    Raises:
+        Pose3DError: the file is missing, not HDF5, damaged or not in this layout; or it does not fit the
+            model (the message names the layer); or it holds NaN or infinity.
+    """
+    wanted = {layer: weights for layer, weights in _model_layers(model).items() if weights}
+    values: list[tuple[keras.Variable, np.ndarray]] = []
+    with _opened(path) as file:
+        present = {layer: datasets for layer, datasets in _file_layers(file, path).items() if datasets}
+        missing = [layer for layer in wanted if layer not in present]
+        extra = [layer for layer in present if layer not in wanted]
+        if strict and (missing or extra):
+            reasons = []
+            if missing:
+                reasons.append(f"the file lacks layers {_listed(missing)}")
+            if extra:
+                reasons.append(f"the model has no layers {_listed(extra)}")
+            raise Pose3DError(f"{path} does not fit the model: {'; '.join(reasons)}")
+        if len(missing) == len(wanted):
+            raise Pose3DError(
+                f"{path} holds none of the model's layers: it has {_listed(list(present))}, "
+                f"the model {_listed(list(wanted))}"
+            )
+        common = [(layer, weights) for layer, weights in wanted.items() if layer in present]
+        for layer, weights in common:
+            _check_shapes(path, layer, present[layer], weights)
+        for layer, weights in common:
+            for weight, (name, dataset) in zip(weights, present[layer], strict=True):
+                value = _converted(dataset[()], weight.dtype)
+                if not np.isfinite(value).all():
+                    raise Pose3DError(f"{path}: layer {layer}, weight {name} holds NaN or infinity")
+                values.append((weight, value))
+    for weight, value in values:
+        weight.assign(value)
+    return missing
+
+
+def read_config(path: str | os.PathLike) -> dict[str, Any] | None:
+    """The config that a weight file carries, or None: files of the original releases hold none.
+
+    Raises:
+        Pose3DError: the file is missing, not HDF5 or damaged, or its config is not a JSON object.
+    """
+    with _opened(path) as file:
+        text = file.attrs.get(_CONFIG)
+    if text is None:
+        return None
+    try:
+        config = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise Pose3DError(f"{path}: attribute {_CONFIG} is not JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise Pose3DError(f"{path}: attribute {_CONFIG} is not a JSON object")
+    return config
+
+
+def read_layout(path: str | os.PathLike) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
+    """Top-level layers of a weight file in their order, each with the names and shapes of its weights.
+
+    Raises:
+        Pose3DError: the file is missing, not HDF5, damaged or not in this layout.
+    """
+    with _opened(path) as file:
+        return {
+            layer: [(name, dataset.shape) for name, dataset in datasets]
+            for layer, datasets in _file_layers(file, path).items()
+        }
+
+
+def _model_layers(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """Top-level layers of a built model in their order, each with its weights in the order of the file."""
+    if not model.built:
+        raise Pose3DError(f"model {model.name} is not built; call it on a batch first")
+    layers: dict[str, list[keras.Variable]] = {}
+    for layer in model.layers:
+        if layer.name in layers:
+            raise Pose3DError(f"model {model.name} has two top-level layers named {layer.name}")
+        layers[layer.name] = _ordered_weights(layer)
+    in_layers = {id(weight) for weights in layers.values() for weight in weights}
+    own = [weight.path for weight in model.weights if id(weight) not in in_layers]
+    if own:
+        raise Pose3DError(f"model {model.name} holds variables outside any layer: {_listed(own)}")
+    return layers
+
+
+def _ordered_weights(layer: keras.Layer) -> list[keras.Variable]:
+    """Trainable weights, then the others, whether or not the layer is frozen at the moment.
+
+    `layer.trainable_weights` is empty while a layer is frozen; which variables were made as trainable stays
+    known only to the layers that own them.
+    """
+    fixed = {id(weight) for part in layer._flatten_layers() for weight in part._non_trainable_variables}
+    return sorted(layer.weights, key=lambda weight: id(weight) in fixed)
+
+
+def _weight_names(layer: str, weights: list[keras.Variable]) -> list[str]:
+    """Dataset names as Keras 2 spells them, beginning with the layer's and unique in its group."""
+    names: list[str] = []
+    for weight in weights:
+        parts = weight.path.split("/")
+        stem = "/".join(parts[parts.index(layer) :] if layer in parts else [layer, *parts])
+        name, copies = f"{stem}:0", 0
+        while name in names:
+            copies += 1
+            name = f"{stem}_{copies}:0"
+        names.append(name)
+    return names
+
+
+def _converted(value: np.ndarray, dtype: str) -> np.ndarray:
+    """Floating weights in float32, in float64 if that is the variable's `dtype`; others as they are."""
+    if not keras.backend.is_float_dtype(dtype):
+        return value
+    with np.errstate(over="ignore"):
+        return value.astype(np.float64 if dtype == "float64" else np.float32)
+
+
+def _write_names(group: h5py.Group, attribute: str, names: list[str]) -> None:
+    """Stores a list of strings, in numbered pieces where it is too long for one attribute."""
+    encoded = [name.encode() for name in names]
+    too_long = next((name for name in encoded if len(name) > _ATTRIBUTE_BYTES), None)
+    if too_long is not None:
+        raise Pose3DError(f"the name {too_long[:40].decode(errors='replace')}... is too long for HDF5")
+    array = np.array(encoded, dtype=None if encoded else "S1")
+    pieces = [array]
+    while any(piece.nbytes > _ATTRIBUTE_BYTES for piece in pieces):
+        pieces = np.array_split(array, len(pieces) + 1)
+    if len(pieces) == 1:
+        group.attrs[attribute] = array
+    else:
+        for number, piece in enumerate(pieces):
+            group.attrs[f"{attribute}{number}"] = piece
+
+
+def _read_names(group: h5py.Group, attribute: str) -> list[str] | None:
+    """The inverse of `_write_names`; None where there is no such attribute."""
+    if attribute in group.attrs:
+        pieces = [group.attrs[attribute]]
+    else:
+        pieces = []
+        while f"{attribute}{len(pieces)}" in group.attrs:
+            pieces.append(group.attrs[f"{attribute}{len(pieces)}"])
+        if not pieces:
+            return None
+    names = [name for piece in pieces if not isinstance(piece, h5py.Empty) for name in np.atleast_1d(piece)]
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """The open HDF5 file; what goes wrong while it is read becomes one line that names it."""
+    try:
+        with open(path, "rb") as file:
+            signature = file.read(len(_SIGNATURE))
+    except FileNotFoundError:
+        raise Pose3DError(f"{path} does not exist") from None
+    except OSError as error:
+        raise Pose3DError(f"cannot read {path}: {error.strerror}") from error
+    if signature != _SIGNATURE:
+        raise Pose3DError(f"{path} is not an HDF5 file")
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except Pose3DError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # what h5py makes of damage
+        reason = " ".join(str(error).split())
+        raise Pose3DError(f"{path} is truncated or damaged: {reason}") from error
+
+
+def _file_layers(file: h5py.File, path: str | os.PathLike) -> dict[str, list[tuple[str, h5py.Dataset]]]:
+    """Top-level layers in their order, each with the names and datasets of its weights."""
+    root = file
+    names = _read_names(file, "layer_names")
+    if names is None and isinstance(file.get("model_weights"), h5py.Group):
+        root = file["model_weights"]
+        names = _read_names(root, "layer_names")
+    if names is None:
+        raise Pose3DError(
+            f"{path} is not in the Keras 2 weight layout: it has no layer_names "
+            "(Keras 3's own .weights.h5 files are laid out differently)"
+        )
+    layers = {}
+    for layer in names:
+        layers[layer] = _datasets(root, layer, path)
+    if _TOP_LEVEL not in layers and _TOP_LEVEL in root:
+        own = _datasets(root, _TOP_LEVEL, path)
+        if own:
+            layers[_TOP_LEVEL] = own
+    return layers
+
+
+def _datasets(root: h5py.Group, layer: str, path: str | os.PathLike) -> list[tuple[str, h5py.Dataset]]:
+    group = root.get(layer)
+    names = _read_names(group, "weight_names") if isinstance(group, h5py.Group) else None
+    if names is None:
+        raise Pose3DError(f"{path} is damaged: layer {layer} is listed but not stored")
+    datasets = []
+    for name in names:
+        dataset = group.get(name)
+        if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiub":
+            raise Pose3DError(f"{path} is damaged: weight {name} of layer {layer} is listed but not stored")
+        datasets.append((name, dataset))
+    return datasets
+
+
+def _check_shapes(
+    path: str | os.PathLike,
+    layer: str,
+    datasets: list[tuple[str, h5py.Dataset]],
+    weights: list[keras.Variable],
+) -> None:
+    if len(datasets) != len(weights):
+        raise Pose3DError(
+            f"{path} does not fit the model: layer {layer}: file has {len(datasets)} weights, "
+            f"model needs {len(weights)}"
+        )
+    for number, ((name, dataset), weight) in enumerate(zip(datasets, weights, strict=True), start=1):
+        if dataset.shape != tuple(weight.shape):
+            raise Pose3DError(
+                f"{path} does not fit the model: layer {layer}, weight {number} ({name}): "
+                f"file has {dataset.shape}, model needs {tuple(weight.shape)}"
+            )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
