@@ -1,0 +1,80 @@
+"""A data set that is made on the spot: people in motion, seen by Human3.6M's cameras.
+
+It has Human3.6M's subjects, actions, cameras and order, so that splits and tables work as they do there.
+Nothing is stored: the same seed gives the same data, bit for bit. Each subject is a person of their own,
+with limb lengths and habits that are drawn once; 2D is the exact projection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from tf_pose3d.camera import project_pixels, world_to_camera
+from tf_pose3d.data.activities import ACTIVITIES
+from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SUBJECTS, select_actions
+from tf_pose3d.data.motion import Body, perform
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
+
+__all__ = ["synthetic_sequences"]
+
+
+def synthetic_sequences(
+    subjects: Iterable[str],
+    seed: int = 0,
+    frames: int = 500,
+    actions: Iterable[str] | None = None,
+    skeleton: str | Skeleton = "uplift_17",
+) -> list[Sequence]:
+    """Make the recordings of some subjects, one sequence per subject, action and camera.
+
+    Args:
+        subjects: Names of Human3.6M subjects, e.g. from `human36m.split_subjects`.
+        seed: Draws the people and what they do. A recording does not depend on which others are made.
+        frames: Length of each recording, at 50 frames per second.
+        actions: Action names; None makes all 15.
+        skeleton: The joint layout of the result; its joints must be among those of `h36m_17`.
+
+    Returns:
+        Sequences with `pose_3d` in the camera frame in metres and `pose_2d` in pixels, float32, in the
+        order of `human36m.read_human36m`.
+
+    Raises:
+        Pose3DError: Unknown subject or action, or fewer than one frame.
+    """
+    target = get_skeleton(skeleton)
+    order = joint_indices("h36m_17", target)
+    if seed < 0:
+        raise Pose3DError(f"the seed of the synthetic data set must not be negative, got {seed}")
+    if frames < 1:
+        raise Pose3DError(f"the synthetic data set needs at least 1 frame a recording, got {frames}")
+    selected = select_actions(ACTIONS, actions, where="the synthetic data set")
+    sequences = []
+    for subject in subjects:
+        if subject not in CAMERAS:
+            raise Pose3DError(f"unknown synthetic subject {subject!r}; known: {', '.join(SUBJECTS)}")
+        number = SUBJECTS.index(subject)
+        body = Body.draw(np.random.default_rng([seed, number, 0]))
+        for action_number, action in enumerate(ACTIONS):
+            if action not in selected:
+                continue
+            rng = np.random.default_rng([seed, number, 1 + action_number])
+            world = perform(body, ACTIVITIES[action], frames, FPS, rng)[:, order].astype(np.float32)
+            for camera in CAMERAS[subject]:
+                pose_3d = world_to_camera(world, camera.orientation, camera.translation)
+                sequences.append(
+                    Sequence(
+                        subject=subject,
+                        action=action,
+                        name=action,
+                        skeleton=target,
+                        fps=FPS,
+                        camera=camera,
+                        pose_2d=project_pixels(pose_3d, camera),
+                        pose_3d=pose_3d,
+                    )
+                )
+    return sequences
