@@ -8,6 +8,7 @@ uninterrupted one sees there.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence as SequenceType
 
@@ -81,15 +82,18 @@ class FrameStore:
         mirrored: Also keep every frame's mirror image (joints swapped, x negated), in rows behind the
             originals, so that mirroring is an index, too.
         zeros: Keep one row of zeros at the end, for `"zeros"` padding.
+        frame_rate: Hz that the sequences' rates are multiples of.
+        subjects, actions: Name lists that fix the ids; by default those present, in order.
 
     Attributes:
         arrays: Name -> `(rows, ...)` float32: `keypoints_2d` normalised screen coordinates `(J, 2 or
             3)`, `pose_3d` metres `(J, 3)` (camera or world frame), and the sequences' `per_frame`.
         num_frames: Frames F over all sequences; row F + i is the mirror image of row i.
         zero_row: Index of the row of zeros, or None.
-        offsets, lengths, multiples: `(S,)` first row, frames, and frame rate as a multiple of 50 Hz.
+        offsets, lengths, multiples: `(S,)` first row, frames, and frame rate over `frame_rate`.
         intrinsics: `(S, 11)` normalised intrinsics, NaN where there is no camera.
-        subjects, actions: Names in order of first appearance; `subject_ids`, `action_ids` `(S,)`.
+        subjects, actions: Distinct names; `subject_ids`, `action_ids` `(S,)` point into them.
+        names, camera_ids: `(S,)` the recording's full name and its camera's id (empty: none).
 
     Raises:
         Pose3DError: No sequences, mixed skeletons or frames, 2D poses without image size, or a frame
@@ -118,6 +122,8 @@ class FrameStore:
         self.actions = list(actions or dict.fromkeys(s.action for s in sequences))
         self.subject_ids = np.array([self.subjects.index(s.subject) for s in sequences], np.int32)
         self.action_ids = np.array([self.actions.index(s.action) for s in sequences], np.int32)
+        self.names = [s.name for s in sequences]
+        self.camera_ids = [s.camera.id if s.camera is not None else "" for s in sequences]
         self.intrinsics = np.stack([_intrinsics(sequence.camera) for sequence in sequences])
         self.mirrored = mirrored
         rows = self.num_frames * (2 if mirrored else 1)
@@ -223,6 +229,12 @@ class Windows:
                 raise Pose3DError("poses in the world frame need cameras to be seen by")
             self.cameras = np.stack([np.concatenate([c.extrinsics(), c.intrinsics()]) for c in cameras])
         self._tensors: dict[str, tf.Tensor] | None = None
+
+    def with_mask_strides(self, mask_strides: tuple[int, ...] | None) -> Windows:
+        """The same windows over the same arrays with another s_in."""
+        other = copy.copy(self)
+        other.spec = dataclasses.replace(self.spec, mask_strides=mask_strides)
+        return other
 
     def __len__(self) -> int:
         return self.num_entries * (2 if self.spec.mirror == "in_batch" else 1)

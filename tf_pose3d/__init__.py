@@ -1,0 +1,40 @@
+"""3D human pose from 2D keypoints and from multi-view images, in TensorFlow and Keras 3."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tf_pose3d.version import __version__
+
+if TYPE_CHECKING:
+    from tf_pose3d.errors import Pose3DError
+    from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
+
+__all__ = [
+    "Pose3DError",
+    "__version__",
+    "build_model",
+    "load_config",
+    "load_model",
+    "save_model",
+]
+
+# Imported when first asked for, so that `import tf_pose3d` does not start TensorFlow.
+_PLACES = {
+    "Pose3DError": "tf_pose3d.errors",
+    "build_model": "tf_pose3d.models.loading",
+    "load_config": "tf_pose3d.models.loading",
+    "load_model": "tf_pose3d.models.loading",
+    "save_model": "tf_pose3d.models.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PLACES])

@@ -1,0 +1,149 @@
+"""`eval.py`: evaluates any family's weights; see `--help`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tf_pose3d.cli.program import Parser, add_common_flags, apply_overrides, parse, run_program
+from tf_pose3d.data.sources import DATASETS, DataFiles, make_windows
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
+
+__all__ = ["evaluate_weights", "main"]
+
+
+def make_parser() -> Parser:
+    parser = Parser(
+        prog="eval.py",
+        description="Evaluates weights. The family is the config's ARCH, else the weights', else --arch.",
+    )
+    parser.add_argument("--weights", required=True, metavar="FILE", help="weights, or a prefix of their path")
+    parser.add_argument("--config", metavar="FILE", help="config file, for weights that hold none")
+    parser.add_argument(
+        "--dataset",
+        metavar="FILE|NAME",
+        help="3D poses (.npz), or h36m or synthetic (default: DATASET, else ./data/data_3d_h36m.npz)",
+    )
+    parser.add_argument(
+        "--dataset_2d",
+        metavar="FILE",
+        default="./data/data_2d_h36m_cpn_ft_h36m_dbb.npz",
+        help="2D poses (.npz)",
+    )
+    parser.add_argument("--test_subset", default="test", metavar="NAME", help="subset or subject to evaluate")
+    parser.add_argument("--batch_size", type=int, metavar="N", help="windows at once; overwrites BATCH_SIZE")
+    parser.add_argument(
+        "--action_wise", dest="action_wise", action="store_true", default=True, help="also errors per action"
+    )
+    parser.add_argument(
+        "--frame_wise", dest="action_wise", action="store_false", help="errors over all frames only"
+    )
+    parser.add_argument(
+        "--forced_mask_stride",
+        type=int,
+        metavar="FRAMES",
+        help="s_in to evaluate instead of all in MASK_STRIDE; a multiple of s_out",
+    )
+    parser.add_argument(
+        "--no_learned_upsampling",
+        action="store_true",
+        help="interpolate between frames that have a 2D pose instead of predicting those between",
+    )
+    parser.add_argument("--json", metavar="FILE", help="also write every number as JSON")
+    parser.add_argument("--predictions", metavar="FILE", help="also write every pose as .npz")
+    add_common_flags(parser)
+    return parser
+
+
+def evaluate_weights(
+    arguments: Sequence[str] | None = None, log: Callable[[str], None] | None = None
+) -> None:
+    """Runs the program; see `make_parser` for the flags.
+
+    Raises:
+        Pose3DError: Bad input.
+    """
+    arguments = parse(make_parser(), arguments)
+    log = log or (lambda line: print(line, flush=True))
+
+    from tf_pose3d.models.loading import load_config, load_model
+
+    weights = resolve_weights(arguments.weights)
+    trained = load_config(arguments.config, weights, arguments.arch)
+    config = _overwritten(trained, arguments)
+    dataset, files = _data(arguments, config)
+    for path in (arguments.json, arguments.predictions):
+        if path is not None:
+            require_writable_folder(Path(path).parent)
+
+    from tf_pose3d.evaluation.evaluate import evaluate, format_evaluation, save_predictions
+    from tf_pose3d.models.family import get_family
+    from tf_pose3d.training.distribution import make_strategy
+
+    family = get_family(config.ARCH)
+    with make_strategy("one", config.GPU_ID).scope():
+        # The network is the trained one: what flags overwrite concerns its input only.
+        model = load_model(weights, trained)
+    windows = make_windows(
+        dataset, arguments.test_subset, files, family.skeleton, family.window_spec(config, "test")
+    )
+    log(f"{weights}: {windows.num_centres} frames of {arguments.test_subset}")
+    evaluations = []
+    for evaluation in evaluate(family, model, config, windows, show_progress=True):
+        log(format_evaluation(evaluation, arguments.action_wise))
+        evaluations.append(evaluation)
+    if arguments.json is not None:
+        document = {
+            "weights": str(weights),
+            "dataset": dataset if dataset != "h36m" else str(files.h36m),
+            "dataset_2d": str(files.h36m_2d) if dataset == "h36m" else None,
+            "subset": arguments.test_subset,
+            "config": config.to_dict(),
+            "evaluation_mm": {one.label or "all": one.results for one in evaluations},
+        }
+        write_json(arguments.json, document)
+        log(f"wrote {arguments.json}")
+    if arguments.predictions is not None:
+        save_predictions(arguments.predictions, evaluations, windows)
+        log(f"wrote {arguments.predictions}")
+
+
+def _overwritten(config: Any, arguments: Any) -> Any:
+    values = {"BATCH_SIZE": arguments.batch_size}
+    if arguments.forced_mask_stride is not None:
+        values["MASK_STRIDE"] = arguments.forced_mask_stride
+    if arguments.no_learned_upsampling:
+        values["EVAL_DISABLE_LEARNED_UPSAMPLING"] = True
+    known = config.to_dict()
+    for flag, key in (
+        ("--forced_mask_stride", "MASK_STRIDE"),
+        ("--no_learned_upsampling", "EVAL_DISABLE_LEARNED_UPSAMPLING"),
+    ):
+        if values.get(key) is not None and key not in known:
+            raise Pose3DError(f"{flag} does not apply to {config.ARCH}")
+    return apply_overrides(config, arguments, **values)
+
+
+def _data(arguments: Any, config: Any) -> tuple[str, DataFiles]:
+    name, files = arguments.dataset or config.DATASET or "h36m", DataFiles()
+    path = files.h36m
+    if name.endswith(".npz"):
+        name, path = "h36m", Path(name)
+    if name not in DATASETS or name == "amass":
+        raise Pose3DError(
+            f"--dataset is {name!r}, expected a 3D pose file (.npz), h36m or synthetic (AMASS has no "
+            "test protocol)"
+        )
+    return name, DataFiles(h36m=path, h36m_2d=Path(arguments.dataset_2d))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_program("eval.py", evaluate_weights, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""`train.py`: trains any family; see `--help`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tf_pose3d.cli.program import Parser, add_common_flags, apply_overrides, as_switch, parse, run_program
+from tf_pose3d.data.sources import DATASETS, DataFiles, make_windows
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
+
+__all__ = ["main", "train"]
+
+_NONE = ("none", "None", "", "0")
+
+
+def _subset(text: str) -> str | None:
+    return None if text in _NONE else text
+
+
+def make_parser() -> Parser:
+    parser = Parser(
+        prog="train.py",
+        description="Trains a model. The family is the config's ARCH, else the weights', else --arch.",
+    )
+    parser.add_argument("--config", metavar="FILE", help="config file, .json or .txt")
+    parser.add_argument(
+        "--out_dir", required=True, metavar="DIR", help="folder for weights, checkpoints and logs"
+    )
+    parser.add_argument(
+        "--dataset",
+        metavar="{h36m,amass,synthetic}",
+        help="training data; a name ending in .npz is the 3D file itself (default: DATASET, else h36m)",
+    )
+    parser.add_argument("--dataset_val", metavar="{h36m,amass,synthetic}", help="validation data, if other")
+    parser.add_argument(
+        "--h36m_path", metavar="FILE", default="./data/data_3d_h36m.npz", help="3D poses of Human3.6M"
+    )
+    parser.add_argument(
+        "--dataset_2d_path",
+        metavar="FILE",
+        default="./data/data_2d_h36m_cpn_ft_h36m_dbb.npz",
+        help="2D poses of Human3.6M",
+    )
+    parser.add_argument("--amass_path", metavar="DIR", help="folder of converted AMASS .npz files")
+    parser.add_argument("--amass_frame_rate", type=int, default=50, metavar="HZ", help="rate to use AMASS at")
+    parser.add_argument("--train_subset", default="train", metavar="NAME", help="subset to train on")
+    parser.add_argument(
+        "--val_subset", default="val", metavar="NAME", help="subset to validate on; none: no validation"
+    )
+    parser.add_argument(
+        "--test_subset", metavar="NAME", help="subset to test the best weights on at the end; none: no test"
+    )
+    parser.add_argument("--weights", metavar="FILE", help="weights to start from, or a prefix of their path")
+    parser.add_argument(
+        "--continue_training",
+        nargs="?",
+        const=True,
+        default=False,
+        type=as_switch,
+        metavar="True|False",
+        help="continue the run in --out_dir from its latest checkpoint",
+    )
+    parser.add_argument(
+        "--strategy",
+        default="auto",
+        metavar="{auto,one,mirrored,multi_worker}",
+        help="devices: one, all of this machine, or several machines by TF_CONFIG",
+    )
+    parser.add_argument("--seed", type=int, help="of everything random; overwrites SHUFFLE_SEED")
+    add_common_flags(parser)
+    return parser
+
+
+def _data_names(arguments: Any, config: Any) -> tuple[str, str, DataFiles]:
+    """Training and validation data set, and where files are."""
+    h36m, name = arguments.h36m_path, arguments.dataset
+    if name is not None and name.endswith(".npz"):
+        h36m, name = name, "h36m"
+    name = (name or config.DATASET or "h36m").lower()
+    val = (arguments.dataset_val or name).lower()
+    for flag, value in (("--dataset", name), ("--dataset_val", val)):
+        if value not in DATASETS:
+            raise Pose3DError(f"{flag} is {value!r}, expected one of {', '.join(DATASETS)}")
+    files = DataFiles(
+        h36m=Path(h36m),
+        h36m_2d=Path(arguments.dataset_2d_path),
+        amass=Path(arguments.amass_path) if arguments.amass_path else None,
+        amass_frame_rate=arguments.amass_frame_rate,
+    )
+    return name, val, files
+
+
+def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | None = None) -> None:
+    """Runs the program; see `make_parser` for the flags.
+
+    Raises:
+        Pose3DError: Bad input.
+        tf_pose3d.training.loop.Interrupted: Stopped by a signal, after saving.
+    """
+    arguments = parse(make_parser(), arguments)
+    log = log or (lambda line: print(line, flush=True))
+
+    from tf_pose3d.models.loading import load_config
+
+    weights = resolve_weights(arguments.weights) if arguments.weights else None
+    config = load_config(arguments.config, weights, arguments.arch)
+    config = apply_overrides(config, arguments, SHUFFLE_SEED=arguments.seed)
+    dataset, val_dataset, files = _data_names(arguments, config)
+    val_subset, test_subset = _subset(arguments.val_subset), _subset(arguments.test_subset or "none")
+    action_wise = val_dataset != "amass"
+    if not action_wise and config.BEST_CHECKPOINT_METRIC is not None:
+        config = config.replace(BEST_CHECKPOINT_METRIC=config.BEST_CHECKPOINT_METRIC.removeprefix("AW-"))
+
+    from tf_pose3d.training.distribution import is_chief, make_strategy
+
+    strategy = make_strategy(arguments.strategy, config.GPU_ID)
+    chief = is_chief()
+    out_dir = require_writable_folder(arguments.out_dir)
+
+    from tf_pose3d.evaluation.evaluate import validate
+    from tf_pose3d.models.family import get_family
+    from tf_pose3d.training.loop import Trainer
+
+    family = get_family(config.ARCH)
+    seed = config.SHUFFLE_SEED
+    log(f"reading {dataset}, subset {arguments.train_subset}")
+    windows = make_windows(
+        dataset, arguments.train_subset, files, family.skeleton, family.window_spec(config, "train"), seed
+    )
+    log(f"{len(windows)} training windows")
+    validation = None
+    if val_subset is not None:
+        spec = family.window_spec(config, "val")
+        val_windows = make_windows(val_dataset, val_subset, files, family.skeleton, spec, seed)
+        available = val_windows.num_centres
+        if available < config.VALIDATION_EXAMPLES:
+            raise Pose3DError(
+                f"VALIDATION_EXAMPLES is {config.VALIDATION_EXAMPLES}, but {val_subset} of {val_dataset} has "
+                f"{available} windows"
+            )
+        log(f"{available} validation windows")
+
+        def validation(model: Any) -> dict[str, float]:
+            return validate(family, model, config, val_windows, action_wise)
+
+    trainer = Trainer(
+        family,
+        config,
+        windows,
+        out_dir,
+        strategy,
+        validation,
+        weights,
+        chief=chief,
+        log=log if chief else _mute,
+    )
+    if chief:
+        stem = Path(arguments.config).stem if arguments.config else "config"
+        write_json(out_dir / f"{stem}_complete.json", config.to_dict())
+    result = trainer.run(resume=arguments.continue_training)
+    if test_subset is None or not chief:
+        return
+    if val_dataset == "amass":
+        log("no test: the test protocol is Human3.6M's")
+        return
+    tested = result.best_weights or result.last_weights
+    if tested is None:
+        raise Pose3DError(f"{out_dir}: no weights to test, EPOCHS is {config.EPOCHS}")
+    log(f"testing {tested}")
+    _test(family, config, tested, val_dataset, test_subset, files, out_dir, log)
+
+
+def _mute(line: str) -> None:
+    """Workers other than the chief say nothing."""
+
+
+def _test(
+    family: Any,
+    config: Any,
+    weights: Path,
+    dataset: str,
+    subset: str,
+    files: DataFiles,
+    out_dir: Path,
+    log: Callable[[str], None],
+) -> None:
+    from tf_pose3d.evaluation.evaluate import evaluate, format_evaluation
+    from tf_pose3d.models.loading import load_model
+
+    model = load_model(weights, config)
+    windows = make_windows(
+        dataset, subset, files, family.skeleton, family.window_spec(config, "test"), config.SHUFFLE_SEED
+    )
+    results = {}
+    for evaluation in evaluate(family, model, config, windows):
+        log(format_evaluation(evaluation))
+        results[evaluation.label or "all"] = evaluation.results
+    write_json(out_dir / f"test_{subset}.json", {"weights": str(weights), "evaluation_mm": results})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    return run_program("train.py", train, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

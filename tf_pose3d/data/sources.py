@@ -1,0 +1,77 @@
+"""Data sets by name: which reader serves which name and which files it needs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from tf_pose3d.camera import Camera
+from tf_pose3d.data import amass, human36m, synthetic
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.windows import Windows, WindowSpec
+from tf_pose3d.errors import Pose3DError
+
+__all__ = ["DATASETS", "DataFiles", "load_sequences", "make_windows"]
+
+DATASETS = ("h36m", "amass", "synthetic")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataFiles:
+    """Where the data sets lie.
+
+    Attributes:
+        h36m: 3D file in the layout of `data_3d_h36m.npz`.
+        h36m_2d: 2D file in the layout of `data_2d_h36m_*.npz`.
+        amass: Folder of AMASS conversions, or None.
+        amass_frame_rate: Hz at which AMASS is used; its files' rate is a multiple of it.
+    """
+
+    h36m: Path = Path("./data/data_3d_h36m.npz")
+    h36m_2d: Path = Path("./data/data_2d_h36m_cpn_ft_h36m_dbb.npz")
+    amass: Path | None = None
+    amass_frame_rate: int = 50
+
+
+def load_sequences(dataset: str, subset: str, files: DataFiles, skeleton: str) -> list[Sequence]:
+    """All sequences of a subset.
+
+    Args:
+        dataset: One of `DATASETS`.
+        subset: train, val, trainval, test or a subject (h36m, synthetic); train or val (amass).
+        files: Where the data is.
+        skeleton: Joint layout to give them in.
+
+    Raises:
+        Pose3DError: Unknown name or subset, or what the reader finds wrong.
+    """
+    if dataset == "synthetic":
+        return synthetic.synthetic_sequences(human36m.split_subjects(subset), skeleton=skeleton)
+    if dataset == "amass":
+        if files.amass is None:
+            raise Pose3DError("--dataset amass needs --amass_path, the folder of its converted .npz files")
+        return amass.read_amass(files.amass, subset, files.amass_frame_rate, skeleton)
+    if dataset == "h36m":
+        subjects = human36m.split_subjects(subset)
+        return human36m.read_human36m(files.h36m, files.h36m_2d, subjects, skeleton)
+    raise Pose3DError(f"unknown data set {dataset!r}, expected one of {', '.join(DATASETS)}")
+
+
+def make_windows(
+    dataset: str,
+    subset: str,
+    files: DataFiles,
+    skeleton: str,
+    spec: WindowSpec,
+    seed: int = 0,
+) -> Windows:
+    """Windows over a subset of a data set; see `load_sequences` and `Windows`."""
+    sequences = load_sequences(dataset, subset, files, skeleton)
+    if dataset == "amass":
+        spec = dataclasses.replace(spec, frame_rate=files.amass_frame_rate)
+        return Windows(sequences, spec, seed, cameras=_all_cameras())
+    return Windows(sequences, spec, seed, subjects=human36m.SUBJECTS, actions=human36m.ACTIONS)
+
+
+def _all_cameras() -> list[Camera]:
+    return [camera for subject in human36m.SUBJECTS for camera in human36m.CAMERAS[subject]]

@@ -1,0 +1,96 @@
+"""Models from configs and weight files: the two lines that serve every family."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tf_pose3d.config import Config, read_config_file
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import resolve_weights
+from tf_pose3d.models.family import get_family
+from tf_pose3d.weights.hdf5 import load_weights, read_config, save_weights
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["build_model", "load_config", "load_model", "save_model"]
+
+
+def load_config(
+    config: str | os.PathLike | None = None,
+    weights: str | os.PathLike | None = None,
+    arch: str | None = None,
+) -> Config:
+    """The config that a program runs with.
+
+    The family is the config file's ARCH, else the weights', else `arch`. Values are the config file's,
+    else those that the weights carry, else the family's defaults.
+
+    Args:
+        config: `.json` or `.txt` file.
+        weights: `.h5` file.
+        arch: ARCH or short name of a family.
+
+    Raises:
+        Pose3DError: A file that cannot be read, an unknown key or value, or no word about the family.
+    """
+    held = read_config(weights) if weights is not None else None
+    if config is not None:
+        values = read_config_file(config)
+        named = values.get("ARCH") or (held or {}).get("ARCH") or arch
+        if named is None:
+            raise Pose3DError(f"{config}: no ARCH; add one to the file or give --arch")
+        return get_family(named).config_class.from_dict(values, source=str(config))
+    if held is not None:
+        if "ARCH" not in held:
+            raise Pose3DError(f"{weights}: the config that it holds has no ARCH")
+        return get_family(held["ARCH"]).config_class.from_dict(held, source=str(weights))
+    if arch is not None:
+        return get_family(arch).config_class()
+    if weights is not None:
+        raise Pose3DError(
+            f"{weights}: holds no config, as files of the original releases; give the config file beside it"
+        )
+    raise Pose3DError("give a config file or weights, or name the family (--arch)")
+
+
+def build_model(config: Config) -> keras.Model:
+    """A built model of a config's family, with random weights; `model.config` is the config."""
+    model = get_family(config.ARCH).build_model(config)
+    model.config = config
+    return model
+
+
+def load_model(
+    weights: str | os.PathLike,
+    config: str | os.PathLike | Config | None = None,
+    arch: str | None = None,
+) -> keras.Model:
+    """A model with its weights; `model.config` is its config.
+
+    Args:
+        weights: `.h5` file, or a prefix that resolves to the first match (`logs/x/checkpoints/best`).
+        config: Config file or object, for files that hold none (those of the original releases).
+        arch: Family, where neither says.
+
+    Returns:
+        A Keras model. It takes a dict of inputs and gives a dict of outputs, among them `pose_3d`
+        `(B, J, 3)`; see the family's page in the documentation.
+
+    Raises:
+        Pose3DError: Unreadable files, or weights that do not fit the config (with layer and shapes).
+    """
+    weights = resolve_weights(weights)
+    if not isinstance(config, Config):
+        config = load_config(config, weights, arch)
+    model = build_model(config)
+    load_weights(model, weights)
+    return model
+
+
+def save_model(model: keras.Model, path: str | os.PathLike) -> Path:
+    """Writes a model's weights and config, so that `load_model(path)` needs nothing else."""
+    save_weights(model, path, model.config.to_dict())
+    return Path(path)

@@ -1,0 +1,335 @@
+"""The training loop, the same for every family."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tf_pose3d.config import TrainingConfig
+from tf_pose3d.data.windows import Windows
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.models.family import Family
+from tf_pose3d.training.checkpoints import (
+    checkpoint_path,
+    latest_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from tf_pose3d.training.history import MetricHistory
+from tf_pose3d.training.optimizers import current_rates, make_optimizer
+from tf_pose3d.training.progress import Progress, format_duration
+from tf_pose3d.training.signals import StopSignals
+from tf_pose3d.weights.hdf5 import load_weights, save_weights
+
+__all__ = ["Interrupted", "Trainer", "TrainingResult"]
+
+# Keys that a resumed run may change: they steer how long and where, not what is computed.
+_FREE_KEYS = {"EPOCHS", "GPU_ID", "CHECKPOINT_INTERVAL", "DATASET_TEST_3D_SUBSAMPLE_STEP", "EVAL_FLIP"}
+
+# (model, first n examples or -1) -> metric name -> value
+Validation = Callable[[keras.Model], dict[str, float]]
+
+
+class Interrupted(Exception):
+    """Training stopped on a signal after its state was saved.
+
+    Attributes:
+        signal: The signal's number.
+        checkpoint: Where the state is.
+    """
+
+    def __init__(self, signal: int, checkpoint: Path) -> None:
+        super().__init__(f"stopped by signal {signal}, state saved in {checkpoint}")
+        self.signal = signal
+        self.checkpoint = checkpoint
+
+
+@dataclasses.dataclass
+class TrainingResult:
+    """What a run leaves: paths of the best and last weights, and its metrics by epoch."""
+
+    best_weights: Path | None
+    last_weights: Path | None
+    history: MetricHistory
+
+
+class Trainer:
+    """Trains a family's model on windows and keeps its files.
+
+    In `out_dir`: `checkpoints/cp_*.h5` (full state), `checkpoints/best_weights_NNNN.h5`,
+    `checkpoints/last_weights_NNNN.h5`, `tb_<time>/` (TensorBoard).
+
+    Every step is a function of the seed and the step number alone, and a checkpoint holds all state, so
+    that a resumed run equals an uninterrupted one bit for bit.
+
+    Args:
+        family, config: What to train.
+        windows: What to train on.
+        out_dir: An existing folder.
+        strategy: Where to train.
+        validation: Computes metrics of a model every VALIDATION_INTERVAL epochs; None: no validation.
+        initial_weights: `.h5` file to start from.
+        chief: Whether this process writes files.
+        log: Receives lines of text.
+
+    Raises:
+        Pose3DError: On settings that do not fit, and from `run`.
+    """
+
+    def __init__(
+        self,
+        family: Family,
+        config: TrainingConfig,
+        windows: Windows,
+        out_dir: Path,
+        strategy: tf.distribute.Strategy,
+        validation: Validation | None = None,
+        initial_weights: Path | None = None,
+        chief: bool = True,
+        log: Callable[[str], None] = print,
+    ) -> None:
+        self.family = family
+        self.config = config
+        self.windows = windows
+        self.strategy = strategy
+        self.validation = validation
+        self.chief = chief
+        self.log = log
+        self.folder = Path(out_dir) / "checkpoints"
+        self.out_dir = Path(out_dir)
+        if chief:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        self.step = 0
+        self.history = MetricHistory()
+        self.best_weights: Path | None = None
+        self.last_weights: Path | None = None
+
+        keras.utils.set_random_seed(config.SHUFFLE_SEED)
+        tf.config.experimental.enable_op_determinism()
+        keras.config.set_dtype_policy(config.MIXED_PRECISION or "float32")
+        with strategy.scope():
+            self.model = family.build_model(config)
+            if initial_weights is not None:
+                load_weights(self.model, initial_weights)
+            self.average = None
+            if config.EMA_ENABLED:
+                self.average = family.build_model(config)
+                self.average.set_weights(self.model.get_weights())
+            self.optimizer = make_optimizer(config)
+            if config.MIXED_PRECISION == "mixed_float16":
+                self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
+            self.optimizer.build(self.model.trainable_variables)
+            # The sum of the epoch's losses, and the first step whose loss was not finite.
+            self.loss_sum = keras.Variable(0.0, dtype="float32", trainable=False, name="loss_sum")
+            self.bad_step = keras.Variable(-1, dtype="int64", trainable=False, name="bad_step")
+        self.loss = family.loss(config)
+        self._train_step = self._make_train_step()
+
+    @property
+    def validated_model(self) -> keras.Model:
+        """The model that is validated and saved: the moving average where there is one."""
+        return self.model if self.average is None else self.average
+
+    def _groups(self) -> dict[str, list[keras.Variable]]:
+        groups = {
+            "model": self.model.variables,
+            "optimizer": self.optimizer.variables,
+            "loss": [self.loss_sum],
+        }
+        if self.average is not None:
+            groups["average"] = self.average.variables
+        return groups
+
+    def _make_train_step(self) -> Callable[..., None]:
+        replicas = self.strategy.num_replicas_in_sync
+
+        def replica_step(batch: dict[str, tf.Tensor]) -> tf.Tensor:
+            with tf.GradientTape() as tape:
+                outputs = self.model(batch, training=True)
+                # Replicas hold equal shares, so the mean over all is the mean of their means.
+                loss = self.loss(outputs, batch) / replicas
+                scaled = self.optimizer.scale_loss(loss)
+            variables = self.model.trainable_variables
+            gradients = tape.gradient(scaled, [variable.value for variable in variables])
+            self.optimizer.apply(gradients, variables)
+            return loss
+
+        compiled = tf.function(replica_step, jit_compile=True) if self.config.JIT_COMPILE else replica_step
+
+        @tf.function(autograph=False, reduce_retracing=True)
+        def train_step(batch: Any, step: tf.Tensor, decay: tf.Tensor) -> None:
+            losses = self.strategy.run(compiled, (batch,))
+            loss = self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+            self.loss_sum.assign_add(loss)
+            bad = tf.logical_and(tf.logical_not(tf.math.is_finite(loss)), self.bad_step < 0)
+            self.bad_step.assign(tf.where(bad, step, self.bad_step))
+            if self.average is not None:
+                pairs = zip(self.average.weights, self.model.weights, strict=True)
+                for averaged, weight in pairs:
+                    averaged.assign_sub((1 - decay) * (averaged.value - weight.value))
+
+        return train_step
+
+    def _batches(self) -> Any:
+        """Per-replica batches from the current step on."""
+        config, first = self.config, self.step
+        shards = self.strategy.num_replicas_in_sync
+
+        def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
+            local = shards // context.num_input_pipelines
+            start = context.input_pipeline_id * local
+            return self.windows.training_dataset(
+                config.BATCH_SIZE, first, shards=shards, shard_ids=range(start, start + local)
+            )
+
+        if shards == 1:
+            return iter(make(tf.distribute.InputContext()))
+        return iter(self.strategy.distribute_datasets_from_function(make))
+
+    def run(self, resume: bool = False) -> TrainingResult:
+        """Trains until EPOCHS.
+
+        Args:
+            resume: Continue from the latest checkpoint in `out_dir`.
+
+        Raises:
+            Pose3DError: Nothing to resume or a checkpoint that does not fit; a loss that is not finite
+                (weights and checkpoints written before stay); a file that cannot be written.
+            Interrupted: On SIGTERM or SIGINT, after the state was saved.
+        """
+        config = self.config
+        if resume:
+            self._restore(latest_checkpoint(self.folder))
+        first_epoch = self.step // config.STEPS_PER_EPOCH + 1
+        with contextlib.ExitStack() as stack:
+            stop = stack.enter_context(StopSignals())
+            writer = None
+            if self.chief:
+                stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+                writer = tf.summary.create_file_writer(str(self.out_dir / f"tb_{stamp}"))
+                stack.callback(writer.close)
+            batches = self._batches() if first_epoch <= config.EPOCHS else None
+            for epoch in range(first_epoch, config.EPOCHS + 1):
+                self._run_epoch(epoch, batches, stop, writer)
+        return TrainingResult(self.best_weights, self.last_weights, self.history)
+
+    def _run_epoch(self, epoch: int, batches: Any, stop: StopSignals, writer: Any) -> None:
+        config = self.config
+        start, first = datetime.datetime.now(), self.step
+        done = self.step % config.STEPS_PER_EPOCH
+        if done == 0:
+            self.loss_sum.assign(0.0)
+        with Progress(config.STEPS_PER_EPOCH - done, f"epoch {epoch}/{config.EPOCHS}") as progress:
+            for _ in range(done, config.STEPS_PER_EPOCH):
+                decay = 0.0
+                if config.EMA_ENABLED:
+                    decay = min(config.EMA_DECAY, (1 + self.step) / (10 + self.step))
+                self._train_step(
+                    next(batches), tf.constant(self.step, tf.int64), tf.constant(decay, tf.float32)
+                )
+                self.step += 1
+                text = ""
+                if progress.due():
+                    self._require_finite()
+                    in_epoch = self.step - (epoch - 1) * config.STEPS_PER_EPOCH
+                    text = f"loss {float(self.loss_sum.value) / in_epoch:.6f}"
+                progress.update(text)
+                if stop.received is not None and self.step % config.STEPS_PER_EPOCH:
+                    self._stop(stop, checkpoint_path(self.folder, epoch - 1, self.step))
+        self._require_finite()
+        seconds = (datetime.datetime.now() - start).total_seconds()
+        steps = self.step - first
+        loss = float(self.loss_sum.value) / config.STEPS_PER_EPOCH
+        self.log(
+            f"epoch {epoch}/{config.EPOCHS}: loss {loss:.6f}, {format_duration(seconds)}, "
+            f"{seconds / steps:.3f} s/step"
+        )
+        scalars = {"train/loss": loss, "train/step_duration": seconds / steps}
+        scalars.update({f"train/{name}": rate for name, rate in current_rates(self.optimizer).items()})
+        if self.validation is not None and epoch % config.VALIDATION_INTERVAL == 0:
+            metrics = self.validation(self.validated_model)
+            self.history.add(epoch, metrics)
+            scalars.update({f"val/{name}": value for name, value in metrics.items()})
+            self.log(f"validation: {', '.join(f'{name} {value:.4g}' for name, value in metrics.items())}")
+            self._keep_best(epoch)
+        if writer is not None:
+            with writer.as_default():
+                for name, value in scalars.items():
+                    tf.summary.scalar(name, value, step=epoch)
+            writer.flush()
+        self._keep_last(epoch)
+        if epoch % config.CHECKPOINT_INTERVAL == 0:
+            self._save(checkpoint_path(self.folder, epoch))
+        if stop.received is not None:
+            self._stop(stop, checkpoint_path(self.folder, epoch))
+
+    def _require_finite(self) -> None:
+        bad = int(self.bad_step.value)
+        if bad >= 0:
+            kept = sorted(path.name for path in self.folder.glob("*.h5"))
+            raise Pose3DError(
+                f"the loss is not finite since step {bad} (counted from 0); "
+                f"kept in {self.folder}: {', '.join(kept) or 'nothing yet'}; "
+                "a lower initial_learning_rate in SCHEDULE_PARAMS may help"
+            )
+
+    def _save(self, path: Path) -> None:
+        if not self.chief:
+            return
+        state = {
+            "step": self.step,
+            "config": self.config.to_dict(),
+            "history": self.history.values,
+            "best_weights": self.best_weights.name if self.best_weights else None,
+            "last_weights": self.last_weights.name if self.last_weights else None,
+        }
+        save_checkpoint(path, self._groups(), state)
+
+    def _stop(self, stop: StopSignals, path: Path) -> None:
+        self._require_finite()
+        self._save(path)
+        raise Interrupted(stop.received, path)
+
+    def _restore(self, path: Path) -> None:
+        state = load_checkpoint(path, self._groups())
+        for key, value in self.config.to_dict().items():
+            before = state["config"].get(key)
+            if before != value and key not in _FREE_KEYS:
+                raise Pose3DError(
+                    f"{path}: was trained with {key} {before}, this run says {value}; "
+                    "continue with the run's own config, or start anew in another --out_dir"
+                )
+        self.step = state["step"]
+        self.history = MetricHistory(state["history"])
+        for name in ("best_weights", "last_weights"):
+            file = state[name] and self.folder / state[name]
+            setattr(self, name, file if file and file.exists() else None)
+        self.log(f"continuing from {path}, step {self.step}")
+
+    def _write_weights(self, name: str, epoch: int, previous: Path | None) -> Path | None:
+        path = self.folder / f"{name}_{epoch:04d}.h5"
+        if not self.chief:
+            return path
+        save_weights(self.validated_model, path, self.config.to_dict())
+        if previous is not None and previous != path:
+            previous.unlink(missing_ok=True)
+        return path
+
+    def _keep_best(self, epoch: int) -> None:
+        metric = self.config.BEST_CHECKPOINT_METRIC
+        if metric is None:
+            return
+        best = self.history.best(metric)
+        if best is not None and best[0] == epoch:
+            self.best_weights = self._write_weights("best_weights", epoch, self.best_weights)
+            self.log(f"best so far by {metric}: {self.best_weights}")
+
+    def _keep_last(self, epoch: int) -> None:
+        self.last_weights = self._write_weights("last_weights", epoch, self.last_weights)
