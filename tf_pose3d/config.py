@@ -183,7 +183,9 @@ class TrainingConfig(Config):
     BATCH_SIZE: int = key(256, "Windows per training step, over all replicas.", minimum=1)
     SHUFFLE_SEED: int = key(0, "Seed of shuffling, masks, cameras, dropout and initial weights.", minimum=0)
     EPOCHS: int = key(120, "Epochs to train.", minimum=0)
-    STEPS_PER_EPOCH: int = key(6000, "Training steps an epoch.", minimum=1)
+    STEPS_PER_EPOCH: int | None = key(
+        6000, "Training steps an epoch; null: as many as go once through the data.", minimum=1
+    )
     DATASET_TRAIN_3D_SUBSAMPLE_STEP: int = key(1, "Every n-th training frame is a centre.", minimum=1)
     DATASET_VAL_3D_SUBSAMPLE_STEP: int = key(4, "Every n-th validation frame is a centre.", minimum=1)
     DATASET_TEST_3D_SUBSAMPLE_STEP: int = key(1, "Every n-th test frame is a centre.", minimum=1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.cli.program import Parser, add_common_flags, apply_overrides, parse, run_program
-from tf_pose3d.data.sources import DATASETS, DataFiles, make_windows
+from tf_pose3d.cli.program import Parser, add_common_flags, apply_flags, parse, run_program
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
+
+if TYPE_CHECKING:
+    from tf_pose3d.data.sources import DataFiles
 
 __all__ = ["evaluate_weights", "main"]
 
@@ -41,17 +43,6 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--frame_wise", dest="action_wise", action="store_false", help="errors over all frames only"
     )
-    parser.add_argument(
-        "--forced_mask_stride",
-        type=int,
-        metavar="FRAMES",
-        help="s_in to evaluate instead of all in MASK_STRIDE; a multiple of s_out",
-    )
-    parser.add_argument(
-        "--no_learned_upsampling",
-        action="store_true",
-        help="interpolate between frames that have a 2D pose instead of predicting those between",
-    )
     parser.add_argument("--json", metavar="FILE", help="also write every number as JSON")
     parser.add_argument("--predictions", metavar="FILE", help="also write every pose as .npz")
     add_common_flags(parser)
@@ -66,29 +57,26 @@ def evaluate_weights(
     Raises:
         Pose3DError: Bad input.
     """
-    arguments = parse(make_parser(), arguments)
+    arguments, family = parse(make_parser, arguments, "eval")
     log = log or (lambda line: print(line, flush=True))
 
+    from tf_pose3d.data.sources import make_windows
+    from tf_pose3d.evaluation.evaluate import evaluate, format_evaluation, save_predictions
     from tf_pose3d.models.loading import load_config, load_model
+    from tf_pose3d.training.distribution import make_strategy
 
     weights = resolve_weights(arguments.weights)
     trained = load_config(arguments.config, weights, arguments.arch)
-    config = _overwritten(trained, arguments)
+    config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
     dataset, files = _data(arguments, config)
     for path in (arguments.json, arguments.predictions):
         if path is not None:
             require_writable_folder(Path(path).parent)
-
-    from tf_pose3d.evaluation.evaluate import evaluate, format_evaluation, save_predictions
-    from tf_pose3d.models.family import get_family
-    from tf_pose3d.training.distribution import make_strategy
-
-    family = get_family(config.ARCH)
     with make_strategy("one", config.GPU_ID).scope():
         # The network is the trained one: what flags overwrite concerns its input only.
         model = load_model(weights, trained)
     windows = make_windows(
-        dataset, arguments.test_subset, files, family.skeleton, family.window_spec(config, "test")
+        dataset, arguments.test_subset, files, family.skeleton(config), family.window_spec(config, "test")
     )
     log(f"{weights}: {windows.num_centres} frames of {arguments.test_subset}")
     evaluations = []
@@ -111,23 +99,9 @@ def evaluate_weights(
         log(f"wrote {arguments.predictions}")
 
 
-def _overwritten(config: Any, arguments: Any) -> Any:
-    values = {"BATCH_SIZE": arguments.batch_size}
-    if arguments.forced_mask_stride is not None:
-        values["MASK_STRIDE"] = arguments.forced_mask_stride
-    if arguments.no_learned_upsampling:
-        values["EVAL_DISABLE_LEARNED_UPSAMPLING"] = True
-    known = config.to_dict()
-    for flag, key in (
-        ("--forced_mask_stride", "MASK_STRIDE"),
-        ("--no_learned_upsampling", "EVAL_DISABLE_LEARNED_UPSAMPLING"),
-    ):
-        if values.get(key) is not None and key not in known:
-            raise Pose3DError(f"{flag} does not apply to {config.ARCH}")
-    return apply_overrides(config, arguments, **values)
-
-
 def _data(arguments: Any, config: Any) -> tuple[str, DataFiles]:
+    from tf_pose3d.data.sources import DATASETS, DataFiles
+
     name, files = arguments.dataset or config.DATASET or "h36m", DataFiles()
     path = files.h36m
     if name.endswith(".npz"):

@@ -1,17 +1,23 @@
-"""What the programs share: quiet start, flags, and errors as one line."""
+"""What the programs share: a quiet start, flags by family, and errors as one line."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.config import Config
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.models.family import FAMILIES, get_family
 
-__all__ = ["Parser", "apply_overrides", "as_switch", "run_program"]
+if TYPE_CHECKING:
+    from tf_pose3d.config import Config
+    from tf_pose3d.models.family import Family
+
+__all__ = ["Parser", "add_common_flags", "apply_flags", "as_switch", "parse", "run_program"]
 
 _FALSE = {"false", "f", "no", "n", "0", "none"}
 _TRUE = {"true", "t", "yes", "y", "1"}
@@ -21,18 +27,20 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose flags may be spelled with `-` or `_`, and whose errors are one line."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("formatter_class", argparse.ArgumentDefaultsHelpFormatter)
-        kwargs.setdefault("allow_abbrev", False)
-        super().__init__(*args, **kwargs)
-
-    def parse_known_args(
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        args = sys.argv[1:] if args is None else args
-        return super().parse_known_args([_underscored(arg) for arg in args], namespace)
+        kwargs.setdefault("formatter_class", _HelpFormatter)
+        super().__init__(*args, allow_abbrev=False, **kwargs)
 
     def error(self, message: str) -> None:
         raise Pose3DError(f"{message} (see --help)")
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults where there is one, and keeps the epilog's lines."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False or action.default == []:
+            return action.help
+        return super()._get_help_string(action)
 
 
 def _underscored(argument: str) -> str:
@@ -58,8 +66,7 @@ def add_common_flags(parser: Parser) -> None:
     parser.add_argument(
         "--arch",
         metavar="FAMILY",
-        help="model family, where neither config nor weights say; with --help: its config keys. One of "
-        + ", ".join(short for short, _ in FAMILIES.values()),
+        help="model family, where neither config nor weights say; with --help: its flags and config keys",
     )
     parser.add_argument(
         "--set",
@@ -86,19 +93,21 @@ def add_common_flags(parser: Parser) -> None:
     )
 
 
-def apply_overrides(config: Config, arguments: argparse.Namespace, **values: Any) -> Config:
+def apply_flags(
+    config: Config, arguments: argparse.Namespace, family: Family, program: str, **values: Any
+) -> Config:
     """The config with what the flags overwrite.
 
     Args:
         config: As loaded.
-        arguments: Of a parser with `add_common_flags`.
+        arguments: Of a parser made by `parse`.
+        family: The config's family; its own flags are applied, too.
+        program: `"train"`, `"eval"` or `"inference"`.
         **values: Further keys; None means not given.
 
     Raises:
         Pose3DError: An override that is not KEY=VALUE, or a value that the schema refuses.
     """
-    import json
-
     changes: dict[str, Any] = {}
     for text in arguments.set:
         name, equals, value = text.partition("=")
@@ -112,47 +121,116 @@ def apply_overrides(config: Config, arguments: argparse.Namespace, **values: Any
         "GPU_ID": arguments.gpu_id,
         "MIXED_PRECISION": arguments.mixed_precision,
         "JIT_COMPILE": arguments.jit_compile,
+        **{flag.key: getattr(arguments, flag.destination) for flag in family.flags(program)},
         **values,
     }
     changes.update({name: value for name, value in values.items() if value is not None})
     return config.replace(**changes) if changes else config
 
 
-def describe_family(name: str) -> str:
-    """The config keys of a family, with defaults, for `--arch X --help`."""
-    family = get_family(name)
-    lines = [f"config keys of {family.arch} (set in the config file, or by --set KEY=VALUE):", ""]
+def _find_family(arguments: Sequence[str]) -> Family | None:
+    """The family by config, else by weights, else by --arch, else by what the flags imply."""
+    from tf_pose3d.config import read_config_file
+    from tf_pose3d.files import resolve_weights
+    from tf_pose3d.models.family import FAMILIES, get_family
+    from tf_pose3d.weights.hdf5 import read_config
+
+    first = Parser(add_help=False)
+    for flag in ("--config", "--weights", "--arch"):
+        first.add_argument(flag)
+    given, _ = first.parse_known_args(arguments)
+    arch = read_config_file(given.config).get("ARCH") if given.config else None
+    if arch is None and given.weights:
+        arch = (read_config(resolve_weights(given.weights)) or {}).get("ARCH")
+    arch = arch or given.arch
+    if arch is not None:
+        return get_family(arch)
+    names = {argument.partition("=")[0] for argument in arguments}
+    for name in FAMILIES:
+        family = get_family(name)
+        if names & set(family.telling_flags):
+            return family
+    return None
+
+
+def _describe(family: Family) -> str:
+    """The config keys of a family with defaults, for `--arch X --help`."""
+    lines = [f"config keys of {family.arch} (in the config file, or by --set KEY=VALUE):", ""]
     for key, default, help_text in family.config_class.describe():
-        lines.append(f"  {key} (default: {default})")
-        lines.append(f"      {help_text}")
+        lines += [f"  {key} (default: {default})", f"      {help_text}"]
     return "\n".join(lines)
 
 
-def parse(parser: Parser, arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parses, and answers `--arch X --help` with the family's config keys as well."""
-    arguments = [_underscored(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
-    if {"-h", "--help"} & set(arguments):
-        first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        first.add_argument("--arch")
-        arch = first.parse_known_args(arguments)[0].arch
-        if arch is not None:
-            parser.epilog = describe_family(arch)
-            parser.formatter_class = _KeepEpilog
-    return parser.parse_args(arguments)
+def parse(
+    make_parser: Callable[[], Parser], arguments: Sequence[str] | None, program: str
+) -> tuple[argparse.Namespace, Family]:
+    """Parses the flags of a program in the meaning that the family gives them.
+
+    `--help` shows the flags that all families share; with `--arch` (or a config, or weights) those of
+    the family and its config keys as well.
+
+    Raises:
+        Pose3DError: Unknown or missing flags, or nothing that tells the family.
+    """
+    given = [_underscored(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
+    asks_help = bool({"-h", "--help"} & set(given))
+    parser = make_parser()
+    if asks_help and not {a.partition("=")[0] for a in given} & {"--arch", "--config", "--weights"}:
+        parser.parse_args(["--help"])
+    _start_tensorflow()
+    family = _find_family(given)
+    if family is not None:
+        group = parser.add_argument_group(f"flags of {family.arch}")
+        for flag in family.flags(program):
+            flag.add_to(group)
+        parser.epilog = _describe(family)
+    parsed = parser.parse_args(given)
+    if family is None:
+        raise Pose3DError(
+            "which model family? Give a --config with ARCH, weights that hold their config, or --arch "
+            "(weights of the original releases hold none: give the config file beside them)"
+        )
+    return parsed, family
 
 
-class _KeepEpilog(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    pass
+def _start_tensorflow() -> None:
+    """Imports TensorFlow without the chatter that it writes before its own log level counts."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _held_stderr():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
 
 
-def run_program(name: str, main: Callable[[Sequence[str] | None], None], arguments: Any = None) -> int:
+@contextlib.contextmanager
+def _held_stderr() -> Iterator[None]:
+    """Holds back what is written to file descriptor 2; shows it if the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def run_program(
+    name: str, main: Callable[[Sequence[str] | None], int | None], arguments: Sequence[str] | None = None
+) -> int:
     """Runs a program and turns what goes wrong into one line and an exit code.
 
     Returns:
-        0; 2 on bad input; 128 + n when stopped by signal n.
+        What `main` returns, None meaning 0; 2 on bad input; 130 when interrupted.
     """
     try:
-        main(arguments)
+        return main(arguments) or 0
     except Pose3DError as error:
         return _fail(name, str(error))
     except OSError as error:
@@ -160,7 +238,6 @@ def run_program(name: str, main: Callable[[Sequence[str] | None], None], argumen
         return _fail(name, f"{where}{error.strerror or error}")
     except KeyboardInterrupt:
         return _fail(name, "interrupted", 130)
-    return 0
 
 
 def _fail(name: str, message: str, code: int = 2) -> int:

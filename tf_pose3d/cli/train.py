@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.cli.program import Parser, add_common_flags, apply_overrides, as_switch, parse, run_program
-from tf_pose3d.data.sources import DATASETS, DataFiles, make_windows
+from tf_pose3d.cli.program import Parser, add_common_flags, apply_flags, as_switch, parse, run_program
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
+
+if TYPE_CHECKING:
+    from tf_pose3d.data.sources import DataFiles
 
 __all__ = ["main", "train"]
 
@@ -77,6 +79,8 @@ def make_parser() -> Parser:
 
 def _data_names(arguments: Any, config: Any) -> tuple[str, str, DataFiles]:
     """Training and validation data set, and where files are."""
+    from tf_pose3d.data.sources import DATASETS, DataFiles
+
     h36m, name = arguments.h36m_path, arguments.dataset
     if name is not None and name.endswith(".npz"):
         h36m, name = name, "h36m"
@@ -94,48 +98,50 @@ def _data_names(arguments: Any, config: Any) -> tuple[str, str, DataFiles]:
     return name, val, files
 
 
-def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | None = None) -> None:
+def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | None = None) -> int:
     """Runs the program; see `make_parser` for the flags.
+
+    Returns:
+        0, or 128 + n when signal n stopped the run after its state was saved.
 
     Raises:
         Pose3DError: Bad input.
-        tf_pose3d.training.loop.Interrupted: Stopped by a signal, after saving.
     """
-    arguments = parse(make_parser(), arguments)
+    arguments, family = parse(make_parser, arguments, "train")
     log = log or (lambda line: print(line, flush=True))
 
+    from tf_pose3d.data.sources import make_windows
+    from tf_pose3d.evaluation.evaluate import validate
     from tf_pose3d.models.loading import load_config
+    from tf_pose3d.training.distribution import is_chief, make_strategy
+    from tf_pose3d.training.loop import Interrupted, Trainer
 
     weights = resolve_weights(arguments.weights) if arguments.weights else None
     config = load_config(arguments.config, weights, arguments.arch)
-    config = apply_overrides(config, arguments, SHUFFLE_SEED=arguments.seed)
+    config = apply_flags(config, arguments, family, "train", SHUFFLE_SEED=arguments.seed)
     dataset, val_dataset, files = _data_names(arguments, config)
     val_subset, test_subset = _subset(arguments.val_subset), _subset(arguments.test_subset or "none")
     action_wise = val_dataset != "amass"
     if not action_wise and config.BEST_CHECKPOINT_METRIC is not None:
         config = config.replace(BEST_CHECKPOINT_METRIC=config.BEST_CHECKPOINT_METRIC.removeprefix("AW-"))
-
-    from tf_pose3d.training.distribution import is_chief, make_strategy
-
     strategy = make_strategy(arguments.strategy, config.GPU_ID)
     chief = is_chief()
     out_dir = require_writable_folder(arguments.out_dir)
-
-    from tf_pose3d.evaluation.evaluate import validate
-    from tf_pose3d.models.family import get_family
-    from tf_pose3d.training.loop import Trainer
-
-    family = get_family(config.ARCH)
     seed = config.SHUFFLE_SEED
     log(f"reading {dataset}, subset {arguments.train_subset}")
     windows = make_windows(
-        dataset, arguments.train_subset, files, family.skeleton, family.window_spec(config, "train"), seed
+        dataset,
+        arguments.train_subset,
+        files,
+        family.skeleton(config),
+        family.window_spec(config, "train"),
+        seed,
     )
     log(f"{len(windows)} training windows")
     validation = None
     if val_subset is not None:
         spec = family.window_spec(config, "val")
-        val_windows = make_windows(val_dataset, val_subset, files, family.skeleton, spec, seed)
+        val_windows = make_windows(val_dataset, val_subset, files, family.skeleton(config), spec, seed)
         available = val_windows.num_centres
         if available < config.VALIDATION_EXAMPLES:
             raise Pose3DError(
@@ -161,17 +167,22 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     if chief:
         stem = Path(arguments.config).stem if arguments.config else "config"
         write_json(out_dir / f"{stem}_complete.json", config.to_dict())
-    result = trainer.run(resume=arguments.continue_training)
+    try:
+        result = trainer.run(resume=arguments.continue_training)
+    except Interrupted as stop:
+        log(f"{stop}; go on with --continue_training True")
+        return 128 + stop.signal
     if test_subset is None or not chief:
-        return
+        return 0
     if val_dataset == "amass":
         log("no test: the test protocol is Human3.6M's")
-        return
+        return 0
     tested = result.best_weights or result.last_weights
     if tested is None:
         raise Pose3DError(f"{out_dir}: no weights to test, EPOCHS is {config.EPOCHS}")
     log(f"testing {tested}")
     _test(family, config, tested, val_dataset, test_subset, files, out_dir, log)
+    return 0
 
 
 def _mute(line: str) -> None:
@@ -188,12 +199,18 @@ def _test(
     out_dir: Path,
     log: Callable[[str], None],
 ) -> None:
+    from tf_pose3d.data.sources import make_windows
     from tf_pose3d.evaluation.evaluate import evaluate, format_evaluation
     from tf_pose3d.models.loading import load_model
 
     model = load_model(weights, config)
     windows = make_windows(
-        dataset, subset, files, family.skeleton, family.window_spec(config, "test"), config.SHUFFLE_SEED
+        dataset,
+        subset,
+        files,
+        family.skeleton(config),
+        family.window_spec(config, "test"),
+        config.SHUFFLE_SEED,
     )
     results = {}
     for evaluation in evaluate(family, model, config, windows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 import importlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,13 +16,51 @@ if TYPE_CHECKING:
 
     from tf_pose3d.data.windows import WindowSpec
 
-__all__ = ["FAMILIES", "Family", "get_family"]
+__all__ = ["FAMILIES", "Family", "Flag", "get_family"]
 
 # ARCH -> (short name for --arch, where the family lives). Imported on demand: one family's needs are
 # never another's.
 FAMILIES = {
     "UpliftUpsampleTransformer": ("uplift", "tf_pose3d.models.uplift_upsample.family:UpliftUpsample"),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Flag:
+    """A command line flag of a family's release, which sets a config key.
+
+    Attributes:
+        names: Spellings, e.g. `("--knn",)`, with `_` between words.
+        key: The config key that it sets.
+        help: One line, with the unit.
+        kind: Converts the text; None: a switch without text.
+        const: What a switch sets.
+        metavar: Stands for the text in the help.
+    """
+
+    names: tuple[str, ...]
+    key: str
+    help: str
+    kind: Callable[[str], Any] | None = str
+    const: Any = True
+    metavar: str | None = None
+
+    @property
+    def destination(self) -> str:
+        """Attribute of the parsed arguments."""
+        longest = max(self.names, key=len)
+        return longest.lstrip("-")
+
+    def add_to(self, parser: Any) -> None:
+        """Adds the flag to an argparse parser or group."""
+        if self.kind is None:
+            parser.add_argument(
+                *self.names, dest=self.destination, action="store_const", const=self.const, help=self.help
+            )
+        else:
+            parser.add_argument(
+                *self.names, dest=self.destination, type=self.kind, metavar=self.metavar, help=self.help
+            )
 
 
 class Family(abc.ABC):
@@ -33,12 +72,16 @@ class Family(abc.ABC):
     Attributes:
         arch: The ARCH of its configs.
         config_class: Its config schema.
-        skeleton: Name of the joint layout that it reads and writes.
+        telling_flags: Flags that tell this family where neither config, weights nor --arch do.
     """
 
     arch: ClassVar[str]
     config_class: ClassVar[type[Config]]
-    skeleton: ClassVar[str]
+    telling_flags: ClassVar[tuple[str, ...]] = ()
+
+    @abc.abstractmethod
+    def skeleton(self, config: Config) -> str:
+        """Name of the joint layout that the model reads and writes."""
 
     @abc.abstractmethod
     def build_model(self, config: Config) -> keras.Model:
@@ -52,6 +95,10 @@ class Family(abc.ABC):
     def loss(self, config: Config) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
         """A function (outputs, batch) -> scalar mean loss over the batch."""
 
+    def flags(self, program: str) -> list[Flag]:
+        """Flags of the family's release for `"train"`, `"eval"` or `"inference"`."""
+        return []
+
     def validation_loss(self, config: Config) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
         """The loss that validation reports; the training loss unless the release uses another."""
         return self.loss(config)
@@ -60,7 +107,7 @@ class Family(abc.ABC):
         """Index of the joint at which metrics align poses."""
         from tf_pose3d.skeleton import get_skeleton
 
-        return get_skeleton(self.skeleton).root
+        return get_skeleton(self.skeleton(config)).root
 
     def evaluation_settings(self, config: Config) -> list[tuple[str, Config]]:
         """(label, config) of every setting that one evaluation run reports, e.g. each s_in."""

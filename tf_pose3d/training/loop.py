@@ -106,6 +106,7 @@ class Trainer:
         self.out_dir = Path(out_dir)
         if chief:
             self.folder.mkdir(parents=True, exist_ok=True)
+        self.steps_per_epoch = config.STEPS_PER_EPOCH or -(-len(windows) // config.BATCH_SIZE)
         self.step = 0
         self.history = MetricHistory()
         self.best_weights: Path | None = None
@@ -207,7 +208,7 @@ class Trainer:
         config = self.config
         if resume:
             self._restore(latest_checkpoint(self.folder))
-        first_epoch = self.step // config.STEPS_PER_EPOCH + 1
+        first_epoch = self.step // self.steps_per_epoch + 1
         with contextlib.ExitStack() as stack:
             stop = stack.enter_context(StopSignals())
             writer = None
@@ -223,11 +224,11 @@ class Trainer:
     def _run_epoch(self, epoch: int, batches: Any, stop: StopSignals, writer: Any) -> None:
         config = self.config
         start, first = datetime.datetime.now(), self.step
-        done = self.step % config.STEPS_PER_EPOCH
+        done = self.step % self.steps_per_epoch
         if done == 0:
             self.loss_sum.assign(0.0)
-        with Progress(config.STEPS_PER_EPOCH - done, f"epoch {epoch}/{config.EPOCHS}") as progress:
-            for _ in range(done, config.STEPS_PER_EPOCH):
+        with Progress(self.steps_per_epoch - done, f"epoch {epoch}/{config.EPOCHS}") as progress:
+            for _ in range(done, self.steps_per_epoch):
                 decay = 0.0
                 if config.EMA_ENABLED:
                     decay = min(config.EMA_DECAY, (1 + self.step) / (10 + self.step))
@@ -238,15 +239,15 @@ class Trainer:
                 text = ""
                 if progress.due():
                     self._require_finite()
-                    in_epoch = self.step - (epoch - 1) * config.STEPS_PER_EPOCH
+                    in_epoch = self.step - (epoch - 1) * self.steps_per_epoch
                     text = f"loss {float(self.loss_sum.value) / in_epoch:.6f}"
                 progress.update(text)
-                if stop.received is not None and self.step % config.STEPS_PER_EPOCH:
+                if stop.received is not None and self.step % self.steps_per_epoch:
                     self._stop(stop, checkpoint_path(self.folder, epoch - 1, self.step))
         self._require_finite()
         seconds = (datetime.datetime.now() - start).total_seconds()
         steps = self.step - first
-        loss = float(self.loss_sum.value) / config.STEPS_PER_EPOCH
+        loss = float(self.loss_sum.value) / self.steps_per_epoch
         self.log(
             f"epoch {epoch}/{config.EPOCHS}: loss {loss:.6f}, {format_duration(seconds)}, "
             f"{seconds / steps:.3f} s/step"

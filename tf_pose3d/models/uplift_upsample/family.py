@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.data.windows import WindowSpec
-from tf_pose3d.models.family import Family
+from tf_pose3d.models.family import Family, Flag
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
 from tf_pose3d.models.uplift_upsample.model import UpliftUpsampleTransformer
 
@@ -29,7 +29,9 @@ class UpliftUpsample(Family):
 
     arch = "UpliftUpsampleTransformer"
     config_class = UpliftUpsampleConfig
-    skeleton = "uplift_17"
+
+    def skeleton(self, config: UpliftUpsampleConfig) -> str:
+        return "uplift_17"
 
     def build_model(self, config: UpliftUpsampleConfig) -> UpliftUpsampleTransformer:
         model = UpliftUpsampleTransformer(
@@ -81,6 +83,25 @@ class UpliftUpsample(Family):
             mirror=mirror,
             pack_visible=config.strided_input and not config.JIT_COMPILE,
         )
+
+    def flags(self, program: str) -> list[Flag]:
+        if program != "eval":
+            return []
+        return [
+            Flag(
+                ("--forced_mask_stride",),
+                "MASK_STRIDE",
+                "s_in in frames to evaluate instead of all in MASK_STRIDE; a multiple of s_out",
+                kind=int,
+                metavar="FRAMES",
+            ),
+            Flag(
+                ("--no_learned_upsampling",),
+                "EVAL_DISABLE_LEARNED_UPSAMPLING",
+                "interpolate between frames that have a 2D pose instead of predicting those between",
+                kind=None,
+            ),
+        ]
 
     def _losses(self, config: UpliftUpsampleConfig, centre: float, sequence: float) -> Callable:
         root, middle = config.ROOT_KEYTPOINT, config.SEQUENCE_LENGTH // 2
