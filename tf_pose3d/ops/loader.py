@@ -1,0 +1,81 @@
+"""Load the compiled operations into TensorFlow, building them on first use where that is possible.
+
+The environment variable TF_POSE3D_OPS says what may happen:
+
+* `build` (default): load the library, compile it first where it is missing and a compiler is there, and
+  compute with `keras.ops` otherwise, which is said in one line;
+* `require`: the same, but an error instead of `keras.ops`;
+* `reference`: always compute with `keras.ops`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.ops import cache
+
+_MODES = ("build", "require", "reference")
+_log = logging.getLogger("tf_pose3d.ops")
+
+
+@functools.cache
+def load() -> Any | None:
+    """The module of compiled operations, or None where `keras.ops` is to compute them.
+
+    Raises:
+        Pose3DError: TF_POSE3D_OPS is none of its values, or is `require` and there is no library.
+    """
+    mode = os.environ.get("TF_POSE3D_OPS", "build")
+    if mode not in _MODES:
+        raise Pose3DError(f"TF_POSE3D_OPS: expected one of {', '.join(_MODES)}, got {mode!r}")
+    if mode == "reference":
+        return None
+    try:
+        return _load()
+    except Pose3DError as error:
+        if mode == "require":
+            raise
+        _log.warning(
+            "tf_pose3d.ops: NOT COMPILED, deformable operations are computed with keras.ops, many times slower: %s",
+            error,
+        )
+        return None
+
+
+def _load() -> Any:
+    import tensorflow as tf
+
+    path = cache.find(cuda=True) or _build(cuda=_wants_cuda())
+    try:
+        return tf.load_op_library(str(path))
+    except (tf.errors.OpError, OSError) as error:
+        raise Pose3DError(f"{path} cannot be loaded, delete it to build it again: {error}") from error
+
+
+def _wants_cuda() -> bool:
+    """A GPU is of use only with TensorFlow built for it; nvcc alone is no reason to compile for minutes."""
+    import tensorflow as tf
+
+    from tf_pose3d.ops import build
+
+    return bool(tf.config.list_physical_devices("GPU")) and build.find_nvcc() is not None
+
+
+def _build(cuda: bool) -> Path:
+    # Imported here so that `python -m tf_pose3d.ops.build` does not find itself imported already.
+    from tf_pose3d.ops import build
+
+    path = cache.find(cuda)
+    if path is None:
+        if build.find_compiler() is None:
+            raise Pose3DError(
+                "no C++ compiler found: install g++ or set CXX, then run python -m tf_pose3d.ops.build"
+            )
+        _log.warning("tf_pose3d.ops: compiling the deformable operations, once, for half a minute or so ...")
+        path = build.build(cuda)
+    return path
