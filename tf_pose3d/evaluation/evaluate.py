@@ -18,7 +18,7 @@ from tf_pose3d.evaluation.prediction import predict_poses, predict_with_loss
 from tf_pose3d.evaluation.tables import action_wise_table, frame_wise_table
 from tf_pose3d.files import write_whole
 from tf_pose3d.models.family import Family
-from tf_pose3d.training.progress import Progress
+from tf_pose3d.progress import Progress
 
 __all__ = ["Evaluation", "evaluate", "format_evaluation", "save_predictions", "validate"]
 

@@ -16,6 +16,7 @@ from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import Family
+from tf_pose3d.progress import Progress, format_duration
 from tf_pose3d.training.checkpoints import (
     checkpoint_path,
     latest_checkpoint,
@@ -24,7 +25,6 @@ from tf_pose3d.training.checkpoints import (
 )
 from tf_pose3d.training.history import MetricHistory
 from tf_pose3d.training.optimizers import current_rates, make_optimizer
-from tf_pose3d.training.progress import Progress, format_duration
 from tf_pose3d.training.signals import StopSignals
 from tf_pose3d.weights.hdf5 import load_weights, save_weights
 
