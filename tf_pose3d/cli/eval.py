@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.cli.program import Parser, add_common_flags, apply_flags, parse, run_program
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.cli.program import (
+    Parser,
+    add_common_flags,
+    add_test_data_flags,
+    apply_flags,
+    find_test_data,
+    parse,
+    run_program,
+)
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
-
-if TYPE_CHECKING:
-    from tf_pose3d.data.sources import DataFiles
 
 __all__ = ["evaluate_weights", "main"]
 
@@ -24,17 +27,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--weights", required=True, metavar="FILE", help="weights, or a prefix of their path")
     parser.add_argument("--config", metavar="FILE", help="config file, for weights that hold none")
-    parser.add_argument(
-        "--dataset",
-        metavar="FILE|NAME",
-        help="3D poses (.npz), or h36m or synthetic (default: DATASET, else ./data/data_3d_h36m.npz)",
-    )
-    parser.add_argument(
-        "--dataset_2d",
-        metavar="FILE",
-        default="./data/data_2d_h36m_cpn_ft_h36m_dbb.npz",
-        help="2D poses (.npz)",
-    )
+    add_test_data_flags(parser)
     parser.add_argument("--test_subset", default="test", metavar="NAME", help="subset or subject to evaluate")
     parser.add_argument("--batch_size", type=int, metavar="N", help="windows at once; overwrites BATCH_SIZE")
     parser.add_argument(
@@ -68,7 +61,7 @@ def evaluate_weights(
     weights = resolve_weights(arguments.weights)
     trained = load_config(arguments.config, weights, arguments.arch)
     config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
-    dataset, files = _data(arguments, config)
+    dataset, files = find_test_data(arguments, config)
     for path in (arguments.json, arguments.predictions):
         if path is not None:
             require_writable_folder(Path(path).parent)
@@ -97,21 +90,6 @@ def evaluate_weights(
     if arguments.predictions is not None:
         save_predictions(arguments.predictions, evaluations, windows)
         log(f"wrote {arguments.predictions}")
-
-
-def _data(arguments: Any, config: Any) -> tuple[str, DataFiles]:
-    from tf_pose3d.data.sources import DATASETS, DataFiles
-
-    name, files = arguments.dataset or config.DATASET or "h36m", DataFiles()
-    path = files.h36m
-    if name.endswith(".npz"):
-        name, path = "h36m", Path(name)
-    if name not in DATASETS or name == "amass":
-        raise Pose3DError(
-            f"--dataset is {name!r}, expected a 3D pose file (.npz), h36m or synthetic (AMASS has no "
-            "test protocol)"
-        )
-    return name, DataFiles(h36m=path, h36m_2d=Path(arguments.dataset_2d))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,15 +9,26 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
     from tf_pose3d.config import Config
+    from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.models.family import Family
 
-__all__ = ["Parser", "add_common_flags", "apply_flags", "as_switch", "parse", "run_program"]
+__all__ = [
+    "Parser",
+    "add_common_flags",
+    "add_test_data_flags",
+    "apply_flags",
+    "as_switch",
+    "find_test_data",
+    "parse",
+    "run_program",
+]
 
 _FALSE = {"false", "f", "no", "n", "0", "none"}
 _TRUE = {"true", "t", "yes", "y", "1"}
@@ -93,6 +104,72 @@ def add_common_flags(parser: Parser) -> None:
     )
 
 
+def add_test_data_flags(parser: Parser) -> None:
+    """Flags that say which recordings a trained model is given; read by `find_test_data`."""
+    parser.add_argument(
+        "--dataset",
+        metavar="FILE|NAME",
+        help="3D poses (.npz), or h36m or synthetic (default: DATASET, else ./data/data_3d_h36m.npz)",
+    )
+    parser.add_argument(
+        "--dataset_2d",
+        metavar="FILE",
+        help="2D poses, .npz (default: ./data/data_2d_h36m_cpn_ft_h36m_dbb.npz)",
+    )
+    parser.add_argument(
+        "--keypoints",
+        metavar="NAME",
+        help="2D poses by name, e.g. gt: data_2d_h36m_NAME.npz beside the 3D poses",
+    )
+
+
+def find_test_data(arguments: argparse.Namespace, config: Config) -> tuple[str, DataFiles]:
+    """Name of the data set and its files, from the flags of `add_test_data_flags`.
+
+    Raises:
+        Pose3DError: Unknown data set or keypoint name, or 2D poses named twice.
+    """
+    from tf_pose3d.data.sources import DATASETS, DataFiles, keypoint_file
+
+    name, files = arguments.dataset or config.DATASET or "h36m", DataFiles()
+    path = files.h36m
+    if name.endswith(".npz"):
+        name, path = "h36m", Path(name)
+    if name not in DATASETS or name == "amass":
+        raise Pose3DError(
+            f"--dataset is {name!r}, expected a 3D pose file (.npz), h36m or synthetic (AMASS has no "
+            "test protocol)"
+        )
+    path_2d = files.h36m_2d
+    if arguments.keypoints is not None:
+        if arguments.dataset_2d is not None:
+            raise Pose3DError("--dataset_2d and --keypoints both name 2D poses; give one of them")
+        if name != "h36m":
+            raise Pose3DError(f"--keypoints names files of Human3.6M; {name} comes with its 2D poses")
+        path_2d = keypoint_file(arguments.keypoints, path.parent)
+    elif arguments.dataset_2d is not None:
+        path_2d = Path(arguments.dataset_2d)
+    return name, DataFiles(h36m=path, h36m_2d=path_2d)
+
+
+def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
+    """Config keys and values from the texts of `--set KEY=VALUE`.
+
+    Raises:
+        Pose3DError: A text that is not KEY=VALUE.
+    """
+    changes: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Pose3DError(f"--set {text}: expected KEY=VALUE, e.g. EPOCHS=3")
+        try:
+            changes[name] = json.loads(value)
+        except json.JSONDecodeError:
+            changes[name] = value
+    return changes
+
+
 def apply_flags(
     config: Config, arguments: argparse.Namespace, family: Family, program: str, **values: Any
 ) -> Config:
@@ -108,15 +185,7 @@ def apply_flags(
     Raises:
         Pose3DError: An override that is not KEY=VALUE, or a value that the schema refuses.
     """
-    changes: dict[str, Any] = {}
-    for text in arguments.set:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise Pose3DError(f"--set {text}: expected KEY=VALUE, e.g. EPOCHS=3")
-        try:
-            changes[name] = json.loads(value)
-        except json.JSONDecodeError:
-            changes[name] = value
+    changes = parse_overrides(arguments.set)
     values = {
         "GPU_ID": arguments.gpu_id,
         "MIXED_PRECISION": arguments.mixed_precision,
@@ -177,7 +246,7 @@ def parse(
     parser = make_parser()
     if asks_help and not {a.partition("=")[0] for a in given} & {"--arch", "--config", "--weights"}:
         parser.parse_args(["--help"])
-    _start_tensorflow()
+    start_tensorflow()
     family = _find_family(given)
     if family is not None:
         group = parser.add_argument_group(f"flags of {family.arch}")
@@ -193,7 +262,7 @@ def parse(
     return parsed, family
 
 
-def _start_tensorflow() -> None:
+def start_tensorflow() -> None:
     """Imports TensorFlow without the chatter that it writes before its own log level counts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _held_stderr():

@@ -11,7 +11,7 @@ from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows, WindowSpec
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["DATASETS", "DataFiles", "load_sequences", "make_windows"]
+__all__ = ["DATASETS", "DataFiles", "keypoint_file", "load_sequences", "make_windows"]
 
 DATASETS = ("h36m", "amass", "synthetic")
 
@@ -31,6 +31,25 @@ class DataFiles:
     h36m_2d: Path = Path("./data/data_2d_h36m_cpn_ft_h36m_dbb.npz")
     amass: Path | None = None
     amass_frame_rate: int = 50
+
+
+def keypoint_file(name: str, folder: Path) -> Path:
+    """`data_2d_h36m_NAME.npz` in a folder.
+
+    Args:
+        name: E.g. `gt`, `cpn_ft_h36m_dbb`, `sh_ft_h36m`.
+        folder: Where the 2D files lie.
+
+    Raises:
+        Pose3DError: There is no such file; the message lists the names that there are.
+    """
+    path = folder / f"data_2d_h36m_{name}.npz"
+    if not path.is_file():
+        prefix, suffix = "data_2d_h36m_", ".npz"
+        present = sorted(file.name[len(prefix) : -len(suffix)] for file in folder.glob(f"{prefix}*{suffix}"))
+        there = f"{folder} has {', '.join(present)}" if present else f"{folder} has no {prefix}NAME{suffix}"
+        raise Pose3DError(f"--keypoints {name}: there is no {path}; {there}")
+    return path
 
 
 def load_sequences(dataset: str, subset: str, files: DataFiles, skeleton: str) -> list[Sequence]:
