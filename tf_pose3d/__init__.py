@@ -10,11 +10,13 @@ from tf_pose3d.version import __version__
 if TYPE_CHECKING:
     from tf_pose3d.errors import Pose3DError
     from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
+    from tf_pose3d.weights.convert import convert
 
 __all__ = [
     "Pose3DError",
     "__version__",
     "build_model",
+    "convert",
     "load_config",
     "load_model",
     "save_model",
@@ -24,6 +26,7 @@ __all__ = [
 _PLACES = {
     "Pose3DError": "tf_pose3d.errors",
     "build_model": "tf_pose3d.models.loading",
+    "convert": "tf_pose3d.weights.convert",
     "load_config": "tf_pose3d.models.loading",
     "load_model": "tf_pose3d.models.loading",
     "save_model": "tf_pose3d.models.loading",

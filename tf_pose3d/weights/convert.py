@@ -1,0 +1,132 @@
+"""Checkpoints of the original releases as models of this package."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tf_pose3d.config import Config
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.models.family import get_family
+from tf_pose3d.models.loading import build_model, save_model
+from tf_pose3d.weights.converters.converter import Converter
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.weights.checkpoint import Checkpoint
+
+__all__ = ["CONVERTERS", "convert", "get_converter"]
+
+# ARCH -> where the family's converter lives. Imported on demand.
+CONVERTERS: dict[str, str] = {}
+
+
+def get_converter(arch: str) -> Converter:
+    """The converter of a family.
+
+    Args:
+        arch: ARCH or short name of a family.
+
+    Raises:
+        Pose3DError: An unknown family, or one whose checkpoints cannot be converted.
+    """
+    name = get_family(arch).arch
+    if name not in CONVERTERS:
+        raise Pose3DError(f"no checkpoints of {name} can be converted; of {', '.join(CONVERTERS)} they can")
+    module, _, attribute = CONVERTERS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)()
+
+
+def convert(
+    checkpoint: str | os.PathLike, arch: str, out: str | os.PathLike | None = None, **overrides: Any
+) -> keras.Model:
+    """A model with the weights of an original release's checkpoint.
+
+    Widths, depths and joint counts are read off the checkpoint; other config keys take the family's
+    defaults.
+
+    Args:
+        checkpoint: The release's file, e.g. `ckpt_best.pth.tar`.
+        arch: ARCH or short name of the family, e.g. `"hoif"`.
+        out: `.h5` file to write weights and config to, so that `load_model(out)` needs nothing else.
+        **overrides: Config keys, in any case, e.g. `batch_size=64`.
+
+    Returns:
+        The model; `model.config` is its config.
+
+    Raises:
+        Pose3DError: No checkpoint, one of another family, an override that contradicts it, missing or
+            leftover tensors, tensors of another shape, NaN or infinity among them; or `out` cannot be
+            written.
+    """
+    converter = get_converter(arch)
+    held = converter.read(checkpoint)
+    if not converter.recognises(held):
+        raise Pose3DError(_another_family(converter, held))
+    config = _make_config(converter, held, overrides)
+    model = build_model(config)
+    _assign(converter, model, config, held)
+    if out is not None:
+        save_model(model, out)
+    return model
+
+
+def _another_family(converter: Converter, held: Checkpoint) -> str:
+    for name in CONVERTERS:
+        other = get_converter(name)
+        if type(other) is not type(converter) and other.recognises(held):
+            return f"{held.source} is a checkpoint of {name}, not of {converter.arch}: use --arch {name}"
+    keys = ", ".join(list(held.tensors)[:4]) or "nothing"
+    return (
+        f"{held.source} is no checkpoint of {converter.arch}: it holds {keys}, ..., "
+        f"expected {converter.telling_tensor}"
+    )
+
+
+def _make_config(converter: Converter, held: Checkpoint, overrides: dict[str, Any]) -> Config:
+    family = get_family(converter.arch)
+    found = converter.config_values(held)
+    wanted = {name.upper(): value for name, value in overrides.items()}
+    for name, value in wanted.items():
+        if name in found and found[name] != value:
+            raise Pose3DError(f"{held.source} has {name} {found[name]}, not {value}; leave {name} out")
+    return family.config_class.from_dict({**found, **wanted}, source=held.source)
+
+
+def _assign(converter: Converter, model: keras.Model, config: Config, held: Checkpoint) -> None:
+    """Sets every weight, or none."""
+    left = {name for name in held.tensors if not converter.ignores(name)}
+    values = []
+    for assignment in converter.assignments(model, config):
+        for name in assignment.sources:
+            if name not in held.tensors:
+                raise Pose3DError(f"{held.source} lacks {name}, which a {converter.arch} checkpoint holds")
+            left.discard(name)
+        arrays = [held.tensors[name] for name in assignment.sources]
+        names = " + ".join(assignment.sources)
+        try:
+            value = np.asarray(assignment.transform(*arrays))
+        except ValueError:
+            value = None
+        shape = tuple(assignment.variable.shape)
+        if value is None or value.shape != shape:
+            shapes = " + ".join(str(array.shape) for array in arrays)
+            raise Pose3DError(f"{held.source}: {names} has shape {shapes}, the model's weight needs {shape}")
+        if not np.isfinite(value).all():
+            raise Pose3DError(f"{held.source}: {names} holds NaN or infinity")
+        values.append((assignment.variable, value))
+    if left:
+        some = ", ".join(sorted(left)[:4])
+        raise Pose3DError(
+            f"{held.source} holds {len(left)} tensors that {converter.arch} has no place for: {some}"
+        )
+    assigned = {id(variable) for variable, _ in values}
+    forgotten = [w.path for w in model.weights if id(w) not in assigned and "seed_generator" not in w.path]
+    if forgotten:
+        raise RuntimeError(f"the converter of {converter.arch} leaves out {forgotten[:4]}")
+    for variable, value in values:
+        variable.assign(value)

@@ -1,0 +1,80 @@
+"""What a family's converter says; `tf_pose3d.weights.convert` does the rest."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weights.pytorch import read_pytorch_checkpoint
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.config import Config
+
+__all__ = ["Assignment", "Converter"]
+
+
+def _unchanged(array: np.ndarray) -> np.ndarray:
+    return array
+
+
+@dataclasses.dataclass(frozen=True)
+class Assignment:
+    """Where one weight of a model comes from.
+
+    Attributes:
+        variable: The weight.
+        sources: Names of the tensors that make it, usually one.
+        transform: Makes the weight's value of those tensors, e.g. a transposition.
+    """
+
+    variable: keras.Variable
+    sources: tuple[str, ...]
+    transform: Callable[..., np.ndarray] = _unchanged
+
+
+class Converter(abc.ABC):
+    """Reads checkpoints of one family's original release.
+
+    Attributes:
+        arch: The family's ARCH.
+        telling_tensor: A tensor name that every checkpoint of the family holds, for messages.
+    """
+
+    arch: ClassVar[str]
+    telling_tensor: ClassVar[str]
+
+    def read(self, path: str | os.PathLike) -> Checkpoint:
+        """The file's content; PyTorch's format unless a family says otherwise.
+
+        Raises:
+            Pose3DError: Not such a file.
+        """
+        return read_pytorch_checkpoint(path)
+
+    @abc.abstractmethod
+    def recognises(self, checkpoint: Checkpoint) -> bool:
+        """Whether the checkpoint is this family's, whatever its size."""
+
+    @abc.abstractmethod
+    def config_values(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Config keys that the checkpoint's names and shapes decide: widths, depths, joints.
+
+        Raises:
+            Pose3DError: Sizes that the family cannot have.
+        """
+
+    @abc.abstractmethod
+    def assignments(self, model: keras.Model, config: Config) -> Iterator[Assignment]:
+        """Every weight of a built model, and where it comes from."""
+
+    def ignores(self, name: str) -> bool:
+        """Whether a tensor carries nothing that the model needs."""
+        return name.endswith("num_batches_tracked")
