@@ -27,7 +27,9 @@ __all__ = [
     "as_switch",
     "find_test_data",
     "parse",
+    "parse_overrides",
     "run_program",
+    "start_tensorflow",
 ]
 
 _FALSE = {"false", "f", "no", "n", "0", "none"}
