@@ -12,9 +12,10 @@ import numpy as np
 
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.windows import Windows
-from tf_pose3d.evaluation.human36m_protocol import evaluate_poses, interpolate_keyframes
+from tf_pose3d.evaluation.every_frame import frames_to_predict, predict_every_frame
+from tf_pose3d.evaluation.human36m_protocol import evaluate_poses
 from tf_pose3d.evaluation.metrics import mpjpe, nmpjpe, pampjpe
-from tf_pose3d.evaluation.prediction import predict_poses, predict_with_loss
+from tf_pose3d.evaluation.prediction import predict_with_loss
 from tf_pose3d.evaluation.tables import action_wise_table, frame_wise_table
 from tf_pose3d.files import write_whole
 from tf_pose3d.models.family import Family
@@ -71,25 +72,11 @@ def evaluate(
     actions = windows.store.action_ids[sequence]
     root = family.root_joint(config)
     for label, setting in family.evaluation_settings(config):
-        stride = family.prediction_stride(setting)
-        spec = family.window_spec(setting, "test")
         keyframe_stride = family.keyframe_stride(setting)
-        wanted = frame % stride == 0
-        if keyframe_stride is not None:
-            wanted |= frame % keyframe_stride == 0
-        numbers = np.flatnonzero(wanted)
-        poses = np.zeros(targets.shape, np.float32)
+        numbers = frames_to_predict(family, setting, windows, also_stride=keyframe_stride)
         with Progress(len(numbers), f"evaluating {label}".strip()) as progress:
-            poses[numbers] = predict_poses(
-                model,
-                windows.with_mask_strides(spec.mask_strides),
-                config.BATCH_SIZE,
-                numbers,
-                flip=config.EVAL_FLIP,
-                jit_compile=config.JIT_COMPILE,
-                progress=(lambda done, bar=progress: bar.update(steps=done)) if show_progress else None,
-            )
-        every = interpolate_keyframes(poses, frame, stride) if stride > 1 else poses
+            count = (lambda done, bar=progress: bar.update(steps=done)) if show_progress else None
+            every, poses = predict_every_frame(family, model, setting, windows, numbers, count)
         names = windows.store.actions
         results = {"all_frames": evaluate_poses(every, targets, actions, names, root)}
         if keyframe_stride is not None:
