@@ -250,8 +250,8 @@ def check_psroi_shapes(options: PsRoiOptions, x: Shape, rois: Shape, trans: Shap
             raise Pose3DError(f"trans: expected {axis} {options.part_size}, the part_size, got {got}")
     if pairs is None or pairs < 2 or pairs % 2 or (channels // parts) % (pairs // 2):
         raise Pose3DError(
-            f"trans: expected 2 channels per class, the classes dividing the {channels // parts} output channels, "
-            f"got {pairs} channels"
+            f"trans: expected 2 channels per class, the classes dividing the {channels // parts} output "
+            f"channels, got {pairs} channels"
         )
 
 
@@ -273,7 +273,8 @@ def _check_map(name: str, shape: Shape, expected: Shape, data_format: str) -> in
     if channels not in (None, expected[3]):
         per_tap = "2 x deformable_groups" if name == "offset" else "deformable_groups"
         raise Pose3DError(
-            f"{name}: expected {expected[3]} channels ({per_tap} x kernel height x kernel width), got {channels}"
+            f"{name}: expected {expected[3]} channels ({per_tap} x kernel height x kernel width), "
+            f"got {channels}"
         )
     for axis, got, right in (("height", height, expected[1]), ("width", width, expected[2])):
         if None not in (got, right) and got != right:

@@ -95,8 +95,8 @@ def _compiling_with_xla() -> bool:
 @functools.cache
 def _say_xla_once() -> None:
     _log.warning(
-        "tf_pose3d.ops: inside jit_compile=True deformable operations are computed with keras.ops, many times "
-        "slower; compile with jit_compile=False to use the compiled ones"
+        "tf_pose3d.ops: inside jit_compile=True deformable operations are computed with keras.ops, several "
+        "times slower; use jit_compile=False for the compiled ones"
     )
 
 
@@ -139,5 +139,5 @@ def _library() -> Any | None:
 
 def _no_second_derivative(op: Any, *_: Any) -> None:
     raise Pose3DError(
-        f"{op.type}: the compiled operations have no second derivatives; set TF_POSE3D_OPS=reference to have them"
+        f"{op.type}: the compiled operations have no second derivatives; TF_POSE3D_OPS=reference has them"
     )

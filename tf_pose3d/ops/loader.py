@@ -41,7 +41,7 @@ def load() -> Any | None:
         if mode == "require":
             raise
         _log.warning(
-            "tf_pose3d.ops: NOT COMPILED, deformable operations are computed with keras.ops, many times slower: %s",
+            "tf_pose3d.ops: NOT COMPILED: deformable operations use keras.ops, several times slower: %s",
             error,
         )
         return None

@@ -34,7 +34,7 @@ class Backward {
       transposed_size_ = parts_ * shape.taps() * RoundUp(part_channels_, kPanel<R>) * shape.group_filters();
     } else {
       const int64_t rows = 2 * (widest_slice_ + shape.filters);
-      tile_ = Min(256, Max(32, 2 * elements / rows / kPanel<R> * kPanel<R>));
+      tile_ = Min(kMaxTile, Max(32, 2 * elements / rows / kPanel<R> * kPanel<R>));
       column_row_ = SpreadRow<R>(tile_);
       transposed_size_ = 0;
     }
@@ -81,29 +81,30 @@ class Backward {
   }
 
  private:
+  struct TapGradients {
+    R dy[kMaxTile], dx[kMaxTile], mask[kMaxTile];  // of one tap's offsets and mask
+    // One channel's values, then gradients, at the corners of the samples.
+    R v00[kMaxTile], v01[kMaxTile], v10[kMaxTile], v11[kMaxTile];
+  };
+
   struct Scratch {
     Scratch(const Backward& op, void* memory) : Scratch(op, Arena(memory)) {}
     Scratch(const Backward& op, Arena arena)
-        : locator(arena, op.shape_, op.tile_),
+        : locator(arena, op.shape_),
           x(arena.Take<R>(op.widest_slice_ * op.padded_.pixels())),
           grad_x(arena.Take<R>(op.widest_slice_ * op.padded_.pixels())),
           grad_y(arena.Take<R>(op.tile_ * op.filter_row_)),
           grad_y_planes(arena.Take<R>(op.by_channel_ ? 0 : op.shape_.filters * op.column_row_)),
           columns(arena.Take<R>(op.column_row_ * (op.by_channel_ ? op.tile_ : op.widest_slice_))),
           grad_columns(arena.Take<R>(op.column_row_ * (op.by_channel_ ? op.tile_ : op.widest_slice_))),
-          dy(arena.Take<R>(op.tile_)),
-          dx(arena.Take<R>(op.tile_)),
-          dmask(arena.Take<R>(op.tile_)) {
-      for (R*& corner : corners) corner = arena.Take<R>(op.tile_);
-      bytes = arena.used();
-    }
+          gradients(arena.Take<TapGradients>(1)),
+          bytes(arena.used()) {}
 
     TapLocator<T> locator;
     R *x, *grad_x;                // one image's slice in the padded form
     R *grad_y, *grad_y_planes;    // (pixel, group, filter of it) and (filter, pixel)
     R *columns, *grad_columns;    // of one tap: by channel (pixel, part, channel of it), else (channel, pixel)
-    R *dy, *dx, *dmask;           // gradients of one tap's offsets and mask
-    R* corners[4];                // one channel's values (then gradients) at the four corners
+    TapGradients* gradients;
     size_t bytes;
   };
 
@@ -200,7 +201,7 @@ class Backward {
     template <typename G>
     void TapByChannel(int64_t tap, int64_t count, int64_t image, int64_t pixel, G* grad_offset, G* grad_mask) {
       const DeformConvShape& shape = op.shape_;
-      const Samples<R>& s = scratch.locator.samples;
+      const Samples<R>& s = scratch.locator.samples();
       GradColumnsByChannel(tap, count);
       const int64_t part = shape.groups == 1 ? channels : op.part_channels_;
       const int64_t deformable = shape.deformable_channels();
@@ -277,9 +278,9 @@ class Backward {
       const R bottom_row = dot[2] + right * (dot[3] - dot[2]);
       const R left_slope = dot[1] - dot[0];
       const R right_slope = dot[3] - dot[2];
-      scratch.dy[p] = s.mask[p] * (bottom_row - top_row);
-      scratch.dx[p] = s.mask[p] * (left_slope + down * (right_slope - left_slope));
-      scratch.dmask[p] = top_row + down * (bottom_row - top_row);
+      scratch.gradients->dy[p] = s.mask[p] * (bottom_row - top_row);
+      scratch.gradients->dx[p] = s.mask[p] * (left_slope + down * (right_slope - left_slope));
+      scratch.gradients->mask[p] = top_row + down * (bottom_row - top_row);
     }
 
     template <typename G>
@@ -305,9 +306,9 @@ class Backward {
       const int64_t deformable = shape.deformable_channels();
       for (int64_t g = first / deformable; g * deformable < end; ++g) {
         scratch.locator.Locate(g, tap);
-        memset(scratch.dy, 0, sizeof(R) * count);
-        memset(scratch.dx, 0, sizeof(R) * count);
-        memset(scratch.dmask, 0, sizeof(R) * count);
+        memset(scratch.gradients->dy, 0, sizeof(R) * count);
+        memset(scratch.gradients->dx, 0, sizeof(R) * count);
+        memset(scratch.gradients->mask, 0, sizeof(R) * count);
         for (int64_t c = Max(first, g * deformable); c < Min(end, (g + 1) * deformable); ++c) {
           SampleAndScatterPlane(c - first, count);
         }
@@ -326,48 +327,47 @@ class Backward {
     // One channel's plane for the pixels of a tile; the three loops are apart so that the arithmetic in
     // the middle runs on whole vectors.
     void SampleAndScatterPlane(int64_t channel, int64_t count) {
-      const Samples<R>& s = scratch.locator.samples;
+      const Samples<R>& s = scratch.locator.samples();
       const int64_t below = op.padded_.row();
       const R* __restrict x = scratch.x + channel * op.padded_.pixels();
       R* __restrict grad_x = scratch.grad_x + channel * op.padded_.pixels();
       const R* __restrict grad = scratch.grad_columns + channel * op.column_row_;
       R* __restrict out = scratch.columns + channel * op.column_row_;
-      const int32_t* __restrict index = s.index;
-      R *__restrict v00 = scratch.corners[0], *__restrict v01 = scratch.corners[1];
-      R *__restrict v10 = scratch.corners[2], *__restrict v11 = scratch.corners[3];
-      R *__restrict dy = scratch.dy, *__restrict dx = scratch.dx, *__restrict dmask = scratch.dmask;
-      const R *__restrict down = s.down, *__restrict right = s.right, *__restrict mask = s.mask;
-      const R *__restrict w00 = s.w00, *__restrict w01 = s.w01, *__restrict w10 = s.w10, *__restrict w11 = s.w11;
+      TapGradients& t = *scratch.gradients;
       for (int64_t p = 0; p < count; ++p) {
-        const R* corner = x + index[p];
-        v00[p] = corner[0];
-        v01[p] = corner[1];
-        v10[p] = corner[below];
-        v11[p] = corner[below + 1];
+        const R* corner = x + s.index[p];
+        t.v00[p] = corner[0];
+        t.v01[p] = corner[1];
+        t.v10[p] = corner[below];
+        t.v11[p] = corner[below + 1];
+      }
+      // The last vector may reach beyond count: there is room, and nobody reads what lands there.
+      for (int64_t p = 0; p < count; p += Vector<R>::size) {
+        using V = typename Vector<R>::type;
+        const V g = AsVector<R>(grad + p), mask = AsVector<R>(s.mask + p);
+        const V right = AsVector<R>(s.right + p), down = AsVector<R>(s.down + p);
+        const V v00 = AsVector(t.v00 + p), v10 = AsVector(t.v10 + p);
+        const V upper_slope = AsVector(t.v01 + p) - v00;
+        const V lower_slope = AsVector(t.v11 + p) - v10;
+        const V upper = v00 + right * upper_slope;
+        const V lower = v10 + right * lower_slope;
+        const V value = upper + down * (lower - upper);
+        const V masked = g * mask;
+        AsVector(out + p) = value * mask;
+        AsVector(t.mask + p) += g * value;
+        AsVector(t.dy + p) += masked * (lower - upper);
+        AsVector(t.dx + p) += masked * (upper_slope + down * (lower_slope - upper_slope));
+        AsVector(t.v00 + p) = g * AsVector<R>(s.w00 + p);
+        AsVector(t.v01 + p) = g * AsVector<R>(s.w01 + p);
+        AsVector(t.v10 + p) = g * AsVector<R>(s.w10 + p);
+        AsVector(t.v11 + p) = g * AsVector<R>(s.w11 + p);
       }
       for (int64_t p = 0; p < count; ++p) {
-        const R g = grad[p];
-        const R upper_slope = v01[p] - v00[p];
-        const R lower_slope = v11[p] - v10[p];
-        const R upper = v00[p] + right[p] * upper_slope;
-        const R lower = v10[p] + right[p] * lower_slope;
-        const R value = upper + down[p] * (lower - upper);
-        const R masked = g * mask[p];
-        out[p] = value * mask[p];
-        dmask[p] += g * value;
-        dy[p] += masked * (lower - upper);
-        dx[p] += masked * (upper_slope + down[p] * (lower_slope - upper_slope));
-        v00[p] = g * w00[p];
-        v01[p] = g * w01[p];
-        v10[p] = g * w10[p];
-        v11[p] = g * w11[p];
-      }
-      for (int64_t p = 0; p < count; ++p) {
-        R* corner = grad_x + index[p];
-        corner[0] += v00[p];
-        corner[1] += v01[p];
-        corner[below] += v10[p];
-        corner[below + 1] += v11[p];
+        R* corner = grad_x + s.index[p];
+        corner[0] += t.v00[p];
+        corner[1] += t.v01[p];
+        corner[below] += t.v10[p];
+        corner[below + 1] += t.v11[p];
       }
     }
 
@@ -378,11 +378,11 @@ class Backward {
       const int64_t channel = group * shape.taps() + tap;
       const MapStrides offsets(shape, 2 * shape.deformable_groups * shape.taps());
       G* out = grad_offset + image * offsets.image + pixel * offsets.pixel + 2 * channel * offsets.channel;
-      StoreRow(scratch.dy, offsets.pixel, count, out);
-      StoreRow(scratch.dx, offsets.pixel, count, out + offsets.channel);
+      StoreRow(scratch.gradients->dy, offsets.pixel, count, out);
+      StoreRow(scratch.gradients->dx, offsets.pixel, count, out + offsets.channel);
       if (grad_mask == nullptr) return;
       const MapStrides masks(shape, shape.deformable_groups * shape.taps());
-      StoreRow(scratch.dmask, masks.pixel, count,
+      StoreRow(scratch.gradients->mask, masks.pixel, count,
                grad_mask + image * masks.image + pixel * masks.pixel + channel * masks.channel);
     }
 

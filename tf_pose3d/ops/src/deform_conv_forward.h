@@ -28,7 +28,7 @@ class Forward {
       output_row_ = SpreadRow<R>(shape.groups * filter_columns_);
     } else {
       tap_block_ = Min(shape.taps(), Max(1, 512 / shape.channels));
-      tile_ = Min(256, Max(32, 2 * elements / (tap_block_ * shape.channels) / kPanel<R> * kPanel<R>));
+      tile_ = Min(kMaxTile, Max(32, 2 * elements / (tap_block_ * shape.channels) / kPanel<R> * kPanel<R>));
       column_row_ = output_row_ = SpreadRow<R>(tile_);
     }
     tiles_per_image_ = CeilDiv(shape.out_pixels(), tile_);
@@ -93,7 +93,7 @@ class Forward {
   struct Scratch {
     Scratch(const Forward& op, void* memory) : Scratch(op, Arena(memory)) {}
     Scratch(const Forward& op, Arena arena)
-        : locator(arena, op.shape_, op.tile_),
+        : locator(arena, op.shape_),
           columns(arena.Take<R>(op.column_row_ *
                                 (op.by_channel_ ? op.tile_ : op.tap_block_ * op.shape_.channels))),
           output(arena.Take<R>(op.output_row_ * (op.by_channel_ ? op.tile_ : op.shape_.filters))),
@@ -149,7 +149,7 @@ class Forward {
   }
 
   void TileByChannel(Scratch& scratch, const R* packed, int64_t count) {
-    const Samples<R>& s = scratch.locator.samples;
+    const Samples<R>& s = scratch.locator.samples();
     const int64_t channels = shape_.channels;
     const int64_t below = padded_.row() * channels;
     const int64_t depth = shape_.taps() * shape_.group_channels();
@@ -183,7 +183,7 @@ class Forward {
   }
 
   void TileByPixel(Scratch& scratch, const R* packed, const T* weight, int64_t count) {
-    const Samples<R>& s = scratch.locator.samples;
+    const Samples<R>& s = scratch.locator.samples();
     const R* matrix = Matrix(weight);
     const int64_t below = padded_.row();
     const int64_t group_channels = shape_.group_channels();

@@ -196,23 +196,17 @@ void StoreRow(const R* __restrict row, int64_t stride, int64_t n, T* __restrict 
   }
 }
 
-// Where the samples of one tap lie, for every pixel of a tile: the top left corner in the padded image,
-// how far (0 to 1) the sample lies below and to the right of it, and the mask.
+// Most output pixels that are worked on at a time.
+constexpr int64_t kMaxTile = 256;
+
+// Where the samples of one tap lie, for every pixel of a tile.
 template <typename R>
 struct Samples {
-  int32_t* index;
-  R *down, *right, *mask;
-  R *w00, *w01, *w10, *w11;  // weights of the corners times the mask: top left, top right, bottom left, ...
-
-  Samples(Arena& arena, int64_t tile)
-      : index(arena.Take<int32_t>(tile)),
-        down(arena.Take<R>(tile)),
-        right(arena.Take<R>(tile)),
-        mask(arena.Take<R>(tile)),
-        w00(arena.Take<R>(tile)),
-        w01(arena.Take<R>(tile)),
-        w10(arena.Take<R>(tile)),
-        w11(arena.Take<R>(tile)) {}
+  int32_t index[kMaxTile];                // top left corner in the padded image
+  R down[kMaxTile], right[kMaxTile];      // how far (0 to 1) the sample lies below and to the right of it
+  R mask[kMaxTile];
+  R w00[kMaxTile], w01[kMaxTile];         // weights times the mask of the corners top left and top right,
+  R w10[kMaxTile], w11[kMaxTile];         // bottom left and bottom right
 };
 
 // Finds the samples of one tap of one deformable group for the pixels of a tile.
@@ -221,15 +215,15 @@ class TapLocator {
  public:
   using R = typename ComputeType<T>::type;
 
-  TapLocator(Arena& arena, const DeformConvShape& shape, int64_t tile)
-      : samples(arena, tile),
+  TapLocator(Arena& arena, const DeformConvShape& shape)
+      : samples_(arena.Take<Samples<R>>(1)),
         shape_(shape),
         offset_strides_(shape, 2 * shape.deformable_groups * shape.taps()),
         mask_strides_(shape, shape.deformable_groups * shape.taps()),
-        base_y_(arena.Take<R>(tile)),
-        base_x_(arena.Take<R>(tile)),
-        dy_(arena.Take<R>(tile)),
-        dx_(arena.Take<R>(tile)) {}
+        base_y_(arena.Take<R>(kMaxTile)),
+        base_x_(arena.Take<R>(kMaxTile)),
+        dy_(arena.Take<R>(kMaxTile)),
+        dx_(arena.Take<R>(kMaxTile)) {}
 
   // Chooses output pixels [first, first + count) of an image.
   void SetTile(const T* offset, const T* mask, int64_t image, int64_t first, int64_t count) {
@@ -248,12 +242,20 @@ class TapLocator {
     }
   }
 
-  // Fills `samples` for tap `tap` of deformable group `group`.
+  // Finds samples() for tap `tap` of deformable group `group`.
   void Locate(int64_t group, int64_t tap) {
+    Samples<R>& out = *samples_;
     const int64_t channel = group * shape_.taps() + tap;
     const T* pair = offset_ + 2 * channel * offset_strides_.channel;
     LoadRow(pair, offset_strides_.pixel, count_, dy_);
     LoadRow(pair + offset_strides_.channel, offset_strides_.pixel, count_, dx_);
+    if (mask_ == nullptr) {
+      for (int64_t p = 0; p < count_; ++p) out.mask[p] = 1;
+    } else {
+      LoadRow(mask_ + channel * mask_strides_.channel, mask_strides_.pixel, count_, out.mask);
+    }
+    using V = typename Vector<R>::type;
+    using Integers = typename Vector<R>::integers;
     const PaddedImage padded(shape_);
     const R tap_y = static_cast<R>(tap / shape_.kernel_w * shape_.dilation_h);
     const R tap_x = static_cast<R>(tap % shape_.kernel_w * shape_.dilation_w);
@@ -261,46 +263,45 @@ class TapLocator {
     const R width = static_cast<R>(shape_.width);
     const int32_t row = static_cast<int32_t>(padded.row());
     const int32_t outside = static_cast<int32_t>(padded.outside());
-    const R *__restrict base_y = base_y_, *__restrict base_x = base_x_;
-    const R *__restrict dy = dy_, *__restrict dx = dx_;
-    int32_t* __restrict index = samples.index;
-    R *__restrict down = samples.down, *__restrict right = samples.right;
-    for (int64_t p = 0; p < count_; ++p) {
-      R y = (base_y[p] + tap_y) + dy[p];
-      R x = (base_x[p] + tap_x) + dx[p];
+    const V zero = {};
+    // The last vector may reach beyond count_: there is room, and nobody reads what lands there.
+    for (int64_t p = 0; p < count_; p += Vector<R>::size) {
+      V y = (AsVector<R>(base_y_ + p) + tap_y) + AsVector<R>(dy_ + p);
+      V x = (AsVector<R>(base_x_ + p) + tap_x) + AsVector<R>(dx_ + p);
       // False for NaN. Only positions inside are converted to integers.
-      const bool inside = (y > -1) & (y < height) & (x > -1) & (x < width);
-      y = inside ? y : 0;
-      x = inside ? x : 0;
-      int32_t top = static_cast<int32_t>(y);
-      int32_t left = static_cast<int32_t>(x);
-      top -= static_cast<R>(top) > y;
-      left -= static_cast<R>(left) > x;
-      down[p] = y - static_cast<R>(top);
-      right[p] = x - static_cast<R>(left);
-      index[p] = inside ? (top + 1) * row + left + 1 : outside;
-    }
-    R* __restrict mask = samples.mask;
-    if (mask_ == nullptr) {
-      for (int64_t p = 0; p < count_; ++p) mask[p] = 1;
-    } else {
-      LoadRow(mask_ + channel * mask_strides_.channel, mask_strides_.pixel, count_, mask);
-    }
-    R *__restrict w00 = samples.w00, *__restrict w01 = samples.w01;
-    R *__restrict w10 = samples.w10, *__restrict w11 = samples.w11;
-    for (int64_t p = 0; p < count_; ++p) {
-      const R bottom = down[p] * mask[p];
-      const R top = mask[p] - bottom;
-      w01[p] = top * right[p];
-      w00[p] = top - w01[p];
-      w11[p] = bottom * right[p];
-      w10[p] = bottom - w11[p];
+      const auto inside = (y > -1) & (y < height) & (x > -1) & (x < width);
+      y = inside ? y : zero;
+      x = inside ? x : zero;
+      const V top = Floor(y), left = Floor(x);
+      const V down = y - top, right = x - left;
+      const Integers index = (__builtin_convertvector(top, Integers) + 1) * row +
+                             (__builtin_convertvector(left, Integers) + 1);
+      const Integers exists = __builtin_convertvector(inside, Integers);
+      *reinterpret_cast<Integers*>(out.index + p) = (index & exists) | (outside & ~exists);
+      const V mask = AsVector<R>(out.mask + p);
+      const V bottom_weight = down * mask;
+      const V top_weight = mask - bottom_weight;
+      AsVector(out.down + p) = down;
+      AsVector(out.right + p) = right;
+      AsVector(out.w01 + p) = top_weight * right;
+      AsVector(out.w00 + p) = top_weight - top_weight * right;
+      AsVector(out.w11 + p) = bottom_weight * right;
+      AsVector(out.w10 + p) = bottom_weight - bottom_weight * right;
     }
   }
 
-  Samples<R> samples;
+  const Samples<R>& samples() const { return *samples_; }
 
  private:
+  // Floor of values above -1.
+  __attribute__((always_inline)) static typename Vector<R>::type Floor(typename Vector<R>::type value) {
+    using V = typename Vector<R>::type;
+    const V zero = {}, one = zero + 1;
+    const V whole = __builtin_convertvector(__builtin_convertvector(value, typename Vector<R>::integers), V);
+    return whole - (whole > value ? one : zero);
+  }
+
+  Samples<R>* const samples_;
   const DeformConvShape shape_;
   const MapStrides offset_strides_, mask_strides_;
   R *base_y_, *base_x_, *dy_, *dx_;

@@ -71,14 +71,25 @@ struct Vector;
 template <>
 struct Vector<float> {
   typedef float type __attribute__((vector_size(32), aligned(4), may_alias));
+  typedef int32_t integers __attribute__((vector_size(32), aligned(4), may_alias));
   static constexpr int64_t size = 8;
 };
 
 template <>
 struct Vector<double> {
   typedef double type __attribute__((vector_size(32), aligned(8), may_alias));
+  typedef int32_t integers __attribute__((vector_size(16), aligned(4), may_alias));
   static constexpr int64_t size = 4;
 };
+
+template <typename R>
+__attribute__((always_inline)) inline typename Vector<R>::type& AsVector(R* p) {
+  return *reinterpret_cast<typename Vector<R>::type*>(p);
+}
+template <typename R>
+__attribute__((always_inline)) inline const typename Vector<R>::type& AsVector(const R* p) {
+  return *reinterpret_cast<const typename Vector<R>::type*>(p);
+}
 
 // C (M x Panels vectors) += A (M x k) * B (k x Panels vectors), held in registers.
 template <typename R, int M, int Panels>
@@ -91,12 +102,12 @@ __attribute__((always_inline)) inline void MultiplyTile(int64_t k, const R* __re
 #pragma GCC unroll 8
   for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 2
-    for (int j = 0; j < Panels; ++j) sum[i][j] = *reinterpret_cast<const V*>(c + i * c_row + j * size);
+    for (int j = 0; j < Panels; ++j) sum[i][j] = AsVector<R>(c + i * c_row + j * size);
   }
   for (int64_t p = 0; p < k; ++p) {
     V right[Panels];
 #pragma GCC unroll 2
-    for (int j = 0; j < Panels; ++j) right[j] = *reinterpret_cast<const V*>(b + p * b_row + j * size);
+    for (int j = 0; j < Panels; ++j) right[j] = AsVector<R>(b + p * b_row + j * size);
 #pragma GCC unroll 8
     for (int i = 0; i < M; ++i) {
       const R left = a[i * a_row + p * a_col];
@@ -107,7 +118,7 @@ __attribute__((always_inline)) inline void MultiplyTile(int64_t k, const R* __re
 #pragma GCC unroll 8
   for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 2
-    for (int j = 0; j < Panels; ++j) *reinterpret_cast<V*>(c + i * c_row + j * size) = sum[i][j];
+    for (int j = 0; j < Panels; ++j) AsVector<R>(c + i * c_row + j * size) = sum[i][j];
   }
 }
 
