@@ -29,6 +29,7 @@ __all__ = [
     "SPLITS",
     "SUBJECTS",
     "action_of",
+    "canonical_name",
     "read_human36m",
     "select_actions",
     "split_subjects",
@@ -121,7 +122,7 @@ def select_actions(recordings: Iterable[str], actions: Iterable[str] | None, whe
         return recordings
     selected = set()
     for action in actions:
-        wanted = _canonical(action)
+        wanted = canonical_name(action)
         matches = {name for name in recordings if wanted in (name, action_of(name))}
         if not matches:
             present = sorted({action_of(name) for name in recordings})
@@ -130,7 +131,8 @@ def select_actions(recordings: Iterable[str], actions: Iterable[str] | None, whe
     return selected
 
 
-def _canonical(name: str) -> str:
+def canonical_name(name: str) -> str:
+    """An action or recording as the community's files name it: `"Photo 1"` for `"TakingPhoto 1"`."""
     action, *take = name.split(" ")
     return " ".join([_RENAMED.get(action, action), *take])
 
@@ -138,7 +140,7 @@ def _canonical(name: str) -> str:
 def _load(path: str | Path, key: str) -> dict[str, dict[str, Any]]:
     """`subject -> recording -> content` of a file, with canonical recording names."""
     return {
-        subject: {_canonical(name): value for name, value in recordings.items()}
+        subject: {canonical_name(name): value for name, value in recordings.items()}
         for subject, recordings in load_recordings(path, key).items()
     }
 

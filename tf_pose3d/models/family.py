@@ -12,6 +12,8 @@ from tf_pose3d.config import Config, nearest
 from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
+    import argparse
+
     import keras
 
     from tf_pose3d.data.windows import WindowSpec
@@ -120,6 +122,44 @@ class Family(abc.ABC):
     def keyframe_stride(self, config: Config) -> int | None:
         """Frames divisible by this are also reported on their own; None: no such table."""
         return None
+
+    def load_model(self, arguments: argparse.Namespace, config: Config) -> keras.Model:
+        """The model that `inference.py` runs, with its weights.
+
+        The network is the trained one, whatever flags change in `config`. A family whose release finds
+        weights by other flags looks for them here.
+
+        Raises:
+            Pose3DError: No weights, or weights that do not fit.
+        """
+        from tf_pose3d.models.loading import load_model
+
+        if arguments.weights is None:
+            raise Pose3DError(f"{self.arch} needs --weights, the file that training or conversion wrote")
+        return load_model(arguments.weights, arguments.config, arguments.arch)
+
+    def infer(
+        self,
+        arguments: argparse.Namespace,
+        config: Config,
+        model: keras.Model,
+        log: Callable[[str], None],
+    ) -> bool:
+        """A family's own work in `inference.py`, where its release has such.
+
+        Args:
+            arguments: Of `tf_pose3d.cli.inference`.
+            config: With what the flags overwrite.
+            model: From `load_model`.
+            log: Takes a line for the user.
+
+        Returns:
+            Whether that was all; False goes on to lift and draw a recording of a data set.
+
+        Raises:
+            Pose3DError: Bad input.
+        """
+        return False
 
 
 def get_family(name: str) -> Family:

@@ -1,0 +1,52 @@
+"""Lift whole recordings: a 3D pose for every frame of a video's 2D poses."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence as SequenceType
+
+import keras
+import numpy as np
+
+from tf_pose3d.config import TrainingConfig
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.windows import Windows
+from tf_pose3d.evaluation.every_frame import frames_to_predict, predict_every_frame
+from tf_pose3d.models.family import Family
+from tf_pose3d.progress import Progress
+
+__all__ = ["lift_sequences"]
+
+
+def lift_sequences(
+    family: Family,
+    model: keras.Model,
+    config: TrainingConfig,
+    sequences: SequenceType[Sequence],
+    show_progress: bool = False,
+) -> list[np.ndarray]:
+    """3D poses of all frames of some recordings, as evaluation predicts them.
+
+    A family that evaluates several settings (e.g. each s_in) lifts under the first.
+
+    Args:
+        family: The model's family.
+        model: With its weights.
+        config: Its config.
+        sequences: In the family's joint layout, with 2D poses and the cameras' image sizes.
+        show_progress: Show a progress bar.
+
+    Returns:
+        For each sequence `(F, J, 3)` float32, metres, root-centred, camera frame.
+
+    Raises:
+        Pose3DError: Sequences that windows cannot be cut from.
+    """
+    _, setting = family.evaluation_settings(config)[0]
+    spec = dataclasses.replace(family.window_spec(setting, "test"), step=1)
+    windows = Windows(sequences, spec)
+    numbers = frames_to_predict(family, setting, windows)
+    with Progress(len(numbers), "lifting") as progress:
+        count = (lambda done: progress.update(steps=done)) if show_progress else None
+        poses, _ = predict_every_frame(family, model, setting, windows, numbers, count)
+    return np.split(poses, windows.store.offsets[1:])

@@ -1,0 +1,63 @@
+"""Choose one recording of a data set by subject, action and camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as SequenceType
+
+from tf_pose3d.data.human36m import SUBJECTS, action_of, canonical_name
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.sources import DataFiles, load_sequences
+from tf_pose3d.errors import Pose3DError
+
+__all__ = ["choose_recording", "choose_sequence"]
+
+
+def choose_sequence(sequences: SequenceType[Sequence], action: str | None, camera: str) -> Sequence:
+    """The sequence of one subject's action in one camera.
+
+    Args:
+        sequences: Of one subject.
+        action: A recording (`"Walking 1"`), or an action, which means its first recording.
+        camera: Number of the camera, counted from 0 in the data set's order, or its id.
+
+    Raises:
+        Pose3DError: There is no such recording or camera; the message lists those there are.
+    """
+    subject = sequences[0].subject
+    names = list(dict.fromkeys(sequence.name for sequence in sequences))
+    wanted = None if action is None else canonical_name(action)
+    matches = [name for name in names if name == wanted] or [n for n in names if action_of(n) == wanted]
+    if not matches:
+        said = "needs an action" if action is None else f"{action!r} is none of {subject}'s"
+        raise Pose3DError(f"--viz_action {said}; there are {', '.join(sorted(names))}")
+    views = [sequence for sequence in sequences if sequence.name == matches[0]]
+    ids = [view.camera.id if view.camera is not None else "" for view in views]
+    if camera in ids:
+        return views[ids.index(camera)]
+    if camera.isdecimal() and int(camera) < len(views):
+        return views[int(camera)]
+    known = ", ".join(f"{number} ({name})" if name else str(number) for number, name in enumerate(ids))
+    raise Pose3DError(
+        f"--viz_camera {camera!r} is none of the cameras of {subject}, {matches[0]}; there are {known}"
+    )
+
+
+def choose_recording(
+    dataset: str, files: DataFiles, skeleton: str, subject: str | None, action: str | None, camera: str
+) -> Sequence:
+    """The recording that `--viz_subject`, `--viz_action` and `--viz_camera` name.
+
+    Args:
+        dataset: A name of `tf_pose3d.data.sources.DATASETS`.
+        files: Where its files are.
+        skeleton: Joint layout to read it in.
+        subject, action, camera: See `choose_sequence`.
+
+    Raises:
+        Pose3DError: There is no such subject, recording or camera; the message lists those there are.
+    """
+    if subject is None:
+        raise Pose3DError(f"--viz_subject needs a subject; there are {', '.join(SUBJECTS)}")
+    if subject not in SUBJECTS:
+        raise Pose3DError(f"--viz_subject {subject!r} is no subject; there are {', '.join(SUBJECTS)}")
+    return choose_sequence(load_sequences(dataset, subject, files, skeleton), action, camera)
