@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.files import staged
+from tf_pose3d.files import write_whole
 
 __all__ = ["checkpoint_path", "latest_checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -56,13 +57,17 @@ def save_checkpoint(path: str | os.PathLike, groups: Groups, state: Mapping[str,
     Raises:
         Pose3DError: The file cannot be written.
     """
-    with staged(path) as temporary, h5py.File(temporary, "w") as file:
+    # HDF5 cannot close a file cleanly once the disk is full: it writes to memory, plain bytes go to disk.
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
         file.attrs["state"] = json.dumps(state)
         for name, variables in groups.items():
             group = file.create_group(name)
             for index, variable in enumerate(variables):
                 dataset = group.create_dataset(str(index), data=np.asarray(variable))
                 dataset.attrs["name"] = variable.path
+    with write_whole(path) as file:
+        file.write(buffer.getbuffer())
 
 
 def load_checkpoint(path: str | os.PathLike, groups: Groups) -> dict[str, Any]:

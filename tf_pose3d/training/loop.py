@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tf_pose3d.config import TrainingConfig
@@ -164,9 +165,11 @@ class Trainer:
 
         compiled = tf.function(replica_step, jit_compile=True) if self.config.JIT_COMPILE else replica_step
 
-        @tf.function(autograph=False, reduce_retracing=True)
-        def train_step(batch: Any, step: tf.Tensor, decay: tf.Tensor) -> None:
-            losses = self.strategy.run(compiled, (batch,))
+        # The batch is taken inside the graph, where its shapes are the data set's: one graph serves
+        # every batch, so that a resumed run computes in the very order of an uninterrupted one.
+        @tf.function(autograph=False)
+        def train_step(batches: Any, step: tf.Tensor, decay: tf.Tensor) -> None:
+            losses = self.strategy.run(compiled, (next(batches),))
             loss = self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
             self.loss_sum.assign_add(loss)
             bad = tf.logical_and(tf.logical_not(tf.math.is_finite(loss)), self.bad_step < 0)
@@ -232,22 +235,20 @@ class Trainer:
                 decay = 0.0
                 if config.EMA_ENABLED:
                     decay = min(config.EMA_DECAY, (1 + self.step) / (10 + self.step))
-                self._train_step(
-                    next(batches), tf.constant(self.step, tf.int64), tf.constant(decay, tf.float32)
-                )
+                self._train_step(batches, tf.constant(self.step, tf.int64), tf.constant(decay, tf.float32))
                 self.step += 1
                 text = ""
                 if progress.due():
                     self._require_finite()
                     in_epoch = self.step - (epoch - 1) * self.steps_per_epoch
-                    text = f"loss {float(self.loss_sum.value) / in_epoch:.6f}"
+                    text = f"loss {float(np.asarray(self.loss_sum)) / in_epoch:.6f}"
                 progress.update(text)
                 if stop.received is not None and self.step % self.steps_per_epoch:
                     self._stop(stop, checkpoint_path(self.folder, epoch - 1, self.step))
         self._require_finite()
         seconds = (datetime.datetime.now() - start).total_seconds()
         steps = self.step - first
-        loss = float(self.loss_sum.value) / self.steps_per_epoch
+        loss = float(np.asarray(self.loss_sum)) / self.steps_per_epoch
         self.log(
             f"epoch {epoch}/{config.EPOCHS}: loss {loss:.6f}, {format_duration(seconds)}, "
             f"{seconds / steps:.3f} s/step"
@@ -272,7 +273,7 @@ class Trainer:
             self._stop(stop, checkpoint_path(self.folder, epoch))
 
     def _require_finite(self) -> None:
-        bad = int(self.bad_step.value)
+        bad = int(np.asarray(self.bad_step))
         if bad >= 0:
             kept = sorted(path.name for path in self.folder.glob("*.h5"))
             raise Pose3DError(
