@@ -88,14 +88,20 @@ class DeformConv2D(keras.layers.Layer):
         self.offset_conv = self._make_offset_conv() if predict_offset else None
 
     def _make_offset_conv(self) -> keras.layers.Layer:
-        taps = self.options.deformable_groups * self.kernel_size[0] * self.kernel_size[1]
+        options = self.options
+        taps = options.deformable_groups * self.kernel_size[0] * self.kernel_size[1]
+        # Keras has no convolution with both strides and dilation: then it is dilated only, and _predict
+        # takes every stride-th result.
+        self._subsample = max(options.strides) > 1 and max(options.dilation) > 1
+        self._conv_pads = options.padding == "same" and not self._subsample
         return keras.layers.Conv2D(
             self._maps_per_tap * taps,
             self.kernel_size,
-            self.options.strides,
-            self.options.padding if self.options.padding == "same" else "valid",
+            1 if self._subsample else options.strides,
+            "same" if self._conv_pads else "valid",
+            # TensorFlow convolves channels first on GPUs only.
             data_format="channels_last",
-            dilation_rate=self.options.dilation,
+            dilation_rate=options.dilation,
             kernel_initializer="zeros",
             dtype=self.dtype_policy,
             name="offset_conv",
@@ -126,7 +132,7 @@ class DeformConv2D(keras.layers.Layer):
                 name="bias",
             )
         if self.offset_conv is not None:
-            self.offset_conv.build(self._padded_shape(x_shape))
+            self.offset_conv.build((None, None, None, channels))
 
     def call(self, x: Any, offset: Any = None) -> Any:
         if self.offset_conv is not None:
@@ -183,25 +189,17 @@ class DeformConv2D(keras.layers.Layer):
         )
 
     def _predict(self, x: Any) -> Any:
-        # TensorFlow convolves channels first on GPUs only, so that this convolution is channels last always.
         first = self._channel_axis == 1
         if first:
             x = keras.ops.transpose(x, (0, 2, 3, 1))
-        maps = self.offset_conv(keras.ops.pad(x, self._explicit_pads()))
+        if not self._conv_pads:
+            size = keras.ops.shape(x)[1:3]
+            pads = (self.options.pads(size[axis], self.kernel_size[axis], axis) for axis in (0, 1))
+            x = keras.ops.pad(x, ((0, 0), *pads, (0, 0)))
+        maps = self.offset_conv(x)
+        if self._subsample:
+            maps = maps[:, :: self.options.strides[0], :: self.options.strides[1]]
         return keras.ops.transpose(maps, (0, 3, 1, 2)) if first else maps
-
-    def _explicit_pads(self) -> tuple[tuple[int, int], ...]:
-        """Zeros that the layer itself puts round the channels-last input of its offset convolution."""
-        pads = ((0, 0), (0, 0)) if isinstance(self.options.padding, str) else self.options.padding
-        return (0, 0), *pads, (0, 0)
-
-    def _padded_shape(self, x_shape: Any) -> tuple[int | None, ...]:
-        batch, *rest = x_shape
-        shape = (batch, *rest[1:], rest[0]) if self._channel_axis == 1 else (batch, *rest)
-        return tuple(
-            None if size is None else size + sum(pad)
-            for size, pad in zip(shape, self._explicit_pads(), strict=True)
-        )
 
     def _require(self, name: str, value: Any) -> None:
         if value is None:

@@ -29,7 +29,7 @@ def deform_psroi_pooling(
     A region is cut into pooled_size x pooled_size bins; each bin is sampled bilinearly at
     sample_per_part x sample_per_part points, and the result is the mean over the points with
     -0.5 <= y <= H - 0.5 and -0.5 <= x <= W - 0.5, moved onto the nearest pixel centre where they lie
-    outside the outermost ones; 0 where no point is inside. With group_size above 1 every bin reads channels of
+    outside the outermost ones; 0 where no point is inside. With group_size above 1 a bin reads channels of
     its own ("position sensitive"): output channel c of a bin in group (i, j) reads channel
     `(c * group_size + i) * group_size + j`. Differentiable in x and trans.
 
