@@ -27,6 +27,7 @@ SCHEDULE_NAMES = (
     "ExponentialDecayWithSteps",
     "PiecewiseConstantDecay",
     "CosineDecayRestarts",
+    "StaircaseDecay",
 )
 
 
@@ -179,6 +180,12 @@ class TrainingConfig(Config):
         "Data set when no --dataset is given; null means h36m.",
         choices=(None, "h36m", "amass", "synthetic"),
     )
+    KEYPOINTS: str | None = key(
+        None,
+        "2D poses when no flag names them: data_2d_h36m_NAME.npz; null means cpn_ft_h36m_dbb.",
+    )
+    TRAIN_SUBSET: str = key("train", "Subset to train on when no --train_subset is given.")
+    VAL_SUBSET: str = key("val", "Subset to validate on when no --val_subset is given.")
     GPU_ID: int = key(0, "Which GPU to use, counted from 0; ignored where there is none.", minimum=0)
     BATCH_SIZE: int = key(256, "Windows per training step, over all replicas.", minimum=1)
     SHUFFLE_SEED: int = key(0, "Seed of shuffling, masks, cameras, dropout and initial weights.", minimum=0)
@@ -200,6 +207,9 @@ class TrainingConfig(Config):
     EVAL_FLIP: bool = key(True, "Average the prediction with that for the mirrored input.")
     OPTIMIZER: str = key("Adam", "Adam or AdamW (TensorFlow Addons' form).", choices=("Adam", "AdamW"))
     OPTIMIZER_PARAMS: dict = key({}, "Further arguments: amsgrad, epsilon, beta_1, beta_2.")
+    MAX_NORM: float | None = key(
+        None, "Scale gradients down to this global norm; null or 0: never.", minimum=0
+    )
     SCHEDULE: str = key(
         "ExponentialDecay",
         "Learning rate schedule.",

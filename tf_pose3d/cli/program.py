@@ -86,7 +86,8 @@ def add_common_flags(parser: Parser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="overwrite a config key, the value in JSON, e.g. --set EPOCHS=3; may be repeated",
+        help="overwrite a config key, the value in JSON, e.g. --set EPOCHS=3, or "
+        "SCHEDULE_PARAMS.decay_steps=100; may be repeated",
     )
     parser.add_argument(
         "--gpu_id", type=int, help="which GPU, counted from 0; overwrites GPU_ID, ignored without GPUs"
@@ -188,15 +189,29 @@ def apply_flags(
         Pose3DError: An override that is not KEY=VALUE, or a value that the schema refuses.
     """
     changes = parse_overrides(arguments.set)
-    values = {
-        "GPU_ID": arguments.gpu_id,
-        "MIXED_PRECISION": arguments.mixed_precision,
-        "JIT_COMPILE": arguments.jit_compile,
-        **{flag.key: getattr(arguments, flag.destination) for flag in family.flags(program)},
-        **values,
-    }
-    changes.update({name: value for name, value in values.items() if value is not None})
-    return config.replace(**changes) if changes else config
+    given = [
+        ("GPU_ID", arguments.gpu_id),
+        ("MIXED_PRECISION", arguments.mixed_precision),
+        ("JIT_COMPILE", arguments.jit_compile),
+        *((flag.key, getattr(arguments, flag.destination)) for flag in family.flags(program)),
+        *values.items(),
+    ]
+    changes.update({name: value for name, value in given if value is not None})
+    return config.replace(**_merged(config, changes)) if changes else config
+
+
+def _merged(config: Config, changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes in which `KEY.argument` has become an argument of the object that is KEY's value."""
+    merged = {name: value for name, value in changes.items() if "." not in name}
+    for name, value in changes.items():
+        key, dot, argument = name.partition(".")
+        if not dot:
+            continue
+        held = merged.get(key, getattr(config, key, None))
+        if not isinstance(held, dict):
+            raise Pose3DError(f"{name}: {key} is no config key with arguments of its own")
+        merged[key] = {**held, argument: value}
+    return merged
 
 
 def _find_family(arguments: Sequence[str]) -> Family | None:

@@ -24,6 +24,10 @@ __all__ = ["FAMILIES", "Family", "Flag", "get_family"]
 # never another's.
 FAMILIES = {
     "UpliftUpsampleTransformer": ("uplift", "tf_pose3d.models.uplift_upsample.family:UpliftUpsample"),
+    "HOIFNet": ("hoif", "tf_pose3d.models.hoif.family:HOIFNetFamily"),
+    "HGCN": ("hgcn", "tf_pose3d.models.hgcn.family:HGCNFamily"),
+    "SemGCN": ("semgcn", "tf_pose3d.models.semgcn.family:SemGCNFamily"),
+    "Martinez": ("martinez", "tf_pose3d.models.martinez.family:MartinezFamily"),
 }
 
 
@@ -33,7 +37,7 @@ class Flag:
 
     Attributes:
         names: Spellings, e.g. `("--knn",)`, with `_` between words.
-        key: The config key that it sets.
+        key: The config key that it sets; `"KEY.argument"` for an argument of an object.
         help: One line, with the unit.
         kind: Converts the text; None: a switch without text.
         const: What a switch sets.

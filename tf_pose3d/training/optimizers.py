@@ -71,6 +71,8 @@ def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
     for name in params:
         if name not in known:
             raise Pose3DError(f"OPTIMIZER_PARAMS: {config.OPTIMIZER} has no {name}{nearest(name, known)}")
+    if config.MAX_NORM:
+        params["global_clipnorm"] = config.MAX_NORM
     rate = make_schedule(config.SCHEDULE, config.SCHEDULE_PARAMS)
     if config.OPTIMIZER == "Adam":
         return keras.optimizers.Adam(learning_rate=rate, **params)

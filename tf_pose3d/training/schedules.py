@@ -12,7 +12,7 @@ from keras import ops
 from tf_pose3d.config import SCHEDULE_NAMES, nearest
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["ExponentialDecayWithSteps", "make_schedule"]
+__all__ = ["ExponentialDecayWithSteps", "StaircaseDecay", "make_schedule"]
 
 LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -61,11 +61,51 @@ class ExponentialDecayWithSteps(LearningRateSchedule):
         return dict(self.settings)
 
 
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class StaircaseDecay(LearningRateSchedule):
+    """Exponential decay that is looked up at the first step and at every `decay_steps`-th one only.
+
+    With steps counted from 1, the rate is `initial * decay_rate ** (s / decay_steps)`, s being the last step
+    at which it was looked up. Source: SemGCN's release and those that build on it.
+
+    Args:
+        initial_learning_rate: The rate that decays.
+        decay_steps: Steps between two looks.
+        decay_rate: Factor of each stair.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: int,
+        decay_rate: float,
+        name: str = "StaircaseDecay",
+    ) -> None:
+        super().__init__()
+        self.settings = {
+            "initial_learning_rate": initial_learning_rate,
+            "decay_steps": decay_steps,
+            "decay_rate": decay_rate,
+            "name": name,
+        }
+
+    def __call__(self, step: Any) -> Any:
+        settings = self.settings
+        period = settings["decay_steps"]
+        stair = ops.cast((ops.cast(step, "int64") + 1) // period, "float32")
+        looked_up = ops.maximum(stair, 1 / period)
+        return settings["initial_learning_rate"] * ops.power(float(settings["decay_rate"]), looked_up)
+
+    def get_config(self) -> dict:
+        return dict(self.settings)
+
+
 _CLASSES = {
     "ExponentialDecay": keras.optimizers.schedules.ExponentialDecay,
     "ExponentialDecayWithSteps": ExponentialDecayWithSteps,
     "PiecewiseConstantDecay": keras.optimizers.schedules.PiecewiseConstantDecay,
     "CosineDecayRestarts": keras.optimizers.schedules.CosineDecayRestarts,
+    "StaircaseDecay": StaircaseDecay,
 }
 
 

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["CONVERTERS", "convert", "get_converter"]
 
 # ARCH -> where the family's converter lives. Imported on demand.
-CONVERTERS: dict[str, str] = {}
+CONVERTERS: dict[str, str] = {
+    "HOIFNet": "tf_pose3d.weights.converters.hoif:HOIFNetConverter",
+    "HGCN": "tf_pose3d.weights.converters.hgcn:HGCNConverter",
+    "SemGCN": "tf_pose3d.weights.converters.semgcn:SemGCNConverter",
+    "Martinez": "tf_pose3d.weights.converters.martinez:MartinezConverter",
+}
 
 
 def get_converter(arch: str) -> Converter:

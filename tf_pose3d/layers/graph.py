@@ -1,0 +1,294 @@
+"""Graph convolutions over the joints of a skeleton, with learned edge weights.
+
+Tensors are `(J, B, C)`, joints first: mixing joints is then one product with a `(J, J)` matrix, and mixing
+features one product of `(J * B, C)`, where `(B, J, C)` would need B small ones.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
+from tf_pose3d.skeleton import Skeleton, get_skeleton
+
+__all__ = [
+    "GraphBlock",
+    "HighOrderGraphConvolution",
+    "SemanticGraphConvolution",
+    "hop_edges",
+    "skeleton_adjacency",
+]
+
+# The logit of joints that share no edge, as in the releases.
+_NO_EDGE = -9e15
+
+
+def skeleton_adjacency(skeleton: str | Skeleton, self_loops: bool) -> np.ndarray:
+    """`(J, J)` adjacency of a skeleton's bones, each row scaled to sum 1.
+
+    Args:
+        skeleton: Joint layout.
+        self_loops: Whether every joint is its own neighbour (SemGCN), or not (HGCN, HOIF-Net).
+    """
+    layout = get_skeleton(skeleton)
+    adjacency = np.eye(layout.num_joints) if self_loops else np.zeros((layout.num_joints,) * 2)
+    for joint, parent in enumerate(layout.parents):
+        if parent >= 0:
+            adjacency[joint, parent] = adjacency[parent, joint] = 1
+    return adjacency / adjacency.sum(axis=1, keepdims=True)
+
+
+def hop_edges(adjacency: np.ndarray, hop: int) -> np.ndarray:
+    """`(J, J)` bool: pairs of joints that a walk of exactly `hop` steps connects; hop 0 is a joint itself."""
+    return np.linalg.matrix_power(adjacency, hop) > 0
+
+
+class _EdgeSoftmax:
+    """Turns a vector of edge logits into a `(J, J)` matrix whose rows sum to 1.
+
+    Logits lie on the edges in row-major order; joints without an edge get weight 0.
+    """
+
+    def __init__(self, edges: np.ndarray) -> None:
+        self.joints = len(edges)
+        places = np.flatnonzero(edges)
+        self.count = len(places)
+        # Spreading the logits is a product with this matrix, which is cheaper to compile than a scatter.
+        self._spread = np.zeros((self.count, edges.size), np.float32)
+        self._spread[np.arange(self.count), places] = 1
+        self._absent = np.where(edges.reshape(-1), 0, _NO_EDGE).astype(np.float32)
+
+    def __call__(self, logits: keras.KerasTensor) -> keras.KerasTensor:
+        spread = ops.matmul(ops.cast(logits, "float32"), self._spread) + self._absent
+        return ops.softmax(ops.reshape(spread, (self.joints, self.joints)), axis=-1)
+
+
+def _mix_features(inputs: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.KerasTensor:
+    """`(J, B, C) x (C, D) -> (J, B, D)`."""
+    joints, _, width = inputs.shape
+    product = ops.matmul(ops.reshape(inputs, (-1, width)), kernel)
+    return ops.reshape(product, (joints, -1, kernel.shape[-1]))
+
+
+def _mix_joints(adjacency: keras.KerasTensor, inputs: keras.KerasTensor) -> keras.KerasTensor:
+    """`(K, J) x (J, B, C) -> (K, B, C)`."""
+    joints, _, width = inputs.shape
+    product = ops.matmul(ops.cast(adjacency, inputs.dtype), ops.reshape(inputs, (joints, -1)))
+    return ops.reshape(product, (adjacency.shape[0], -1, width))
+
+
+def _kernel_initializer(hops: int, width: int, units: int) -> keras.initializers.Initializer:
+    # The releases give the three-dimensional kernel to PyTorch's xavier_uniform_, which takes the first
+    # axis for outputs, the second for inputs and the third for a receptive field.
+    limit = 1.414 * math.sqrt(6 / (units * (hops + width)))
+    return keras.initializers.RandomUniform(-limit, limit)
+
+
+def _bias_initializer(units: int) -> keras.initializers.Initializer:
+    limit = 1 / math.sqrt(units)
+    return keras.initializers.RandomUniform(-limit, limit)
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class SemanticGraphConvolution(keras.layers.Layer):
+    """Graph convolution with one kernel for a joint itself, one for its neighbours, and learned edges.
+
+    Zhao et al., "Semantic graph convolutional networks for 3D human pose regression", CVPR 2019.
+
+    Args:
+        units: Output features.
+        skeleton: Name of the joint layout.
+
+    Input: `(J, B, C)`. Output: `(J, B, units)`.
+    """
+
+    def __init__(self, units: int, skeleton: str, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.skeleton = skeleton
+        adjacency = skeleton_adjacency(skeleton, self_loops=True)
+        self._edge_softmax = _EdgeSoftmax(adjacency > 0)
+        self._self = np.eye(len(adjacency), dtype=np.float32)
+
+    def build(self, input_shape: tuple) -> None:
+        width = input_shape[-1]
+        self.kernel = self.add_weight(
+            shape=(2, width, self.units),
+            initializer=_kernel_initializer(2, width, self.units),
+            name="kernel",
+        )
+        self.edges = self.add_weight(shape=(1, self._edge_softmax.count), initializer="ones", name="edges")
+        self.bias = self.add_weight(
+            shape=(self.units,), initializer=_bias_initializer(self.units), name="bias"
+        )
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        weights = self._edge_softmax(self.edges)
+        own = _mix_features(inputs, self.kernel[0])
+        others = _mix_features(inputs, self.kernel[1])
+        # The neighbours' matrix has a zero diagonal; a joint's own share is a mere scaling.
+        own_share = ops.cast(ops.sum(weights * self._self, axis=-1), own.dtype)
+        mixed = _mix_joints(weights * (1 - self._self), others)
+        return own * own_share[:, None, None] + mixed + ops.cast(self.bias, own.dtype)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "units": self.units, "skeleton": self.skeleton}
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class HighOrderGraphConvolution(keras.layers.Layer):
+    """Graph convolution over neighbours at several distances, each hop with a kernel and edges of its own.
+
+    With `initial_share` a = 0 and `kernel_scale` b = 1 it is HGCN's layer: hop k gives `A_k x W_k` (Zou et
+    al., "High-order graph convolutional networks for 3D human pose estimation", BMVC 2020). HOIF-Net's is
+    `((1 - a) A_k x + a x0) (b W_k)`.
+
+    Hop 0 is each joint alone: its softmax over one edge is the identity whatever its weights are, so that
+    `edges_0` never learns. Releases also hold two biases a layer and use one. Both are kept, as weights that
+    are not trained, because the published checkpoints and parameter counts hold them.
+
+    Args:
+        units: Output features of a hop.
+        skeleton: Name of the joint layout.
+        hops: Number of hops, hop 0 included.
+        combine: `"concatenate"` the hops' outputs or `"sum"` them up (the releases' output layer).
+        initial_share: a; above 0 the call needs `initial`, which must be as wide as the input.
+        kernel_scale: b.
+
+    Input: `(J, B, C)`. Output: `(J, B, hops * units)`, or `(J, B, units)` of sums.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        skeleton: str,
+        hops: int = 4,
+        combine: str = "concatenate",
+        initial_share: float = 0.0,
+        kernel_scale: float = 1.0,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        if combine not in ("concatenate", "sum"):
+            raise ValueError(f"combine is {combine!r}, expected concatenate or sum")
+        self.units = units
+        self.skeleton = skeleton
+        self.hops = hops
+        self.combine = combine
+        self.initial_share = initial_share
+        self.kernel_scale = kernel_scale
+        adjacency = skeleton_adjacency(skeleton, self_loops=False)
+        self._edge_softmax = [_EdgeSoftmax(hop_edges(adjacency, hop)) for hop in range(hops)]
+
+    def build(self, input_shape: tuple) -> None:
+        width, concatenates = input_shape[-1], self.combine == "concatenate"
+        self.kernel = self.add_weight(
+            shape=(self.hops, width, self.units),
+            initializer=_kernel_initializer(self.hops, width, self.units),
+            name="kernel",
+        )
+        self.edges = [
+            self.add_weight(
+                shape=(1, softmax.count), initializer="ones", trainable=hop > 0, name=f"edges_{hop}"
+            )
+            for hop, softmax in enumerate(self._edge_softmax)
+        ]
+        self.bias_of_concatenation = self.add_weight(
+            shape=(self.hops * self.units,),
+            initializer=_bias_initializer(self.units),
+            trainable=concatenates,
+            name="bias_of_concatenation",
+        )
+        self.bias_of_sum = self.add_weight(
+            shape=(self.units,),
+            initializer=_bias_initializer(self.units),
+            trainable=not concatenates,
+            name="bias_of_sum",
+        )
+
+    def call(self, inputs: keras.KerasTensor, initial: keras.KerasTensor | None = None) -> keras.KerasTensor:
+        share, scale = self.initial_share, self.kernel_scale
+        outputs = []
+        for hop, softmax in enumerate(self._edge_softmax):
+            kernel = self.kernel[hop] * scale if scale != 1 else self.kernel[hop]
+            if share:
+                neighbours = _mix_joints(softmax(self.edges[hop]), inputs) if hop else inputs
+                mixed = (1 - share) * neighbours + share * initial
+                outputs.append(_mix_features(mixed, kernel))
+            else:
+                features = _mix_features(inputs, kernel)
+                outputs.append(_mix_joints(softmax(self.edges[hop]), features) if hop else features)
+        if self.combine == "concatenate":
+            joined = ops.concatenate(outputs, axis=-1)
+            return joined + ops.cast(self.bias_of_concatenation, joined.dtype)
+        total = sum(outputs[1:], outputs[0])
+        return total + ops.cast(self.bias_of_sum, total.dtype)
+
+    def compute_output_shape(self, input_shape: tuple, initial_shape: tuple | None = None) -> tuple:
+        width = self.units * (self.hops if self.combine == "concatenate" else 1)
+        return (*input_shape[:-1], width)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "skeleton": self.skeleton,
+            "hops": self.hops,
+            "combine": self.combine,
+            "initial_share": self.initial_share,
+            "kernel_scale": self.kernel_scale,
+        }
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class GraphBlock(keras.layers.Layer):
+    """A graph convolution, batch normalisation over features, ReLU and dropout.
+
+    Args:
+        convolution: One of this module's graph convolutions.
+        dropout: Rate.
+
+    Input: `(J, B, C)`; further arguments go to the convolution. Output: `(J, B, D)`.
+    """
+
+    def __init__(self, convolution: keras.layers.Layer, dropout: float = 0.0, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.convolution = convolution
+        self.norm = UnbiasedBatchNormalization(name="norm")
+        self.dropout = keras.layers.Dropout(dropout) if dropout else None
+
+    def build(self, input_shape: tuple, initial_shape: tuple | None = None) -> None:
+        self.convolution.build(input_shape)
+        self.norm.build(self.convolution.compute_output_shape(input_shape))
+
+    def call(
+        self,
+        inputs: keras.KerasTensor,
+        initial: keras.KerasTensor | None = None,
+        training: bool | None = None,
+    ) -> keras.KerasTensor:
+        further = {} if initial is None else {"initial": initial}
+        features = ops.relu(self.norm(self.convolution(inputs, **further), training=training))
+        return features if self.dropout is None else self.dropout(features, training=training)
+
+    def compute_output_shape(self, input_shape: tuple, initial_shape: tuple | None = None) -> tuple:
+        return self.convolution.compute_output_shape(input_shape)
+
+    def get_config(self) -> dict:
+        return {
+            **super().get_config(),
+            "convolution": keras.saving.serialize_keras_object(self.convolution),
+            "dropout": self.dropout.rate if self.dropout is not None else 0.0,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict) -> GraphBlock:
+        convolution = keras.saving.deserialize_keras_object(config["convolution"])
+        return cls(**{**config, "convolution": convolution})

@@ -1,0 +1,41 @@
+"""HGCN as the programs see it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from tf_pose3d.config import key
+from tf_pose3d.models.family import Flag
+from tf_pose3d.models.hgcn.model import HGCN
+from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
+
+__all__ = ["HGCNConfig", "HGCNFamily"]
+
+
+@dataclasses.dataclass
+class HGCNConfig(SingleFrameConfig):
+    """Keys of `config/hgcn_gt.json` and its sibling, with the release's defaults."""
+
+    ARCH_NAME: ClassVar[str] = "HGCN"
+
+    HID_DIM: int = key(96, "Features of a hop; a joint has four times as many.", minimum=1)
+    NUM_LAYERS: int = key(4, "Residual pairs of graph convolutions.", minimum=0)
+
+
+class HGCNFamily(SingleFrameFamily):
+    """See the base class."""
+
+    arch = "HGCN"
+    config_class = HGCNConfig
+
+    def build_model(self, config: HGCNConfig) -> HGCN:
+        model = HGCN(config.skeleton, config.HID_DIM, config.NUM_LAYERS, config.DROP_RATE, name="hgcn")
+        model.build()
+        return model
+
+    def size_flags(self) -> list[Flag]:
+        return [
+            Flag(("--hid_dim",), "HID_DIM", "features of a hop", int, metavar="N"),
+            Flag(("--num_layers",), "NUM_LAYERS", "residual pairs", int, metavar="N"),
+        ]

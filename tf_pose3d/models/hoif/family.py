@@ -1,0 +1,49 @@
+"""HOIF-Net as the programs see it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import ClassVar
+
+from tf_pose3d.config import key
+from tf_pose3d.models.family import Flag
+from tf_pose3d.models.hoif.model import HOIFNet
+from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
+
+__all__ = ["HOIFNetConfig", "HOIFNetFamily"]
+
+
+@dataclasses.dataclass
+class HOIFNetConfig(SingleFrameConfig):
+    """Keys of `config/hoif_gt.json` and its siblings, with the release's defaults."""
+
+    ARCH_NAME: ClassVar[str] = "HOIFNet"
+
+    HID_DIM: int = key(64, "Features of a hop; a joint has four times as many.", minimum=1)
+    NUM_LAYERS: int = key(4, "Never read, as in the release.", minimum=0)
+    NON_LOCAL: bool = key(False, "Never read, as in the release.")
+    BATCH_SIZE: int = key(256, "Poses per training step, over all replicas.", minimum=1)
+    EPOCHS: int = key(50, "Epochs to train.", minimum=0)
+    SCHEDULE_PARAMS: dict = key(
+        {"initial_learning_rate": 1e-3, "decay_steps": 100000, "decay_rate": 0.8},
+        "Arguments of the schedule; decay_steps count training steps.",
+    )
+
+
+class HOIFNetFamily(SingleFrameFamily):
+    """See the base class."""
+
+    arch = "HOIFNet"
+    config_class = HOIFNetConfig
+
+    def build_model(self, config: HOIFNetConfig) -> HOIFNet:
+        model = HOIFNet(config.skeleton, config.HID_DIM, config.DROP_RATE, name="hoif_net")
+        model.build()
+        return model
+
+    def size_flags(self) -> list[Flag]:
+        return [
+            Flag(("--hid_dim",), "HID_DIM", "features of a hop", int, metavar="N"),
+            Flag(("--num_layers",), "NUM_LAYERS", "without effect, as in the release", int, metavar="N"),
+            Flag(("--non_local",), "NON_LOCAL", "without effect, as in the release", None),
+        ]

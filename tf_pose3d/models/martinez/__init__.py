@@ -1,0 +1,1 @@
+"""The simple baseline of Martinez et al."""

@@ -1,0 +1,114 @@
+"""The simple baseline of Martinez et al."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import ops
+
+from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
+from tf_pose3d.skeleton import get_skeleton
+
+__all__ = ["LinearBlock", "MartinezNet"]
+
+
+def _he_normal() -> keras.initializers.Initializer:
+    # PyTorch's kaiming_normal_, which is not truncated.
+    return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class LinearBlock(keras.layers.Layer):
+    """Dense layer, batch normalisation, ReLU and dropout.
+
+    Args:
+        units: Output features.
+        dropout: Rate.
+
+    Input: `(B, C)`. Output: `(B, units)`.
+    """
+
+    def __init__(self, units: int, dropout: float = 0.5, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.dense = keras.layers.Dense(units, kernel_initializer=_he_normal(), name="dense")
+        self.norm = UnbiasedBatchNormalization(name="norm")
+        self.dropout = keras.layers.Dropout(dropout)
+
+    def build(self, input_shape: tuple) -> None:
+        self.dense.build(input_shape)
+        self.norm.build((None, self.units))
+
+    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+        features = ops.relu(self.norm(self.dense(inputs), training=training))
+        return self.dropout(features, training=training)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "units": self.units, "dropout": self.dropout.rate}
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class MartinezNet(keras.Model):
+    """Fully connected residual network from all 2D joints to all 3D joints at once.
+
+    Martinez et al., "A simple yet effective baseline for 3D human pose estimation", ICCV 2017, in the form
+    of SemGCN's release: no normalisation of poses, and a hip that is not predicted but put in front as zero.
+
+    Args:
+        skeleton: Name of the joint layout; its first joint is the root.
+        width: Features of the hidden layers.
+        stages: Residual stages of two blocks.
+        dropout: Rate.
+
+    Input (dict): keypoints_2d `(B, J, 2)` or `(B, 1, J, 2)`, normalised screen coordinates.
+    Output (dict): pose_3d `(B, J, 3)`, metres, relative to the root, camera frame.
+    """
+
+    def __init__(
+        self,
+        skeleton: str = "h36m_16",
+        width: int = 1024,
+        stages: int = 2,
+        dropout: float = 0.5,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.settings = {"skeleton": skeleton, "width": width, "stages": stages, "dropout": dropout}
+        self.joints = get_skeleton(skeleton).num_joints
+        self.input_block = LinearBlock(width, dropout, name="input_block")
+        self.stage_blocks = [
+            LinearBlock(width, dropout, name=f"stage{stage}_block{half}")
+            for stage in range(stages)
+            for half in (1, 2)
+        ]
+        limit = 1 / math.sqrt(width)
+        self.output_layer = keras.layers.Dense(
+            3 * (self.joints - 1),
+            kernel_initializer=_he_normal(),
+            # PyTorch's default. Biases in front of a normalisation have no effect and start at 0.
+            bias_initializer=keras.initializers.RandomUniform(-limit, limit),
+            name="output_layer",
+        )
+
+    def build(self, input_shape: object = None) -> None:
+        self.input_block.build((None, 2 * self.joints))
+        for layer in (*self.stage_blocks, self.output_layer):
+            layer.build((None, self.settings["width"]))
+        self.built = True
+
+    def call(
+        self, inputs: dict[str, keras.KerasTensor], training: bool | None = None
+    ) -> dict[str, keras.KerasTensor]:
+        rows = ops.reshape(inputs["keypoints_2d"], (-1, 2 * self.joints))
+        features = self.input_block(rows, training=training)
+        for first, second in zip(self.stage_blocks[::2], self.stage_blocks[1::2], strict=True):
+            features = features + second(first(features, training=training), training=training)
+        pose = ops.reshape(self.output_layer(features), (-1, self.joints - 1, 3))
+        return {"pose_3d": ops.pad(pose, [[0, 0], [1, 0], [0, 0]])}
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.settings}

@@ -1,0 +1,137 @@
+"""What families that lift one frame at a time share: config keys, window, loss and the releases' flags.
+
+HOIF-Net, HGCN, SemGCN and Martinez's network come from one line of PyTorch code bases (SemGCN's), with one
+set of flags and one way of training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
+from tf_pose3d.data.windows import WindowSpec
+from tf_pose3d.models.family import Family, Flag
+from tf_pose3d.skeleton import get_skeleton
+
+__all__ = ["SingleFrameConfig", "SingleFrameFamily", "joint_major", "pose_major"]
+
+_LAYOUTS = {16: "h36m_16", 17: "h36m_17"}
+
+
+@dataclasses.dataclass
+class SingleFrameConfig(TrainingConfig):
+    """Keys of the releases that lift single frames, with SemGCN's defaults."""
+
+    NUM_KEYPOINTS: int = key(
+        16, "Joints: 16 (without Neck/Nose, the releases' choice with exact 2D) or 17.", choices=(16, 17)
+    )
+    DROP_RATE: float = key(0.0, "Dropout.", minimum=0, maximum=0.99)
+    DOWNSAMPLE: int = key(1, "Use every n-th frame, in training and evaluation.", minimum=1)
+    TRAIN_SUBSET: str = key("trainval", "Subset to train on when no --train_subset is given.")
+    VAL_SUBSET: str = key("test", "Subset to validate on when no --val_subset is given.")
+    BATCH_SIZE: int = key(64, "Poses per training step, over all replicas.", minimum=1)
+    EPOCHS: int = key(100, "Epochs to train.", minimum=0)
+    STEPS_PER_EPOCH: int | None = key(
+        None, "Training steps an epoch; null: as many as go once through the data.", minimum=1
+    )
+    DATASET_VAL_3D_SUBSAMPLE_STEP: int = key(1, "Every n-th validation frame is a centre.", minimum=1)
+    AUGM_FLIP_PROB: float = key(
+        0.0, "Mirrored poses in training: a switch (> 0), not a probability.", minimum=0
+    )
+    EVAL_FLIP: bool = key(False, "Average the prediction with that for the mirrored input.")
+    OPTIMIZER_PARAMS: dict = key({"epsilon": 1e-08}, "Further arguments: amsgrad, epsilon, beta_1, beta_2.")
+    MAX_NORM: float | None = key(
+        1.0, "Scale gradients down to this global norm; null or 0: never.", minimum=0
+    )
+    SCHEDULE: str = key("StaircaseDecay", "Learning rate schedule.", choices=SCHEDULE_NAMES)
+    SCHEDULE_PARAMS: dict = key(
+        {"initial_learning_rate": 1e-3, "decay_steps": 100000, "decay_rate": 0.96},
+        "Arguments of the schedule; decay_steps count training steps.",
+    )
+    CHECKPOINT_INTERVAL: int = key(5, "Write a checkpoint every n epochs.", minimum=1)
+    BEST_CHECKPOINT_METRIC: str | None = key(
+        "MPJPE",
+        "Metric by which the best weights are kept; null keeps the last only.",
+        choices=(None, "loss", "MPJPE", "NMPJPE", "PAMPJPE", "AW-MPJPE", "AW-NMPJPE", "AW-PAMPJPE"),
+    )
+
+    @property
+    def skeleton(self) -> str:
+        """Name of the joint layout."""
+        return _LAYOUTS[self.NUM_KEYPOINTS]
+
+
+def joint_major(inputs: dict[str, keras.KerasTensor], joints: int) -> keras.KerasTensor:
+    """`(J, B, 2)` of the batch's `keypoints_2d`, `(B, J, 2)` or `(B, 1, J, 2)`."""
+    return ops.transpose(ops.reshape(inputs["keypoints_2d"], (-1, joints, 2)), (1, 0, 2))
+
+
+def pose_major(features: keras.KerasTensor) -> keras.KerasTensor:
+    """`(B, J, C)` of `(J, B, C)`."""
+    return ops.transpose(features, (1, 0, 2))
+
+
+class SingleFrameFamily(Family):
+    """See the base class. Subclasses build the model and add the flags of its size."""
+
+    # How many first joints the loss passes over.
+    loss_begin = 0
+
+    def skeleton(self, config: SingleFrameConfig) -> str:
+        return config.skeleton
+
+    def window_spec(self, config: SingleFrameConfig, split: str) -> WindowSpec:
+        steps = {
+            "train": config.DATASET_TRAIN_3D_SUBSAMPLE_STEP,
+            "val": config.DATASET_VAL_3D_SUBSAMPLE_STEP,
+            "test": config.DATASET_TEST_3D_SUBSAMPLE_STEP,
+        }
+        mirror = "none"
+        if split == "train" and config.AUGM_FLIP_PROB > 0:
+            mirror = "in_batch" if config.IN_BATCH_AUGMENT else "entries"
+        return WindowSpec(length=1, step=steps[split] * config.DOWNSAMPLE, mirror=mirror)
+
+    def loss(self, config: SingleFrameConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+        """Mean squared error of coordinates in metres, root-centred."""
+        layout = get_skeleton(config.skeleton)
+        begin = self.loss_begin
+
+        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> keras.KerasTensor:
+            target = ops.reshape(batch["pose_3d"], (-1, layout.num_joints, 3))
+            target = target - target[:, layout.root : layout.root + 1]
+            error = ops.cast(outputs["pose_3d"], "float32") - target
+            return ops.mean(ops.square(error[:, begin:]))
+
+        return loss
+
+    def size_flags(self) -> list[Flag]:
+        """Flags that set the size of the network in training."""
+        return []
+
+    def flags(self, program: str) -> list[Flag]:
+        downsample = Flag(("--downsample",), "DOWNSAMPLE", "use every n-th frame", int, metavar="N")
+        if program == "eval":
+            return [downsample]
+        if program != "train":
+            return []
+        schedule = "SCHEDULE_PARAMS"
+        return [
+            downsample,
+            Flag(("--epochs",), "EPOCHS", "epochs to train", int, metavar="N"),
+            Flag(("--batch", "--batch_size"), "BATCH_SIZE", "poses per step", int, metavar="N"),
+            Flag(
+                ("--lr",), f"{schedule}.initial_learning_rate", "initial learning rate", float, metavar="LR"
+            ),
+            Flag(("--lr_decay",), f"{schedule}.decay_steps", "steps between decays", int, metavar="STEPS"),
+            Flag(("--lr_gamma",), f"{schedule}.decay_rate", "factor of each decay", float, metavar="FACTOR"),
+            Flag(("--max_norm",), "MAX_NORM", "largest global norm of gradients", float, metavar="NORM"),
+            Flag(("--no_max",), "MAX_NORM", "leave gradients as they are", None, const=0.0),
+            Flag(("--dropout",), "DROP_RATE", "dropout rate", float, metavar="RATE"),
+            Flag(("--snapshot",), "CHECKPOINT_INTERVAL", "epochs between checkpoints", int, metavar="N"),
+            *self.size_flags(),
+        ]
