@@ -150,7 +150,8 @@ class FrameStore:
                 original = array[: self.num_frames]
                 image = array[self.num_frames : 2 * self.num_frames]
                 if name in ("keypoints_2d", "pose_3d"):
-                    np.take(original, flip, axis=1, out=image)
+                    # Any mode but the default, which would buffer the whole output.
+                    np.take(original, flip, axis=1, out=image, mode="clip")
                     image[..., 0] *= -1
                 else:
                     image[...] = original
@@ -478,9 +479,23 @@ class Windows:
         return dataset.map(make, num_parallel_calls=2, deterministic=True).prefetch(2)
 
 
+# TensorFlow's kernels expect tensors to begin at such addresses.
+_ALIGNMENT = 64
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """An uninitialised float32 array that `_share` can turn into a tensor without a copy."""
+    size = 4 * int(np.prod(shape, dtype=np.int64))
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(np.float32).reshape(shape)
+
+
 def _share(array: np.ndarray) -> tf.Tensor:
-    """A tensor over the array's own memory where TensorFlow can take it, else a copy."""
-    return tf.convert_to_tensor(array)
+    """A tensor over the array's own memory; `tf.constant` would hold two more copies for a while."""
+    if array.size == 0:
+        return tf.constant(array)
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
 
 
 def _interleave(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
