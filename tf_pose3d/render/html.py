@@ -1,0 +1,97 @@
+"""Write a scene as one HTML file that turns and plays in a browser and needs no network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterable
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tf_pose3d.render import style
+from tf_pose3d.render.scene import Scene
+from tf_pose3d.render.view import ELEVATION, fit_view, input_region
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["html_document"]
+
+_FINEST_3D = 0.0005  # metres
+_FINEST_2D = 0.125  # pixels
+_JPEG_QUALITY = 80
+
+
+def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
+    """Coordinates as 16 bit multiples of a step, which is as fine as their range allows."""
+    values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
+    step = max(finest, float(np.abs(values).max(initial=0)) / 32767)
+    data = np.round(values / step).astype("<i2").tobytes()
+    return {"step": step, "data": base64.b64encode(data).decode("ascii")}
+
+
+def _data_uri(picture: Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def html_document(scene: Scene, pictures: Iterable[Image] | None = None) -> tuple[str, int]:
+    """The page and the number of frames in it.
+
+    Args:
+        scene: What to show.
+        pictures: Video frames, RGB, one per frame of the scene; where they end, the page ends.
+
+    Returns:
+        HTML text: poses to half a millimetre, video frames as JPEG, everything else in plain JavaScript.
+    """
+    images, count = [], len(scene)
+    if pictures is not None:
+        images = [_data_uri(picture) for picture, _ in zip(pictures, scene.frames, strict=False)]
+        count = len(images)
+    # The view of the painted pictures, in units of the panel.
+    view = fit_view(scene, (0.04, 0.04, 0.96, 0.96))
+    document = {
+        "title": scene.title,
+        "summary": _summary(scene, count),
+        "fps": scene.fps,
+        "frames": scene.frames[:count].tolist(),
+        "joints": list(scene.skeleton.joints),
+        "root": scene.root,
+        "bones": [list(bone) for bone in scene.skeleton.bones],
+        "bone_colours": style.bone_colours(scene.skeleton),
+        "joint_colours": style.joint_colours(scene.skeleton),
+        "left": style.LEFT,
+        "right": style.RIGHT,
+        "image_size": list(scene.image_size),
+        "window": input_region(scene, whole=pictures is not None),
+        "pose_2d": _packed(scene.pose_2d[:count], _FINEST_2D),
+        "azimuth": scene.azimuth,
+        "elevation": ELEVATION,
+        "scale": view.scale,
+        "middle": (view.centre[1] - 0.5) / view.scale / float(np.cos(np.radians(ELEVATION))),
+        "tracks": [
+            {
+                "title": track.title,
+                "poses": _packed(track.poses[:count], _FINEST_3D),
+                "error_mm": None if track.error_mm is None else np.round(track.error_mm[:count], 2).tolist(),
+            }
+            for track in scene.tracks
+        ],
+        "images": images,
+    }
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+    template = resources.files("tf_pose3d.render").joinpath("viewer.html").read_text(encoding="utf-8")
+    return template.replace("{{SCENE}}", text), count
+
+
+def _summary(scene: Scene, count: int) -> str:
+    parts = [f"{count} frames, {scene.fps:g} per second"]
+    errors = scene.tracks[0].error_mm
+    if errors is not None and count:
+        parts.append(f"mean joint error {errors[:count].mean():.1f} mm")
+    return ", ".join(parts)

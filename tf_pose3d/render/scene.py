@@ -1,0 +1,195 @@
+"""What a picture shows, apart from how it is drawn: 2D input and 3D poses in a viewer's world."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tf_pose3d.camera import Camera, camera_to_world, quaternion_to_matrix
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.evaluation.metrics import mpjpe
+from tf_pose3d.skeleton import Skeleton
+
+__all__ = ["LEVEL", "Scene", "Track", "make_scene", "select_frames", "viewer_azimuth"]
+
+# Orientation of a camera that is held level: its x is the world's x, its y points down, it looks along y.
+LEVEL = np.array([0.5**0.5, -(0.5**0.5), 0.0, 0.0])
+
+
+@dataclasses.dataclass(frozen=True)
+class Track:
+    """One skeleton in motion, drawn in a panel of its own.
+
+    Attributes:
+        title: `"Prediction"` or `"Ground truth"`.
+        poses: `(F, J, 3)` metres, world frame with z up, the floor at z = 0.
+        error_mm: `(F,)` mean joint error of each frame, or None.
+    """
+
+    title: str
+    poses: np.ndarray
+    error_mm: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """A clip to draw.
+
+    Attributes:
+        title: Names the recording.
+        skeleton: Of all poses.
+        root: Its root joint; panels follow the person by it.
+        fps: Pictures per second.
+        frames: `(F,)` frame number of each picture in the recording.
+        pose_2d: `(F, J, 2)` pixels.
+        image_size: Width and height of the image that `pose_2d` lies in, pixels.
+        tracks: The 3D panels, from left to right.
+        azimuth: Degrees from the world's x axis to the side from which the viewer looks.
+    """
+
+    title: str
+    skeleton: Skeleton
+    root: int
+    fps: float
+    frames: np.ndarray
+    pose_2d: np.ndarray
+    image_size: tuple[int, int]
+    tracks: tuple[Track, ...]
+    azimuth: float
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def take(self, numbers: np.ndarray) -> Scene:
+        """Some of the pictures, by index."""
+        tracks = tuple(
+            dataclasses.replace(
+                track,
+                poses=track.poses[numbers],
+                error_mm=None if track.error_mm is None else track.error_mm[numbers],
+            )
+            for track in self.tracks
+        )
+        return dataclasses.replace(
+            self, frames=self.frames[numbers], pose_2d=self.pose_2d[numbers], tracks=tracks
+        )
+
+
+def viewer_azimuth(orientation: np.ndarray) -> float:
+    """Azimuth in degrees of the side on which a camera of this orientation stands.
+
+    For Human3.6M's four cameras these are, within a few degrees, the azimuths that VideoPose3D draws from.
+    """
+    forward = quaternion_to_matrix(orientation)[:, 2]
+    return float(np.degrees(np.arctan2(-forward[1], -forward[0])))
+
+
+def _standing(poses: np.ndarray, orientation: np.ndarray, root: int) -> np.ndarray:
+    """Root-centred camera-frame poses turned upright, each with its lowest joint on the floor."""
+    world = camera_to_world(poses - poses[:, root : root + 1], orientation, np.zeros(3))
+    world[..., 2] -= world[..., 2].min(axis=1, keepdims=True)
+    return world
+
+
+def _placed(
+    poses: np.ndarray, truth: np.ndarray, camera: Camera | None, orientation: np.ndarray, root: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predicted and true poses in the world: roots in one place, the truth's lowest point on the floor."""
+    translation = np.zeros(3) if camera is None or camera.translation is None else camera.translation
+    shifted = poses - poses[:, root : root + 1] + truth[:, root : root + 1]
+    predicted, true = (camera_to_world(points, orientation, translation) for points in (shifted, truth))
+    floor = np.array([0, 0, true[..., 2].min()], true.dtype)
+    return predicted - floor, true - floor
+
+
+def select_frames(sequence: Sequence, skip: int = 0, downsample: int = 1, limit: int = -1) -> np.ndarray:
+    """Numbers of the frames of a recording that a clip shows.
+
+    Args:
+        sequence: The recording.
+        skip: Leave out the first frames.
+        downsample: Show every n-th of the frames after those.
+        limit: Show at most so many; below 1: all.
+
+    Returns:
+        `(F,)` increasing.
+
+    Raises:
+        Pose3DError: A negative `skip`, a `downsample` below 1, or no frame is left.
+    """
+    if skip < 0:
+        raise Pose3DError(f"cannot leave out {skip} frames, expected 0 or more")
+    if downsample < 1:
+        raise Pose3DError(f"cannot draw every {downsample}th frame, expected 1 or more")
+    frames = np.arange(skip, sequence.num_frames, downsample)
+    if not len(frames):
+        raise Pose3DError(
+            f"{sequence.label} has {sequence.num_frames} frames; leaving out {skip} leaves none"
+        )
+    return frames[:limit] if limit >= 1 else frames
+
+
+def make_scene(
+    sequence: Sequence,
+    poses: np.ndarray,
+    root: int | None = None,
+    skip: int = 0,
+    downsample: int = 1,
+    limit: int = -1,
+    ground_truth: bool = True,
+) -> Scene:
+    """A recording and its predicted poses as a clip.
+
+    With ground truth the prediction stands where the person truly is; without, the person stays in place
+    and the lowest joint of each frame touches the floor. Poses of a camera without known orientation are
+    turned as if it were held level.
+
+    Args:
+        sequence: With 2D poses, seen by a camera; its 3D poses, if any, in the camera frame.
+        poses: `(F, J, 3)` metres, camera frame; where the root is does not matter.
+        root: Joint at which errors align poses; by default the skeleton's root.
+        skip, downsample, limit: See `select_frames`.
+        ground_truth: Show the true poses, where there are any, and errors.
+
+    Raises:
+        Pose3DError: No 2D poses or camera, poses that do not fit, or as `select_frames`.
+    """
+    root = sequence.skeleton.root if root is None else root
+    if sequence.pose_2d is None or sequence.camera is None:
+        raise Pose3DError(f"{sequence.label}: pictures need 2D poses and a camera with an image size")
+    expected = (sequence.num_frames, sequence.skeleton.num_joints, 3)
+    if poses.shape != expected:
+        raise Pose3DError(f"{sequence.label}: poses of shape {poses.shape}, expected {expected}")
+    if skip < 0 or downsample < 1:
+        raise Pose3DError(
+            f"cannot skip {skip} frames and draw every {downsample}th; expected 0 and 1 or more"
+        )
+    frames = np.arange(skip, sequence.num_frames, downsample)
+    if limit >= 1:
+        frames = frames[:limit]
+    if not len(frames):
+        raise Pose3DError(
+            f"{sequence.label} has {sequence.num_frames} frames; none is left after skipping {skip}"
+        )
+    camera = sequence.camera
+    orientation = LEVEL if camera.orientation is None else camera.orientation
+    truth = sequence.pose_3d if ground_truth else None
+    if truth is None:
+        tracks = (Track("Prediction", _standing(poses[frames], orientation, root)),)
+    else:
+        predicted, true = _placed(poses, truth, camera, orientation, root)
+        error = 1000 * mpjpe(poses[frames], truth[frames], root=root).mean(axis=1)
+        tracks = (Track("Prediction", predicted[frames], error), Track("Ground truth", true[frames]))
+    return Scene(
+        title=f"{sequence.subject} · {sequence.name} · camera {camera.id}",
+        skeleton=sequence.skeleton,
+        root=root,
+        fps=sequence.fps / downsample,
+        frames=frames,
+        pose_2d=sequence.pose_2d[frames, :, :2],
+        image_size=(camera.width, camera.height),
+        tracks=tracks,
+        azimuth=viewer_azimuth(orientation),
+    )
