@@ -43,6 +43,12 @@ class Parser(argparse.ArgumentParser):
         kwargs.setdefault("formatter_class", _HelpFormatter)
         super().__init__(*args, allow_abbrev=False, **kwargs)
 
+    def parse_known_args(
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        args = sys.argv[1:] if args is None else args
+        return super().parse_known_args([_underscored(argument) for argument in args], namespace)
+
     def error(self, message: str) -> None:
         raise Pose3DError(f"{message} (see --help)")
 
