@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tf_pose3d.cli.program import (
     Parser,
+    add_action_flag,
     add_common_flags,
     add_test_data_flags,
     apply_flags,
@@ -15,6 +17,7 @@ from tf_pose3d.cli.program import (
     parse,
     run_program,
 )
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
 
 __all__ = ["evaluate_weights", "main"]
@@ -28,6 +31,7 @@ def make_parser() -> Parser:
     parser.add_argument("--weights", required=True, metavar="FILE", help="weights, or a prefix of their path")
     parser.add_argument("--config", metavar="FILE", help="config file, for weights that hold none")
     add_test_data_flags(parser)
+    add_action_flag(parser)
     parser.add_argument("--test_subset", default="test", metavar="NAME", help="subset or subject to evaluate")
     parser.add_argument("--batch_size", type=int, metavar="N", help="windows at once; overwrites BATCH_SIZE")
     parser.add_argument(
@@ -62,6 +66,10 @@ def evaluate_weights(
     trained = load_config(arguments.config, weights, arguments.arch)
     config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
     dataset, files = find_test_data(arguments, config)
+    if arguments.actions is not None:
+        if dataset != "h36m":
+            raise Pose3DError(f"--actions selects from Human3.6M, not from {dataset}")
+        files = dataclasses.replace(files, actions=arguments.actions)
     for path in (arguments.json, arguments.predictions):
         if path is not None:
             require_writable_folder(Path(path).parent)

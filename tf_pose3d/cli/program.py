@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Parser",
+    "add_action_flag",
     "add_common_flags",
     "add_test_data_flags",
     "apply_flags",
@@ -132,6 +133,22 @@ def add_test_data_flags(parser: Parser) -> None:
     )
 
 
+def add_action_flag(parser: Parser) -> None:
+    """The flag that selects actions of Human3.6M."""
+    parser.add_argument(
+        "--actions",
+        type=as_actions,
+        metavar="LIST",
+        help="actions of Human3.6M to read, with commas between them; * means all (default: all)",
+    )
+
+
+def as_actions(text: str) -> tuple[str, ...] | None:
+    """Action names of `Walking,Eating`; None for `*`."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    return None if names in ((), ("*",)) else names
+
+
 def find_test_data(arguments: argparse.Namespace, config: Config) -> tuple[str, DataFiles]:
     """Name of the data set and its files, from the flags of `add_test_data_flags`.
 
@@ -149,13 +166,15 @@ def find_test_data(arguments: argparse.Namespace, config: Config) -> tuple[str, 
             f"--dataset is {name!r}, expected a 3D pose file (.npz), h36m or synthetic (AMASS has no "
             "test protocol)"
         )
-    path_2d = files.h36m_2d
-    if arguments.keypoints is not None:
+    path_2d, keypoints = files.h36m_2d, arguments.keypoints
+    if keypoints is None and arguments.dataset_2d is None and name == "h36m":
+        keypoints = config.KEYPOINTS
+    if keypoints is not None:
         if arguments.dataset_2d is not None:
             raise Pose3DError("--dataset_2d and --keypoints both name 2D poses; give one of them")
         if name != "h36m":
             raise Pose3DError(f"--keypoints names files of Human3.6M; {name} comes with its 2D poses")
-        path_2d = keypoint_file(arguments.keypoints, path.parent)
+        path_2d = keypoint_file(keypoints, path.parent)
     elif arguments.dataset_2d is not None:
         path_2d = Path(arguments.dataset_2d)
     return name, DataFiles(h36m=path, h36m_2d=path_2d)

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.cli.program import Parser, add_common_flags, apply_flags, as_switch, parse, run_program
+from tf_pose3d.cli.program import (
+    Parser,
+    add_action_flag,
+    add_common_flags,
+    apply_flags,
+    as_switch,
+    parse,
+    run_program,
+)
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
 
@@ -44,14 +52,21 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--dataset_2d_path",
         metavar="FILE",
-        default="./data/data_2d_h36m_cpn_ft_h36m_dbb.npz",
-        help="2D poses of Human3.6M",
+        help="2D poses of Human3.6M (default: ./data/data_2d_h36m_cpn_ft_h36m_dbb.npz)",
     )
+    parser.add_argument(
+        "--keypoints",
+        metavar="NAME",
+        help="2D poses by name, e.g. gt: data_2d_h36m_NAME.npz beside the 3D poses (default: KEYPOINTS)",
+    )
+    add_action_flag(parser)
     parser.add_argument("--amass_path", metavar="DIR", help="folder of converted AMASS .npz files")
     parser.add_argument("--amass_frame_rate", type=int, default=50, metavar="HZ", help="rate to use AMASS at")
-    parser.add_argument("--train_subset", default="train", metavar="NAME", help="subset to train on")
+    parser.add_argument("--train_subset", metavar="NAME", help="subset to train on (default: TRAIN_SUBSET)")
     parser.add_argument(
-        "--val_subset", default="val", metavar="NAME", help="subset to validate on; none: no validation"
+        "--val_subset",
+        metavar="NAME",
+        help="subset to validate on; none: no validation (default: VAL_SUBSET)",
     )
     parser.add_argument(
         "--test_subset", metavar="NAME", help="subset to test the best weights on at the end; none: no test"
@@ -59,6 +74,7 @@ def make_parser() -> Parser:
     parser.add_argument("--weights", metavar="FILE", help="weights to start from, or a prefix of their path")
     parser.add_argument(
         "--continue_training",
+        "--resume",
         nargs="?",
         const=True,
         default=False,
@@ -79,7 +95,7 @@ def make_parser() -> Parser:
 
 def _data_names(arguments: Any, config: Any) -> tuple[str, str, DataFiles]:
     """Training and validation data set, and where files are."""
-    from tf_pose3d.data.sources import DATASETS, DataFiles
+    from tf_pose3d.data.sources import DATASETS, DataFiles, keypoint_file
 
     h36m, name = arguments.h36m_path, arguments.dataset
     if name is not None and name.endswith(".npz"):
@@ -89,11 +105,21 @@ def _data_names(arguments: Any, config: Any) -> tuple[str, str, DataFiles]:
     for flag, value in (("--dataset", name), ("--dataset_val", val)):
         if value not in DATASETS:
             raise Pose3DError(f"{flag} is {value!r}, expected one of {', '.join(DATASETS)}")
+    reads_h36m = "h36m" in (name, val)
+    for flag, value in (("--keypoints", arguments.keypoints), ("--actions", arguments.actions)):
+        if value is not None and not reads_h36m:
+            raise Pose3DError(f"{flag} is about Human3.6M, which this run does not read")
+    if arguments.keypoints is not None and arguments.dataset_2d_path is not None:
+        raise Pose3DError("--dataset_2d_path and --keypoints both name 2D poses; give one of them")
+    h36m_2d, keypoints = arguments.dataset_2d_path or DataFiles.h36m_2d, arguments.keypoints
+    if arguments.dataset_2d_path is None and reads_h36m and (keypoints or config.KEYPOINTS):
+        h36m_2d = keypoint_file(keypoints or config.KEYPOINTS, Path(h36m).parent)
     files = DataFiles(
         h36m=Path(h36m),
-        h36m_2d=Path(arguments.dataset_2d_path),
+        h36m_2d=Path(h36m_2d),
         amass=Path(arguments.amass_path) if arguments.amass_path else None,
         amass_frame_rate=arguments.amass_frame_rate,
+        actions=arguments.actions,
     )
     return name, val, files
 
@@ -120,7 +146,9 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     config = load_config(arguments.config, weights, arguments.arch)
     config = apply_flags(config, arguments, family, "train", SHUFFLE_SEED=arguments.seed)
     dataset, val_dataset, files = _data_names(arguments, config)
-    val_subset, test_subset = _subset(arguments.val_subset), _subset(arguments.test_subset or "none")
+    train_subset = arguments.train_subset or config.TRAIN_SUBSET
+    val_subset = _subset(config.VAL_SUBSET if arguments.val_subset is None else arguments.val_subset)
+    test_subset = _subset(arguments.test_subset or "none")
     action_wise = val_dataset != "amass"
     if not action_wise and config.BEST_CHECKPOINT_METRIC is not None:
         config = config.replace(BEST_CHECKPOINT_METRIC=config.BEST_CHECKPOINT_METRIC.removeprefix("AW-"))
@@ -128,10 +156,10 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     chief = is_chief()
     out_dir = require_writable_folder(arguments.out_dir)
     seed = config.SHUFFLE_SEED
-    log(f"reading {dataset}, subset {arguments.train_subset}")
+    log(f"reading {dataset}, subset {train_subset}")
     windows = make_windows(
         dataset,
-        arguments.train_subset,
+        train_subset,
         files,
         family.skeleton(config),
         family.window_spec(config, "train"),

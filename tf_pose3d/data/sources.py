@@ -25,12 +25,14 @@ class DataFiles:
         h36m_2d: 2D file in the layout of `data_2d_h36m_*.npz`.
         amass: Folder of AMASS conversions, or None.
         amass_frame_rate: Hz at which AMASS is used; its files' rate is a multiple of it.
+        actions: Actions of Human3.6M to read; None reads all.
     """
 
     h36m: Path = Path("./data/data_3d_h36m.npz")
     h36m_2d: Path = Path("./data/data_2d_h36m_cpn_ft_h36m_dbb.npz")
     amass: Path | None = None
     amass_frame_rate: int = 50
+    actions: tuple[str, ...] | None = None
 
 
 def keypoint_file(name: str, folder: Path) -> Path:
@@ -72,7 +74,7 @@ def load_sequences(dataset: str, subset: str, files: DataFiles, skeleton: str) -
         return amass.read_amass(files.amass, subset, files.amass_frame_rate, skeleton)
     if dataset == "h36m":
         subjects = human36m.split_subjects(subset)
-        return human36m.read_human36m(files.h36m, files.h36m_2d, subjects, skeleton)
+        return human36m.read_human36m(files.h36m, files.h36m_2d, subjects, skeleton, files.actions)
     raise Pose3DError(f"unknown data set {dataset!r}, expected one of {', '.join(DATASETS)}")
 
 

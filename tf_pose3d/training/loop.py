@@ -24,6 +24,7 @@ from tf_pose3d.training.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
+from tf_pose3d.training.curves import TrainingCurves
 from tf_pose3d.training.history import MetricHistory
 from tf_pose3d.training.optimizers import current_rates, make_optimizer
 from tf_pose3d.training.signals import StopSignals
@@ -65,7 +66,7 @@ class Trainer:
     """Trains a family's model on windows and keeps its files.
 
     In `out_dir`: `checkpoints/cp_*.h5` (full state), `checkpoints/best_weights_NNNN.h5`,
-    `checkpoints/last_weights_NNNN.h5`, `tb_<time>/` (TensorBoard).
+    `checkpoints/last_weights_NNNN.h5`, `tb_<time>/` (TensorBoard), `log.txt`, `curves.csv`, `curves.png`.
 
     Every step is a function of the seed and the step number alone, and a checkpoint holds all state, so
     that a resumed run equals an uninterrupted one bit for bit.
@@ -110,6 +111,7 @@ class Trainer:
         self.steps_per_epoch = config.STEPS_PER_EPOCH or -(-len(windows) // config.BATCH_SIZE)
         self.step = 0
         self.history = MetricHistory()
+        self.curves = TrainingCurves(self.out_dir, log)
         self.best_weights: Path | None = None
         self.last_weights: Path | None = None
 
@@ -255,6 +257,7 @@ class Trainer:
         )
         scalars = {"train/loss": loss, "train/step_duration": seconds / steps}
         scalars.update({f"train/{name}": rate for name, rate in current_rates(self.optimizer).items()})
+        metrics: dict[str, float] = {}
         if self.validation is not None and epoch % config.VALIDATION_INTERVAL == 0:
             metrics = self.validation(self.validated_model)
             self.history.add(epoch, metrics)
@@ -266,6 +269,9 @@ class Trainer:
                 for name, value in scalars.items():
                     tf.summary.scalar(name, value, step=epoch)
             writer.flush()
+        if self.chief:
+            rate = scalars["train/LR"]
+            self.curves.append(epoch, rate, loss, metrics.get("MPJPE"), metrics.get("PAMPJPE"))
         self._keep_last(epoch)
         if epoch % config.CHECKPOINT_INTERVAL == 0:
             self._save(checkpoint_path(self.folder, epoch))
@@ -310,6 +316,7 @@ class Trainer:
                 )
         self.step = state["step"]
         self.history = MetricHistory(state["history"])
+        self.curves.restore(self.step // self.steps_per_epoch)
         for name in ("best_weights", "last_weights"):
             file = state[name] and self.folder / state[name]
             setattr(self, name, file if file and file.exists() else None)
