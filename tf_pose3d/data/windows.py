@@ -131,7 +131,7 @@ class FrameStore:
         rows += int(zeros)
 
         keys = _quantities(first)
-        self.arrays = {name: np.empty((rows, *values.shape[1:]), np.float32) for name, values in keys.items()}
+        self.arrays = {name: _aligned((rows, *values.shape[1:])) for name, values in keys.items()}
         for sequence, offset in zip(sequences, self.offsets, strict=True):
             if sequence.skeleton.name != first.skeleton.name or sequence.world_frame != first.world_frame:
                 raise Pose3DError(f"{sequence.label}: another joint layout or frame than {first.label}")
@@ -454,6 +454,8 @@ class Windows:
         options = tf.data.Options()
         options.deterministic = True
         options.autotune.enabled = False
+        # Rewriting the pipeline's graph would copy all frames, which are constants in it.
+        options.experimental_optimization.apply_default_optimizations = False
         dataset = dataset.map(make, num_parallel_calls=2, deterministic=True)
         return dataset.with_options(options).prefetch(2)
 
