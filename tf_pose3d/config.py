@@ -178,7 +178,7 @@ class TrainingConfig(Config):
     DATASET: str | None = key(
         None,
         "Data set when no --dataset is given; null means h36m.",
-        choices=(None, "h36m", "amass", "synthetic"),
+        choices=(None, "h36m", "amass", "synthetic", "lcn"),
     )
     KEYPOINTS: str | None = key(
         None,

@@ -28,6 +28,7 @@ FAMILIES = {
     "HGCN": ("hgcn", "tf_pose3d.models.hgcn.family:HGCNFamily"),
     "SemGCN": ("semgcn", "tf_pose3d.models.semgcn.family:SemGCNFamily"),
     "Martinez": ("martinez", "tf_pose3d.models.martinez.family:MartinezFamily"),
+    "LCN": ("lcn", "tf_pose3d.models.lcn.family:LCNFamily"),
 }
 
 

@@ -27,6 +27,7 @@ CONVERTERS: dict[str, str] = {
     "HGCN": "tf_pose3d.weights.converters.hgcn:HGCNConverter",
     "SemGCN": "tf_pose3d.weights.converters.semgcn:SemGCNConverter",
     "Martinez": "tf_pose3d.weights.converters.martinez:MartinezConverter",
+    "LCN": "tf_pose3d.weights.converters.lcn:LCNConverter",
 }
 
 
@@ -58,7 +59,8 @@ def convert(
         checkpoint: The release's file, e.g. `ckpt_best.pth.tar`.
         arch: ARCH or short name of the family, e.g. `"hoif"`.
         out: `.h5` file to write weights and config to, so that `load_model(out)` needs nothing else.
-        **overrides: Config keys, in any case, e.g. `batch_size=64`.
+        **overrides: Config keys, in any case, e.g. `batch_size=64`; a family's converter may know its
+            release's own names for some.
 
     Returns:
         The model; `model.config` is its config.
@@ -95,7 +97,12 @@ def _another_family(converter: Converter, held: Checkpoint) -> str:
 def _make_config(converter: Converter, held: Checkpoint, overrides: dict[str, Any]) -> Config:
     family = get_family(converter.arch)
     found = converter.config_values(held)
-    wanted = {name.upper(): value for name, value in overrides.items()}
+    wanted = {
+        converter.aliases.get(name.upper(), name.upper()): value.tolist()
+        if hasattr(value, "tolist")
+        else value
+        for name, value in overrides.items()
+    }
     for name, value in wanted.items():
         if name in found and found[name] != value:
             raise Pose3DError(f"{held.source} has {name} {found[name]}, not {value}; leave {name} out")

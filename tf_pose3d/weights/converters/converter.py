@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -46,10 +46,12 @@ class Converter(abc.ABC):
     Attributes:
         arch: The family's ARCH.
         telling_tensor: A tensor name that every checkpoint of the family holds, for messages.
+        aliases: The release's names, in upper case, of keys that this package names otherwise.
     """
 
     arch: ClassVar[str]
     telling_tensor: ClassVar[str]
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     def read(self, path: str | os.PathLike) -> Checkpoint:
         """The file's content; PyTorch's format unless a family says otherwise.

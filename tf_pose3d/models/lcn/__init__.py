@@ -1,0 +1,1 @@
+"""LCN, the locally connected network (ICCV 2019)."""
