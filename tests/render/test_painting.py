@@ -1,0 +1,71 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_pose3d.render import style
+from tf_pose3d.render.painting import Painter
+from tf_pose3d.render.scene import make_scene
+
+
+def count(picture, colour):
+    return int((np.asarray(picture) == colour).all(axis=-1).sum())
+
+
+@pytest.mark.parametrize(("size", "panel"), [(3, 300), (2.53, 252), (1, 100)])
+def test_sizes_are_even(sequence, poses, size, panel):
+    scene = make_scene(sequence, poses, limit=1)
+    assert Painter(scene, size).paint(0).size == (3 * panel, panel)
+    alone = make_scene(sequence, poses, limit=1, ground_truth=False)
+    assert Painter(alone, size).paint(0).size == (2 * panel, panel)
+
+
+def test_left_and_right_are_coloured_in_every_panel(sequence, poses):
+    picture = Painter(make_scene(sequence, poses, limit=1), 3).paint(0)
+    for number in range(3):
+        # Without the legend at the foot.
+        panel = picture.crop((300 * number, 0, 300 * number + 300, 270))
+        assert count(panel, style.LEFT) > 30
+        assert count(panel, style.RIGHT) > 30
+
+
+def test_2d_joints_are_drawn_where_they_are(sequence, poses):
+    scene = make_scene(sequence, poses, limit=1)
+    painter = Painter(scene, 5, over_video=True)
+    video = Image.new("RGB", painter.picture_size, (0, 200, 0))
+    panel = np.asarray(painter.paint(0, video))[:, :500]
+    green = np.argwhere((panel == (0, 200, 0)).all(axis=-1))
+    (top, left), (bottom, right) = green.min(axis=0), green.max(axis=0) + 1
+    # The video's place in the panel tells where pixel coordinates are.
+    joint = scene.skeleton.index("l_ankle")
+    x, y = scene.pose_2d[0, joint] / scene.image_size * (right - left, bottom - top) + (left, top)
+    np.testing.assert_array_equal(panel[round(float(y)), round(float(x))], style.LEFT)
+
+
+def test_wild_predictions_are_drawn_without_harm(sequence, poses):
+    wild = poses.copy()
+    wild[0] *= 1e6
+    wild[1, 3] = np.nan
+    scene = make_scene(sequence, wild, limit=2)
+    painter = Painter(scene, 1)
+    for index in range(2):
+        assert painter.paint(index).size == (300, 100)
+
+
+def test_frame_and_error_are_shown(sequence, poses):
+    scene = make_scene(sequence, poses, limit=1)
+    painted = np.asarray(Painter(scene, 3).paint(0)).astype(int)
+    changes = {
+        "error": (dataclasses.replace(scene.tracks[0], error_mm=np.array([777.7])), 300, 600),
+    }
+    for track, left, right in changes.values():
+        other = dataclasses.replace(scene, tracks=(track, scene.tracks[1]))
+        changed = np.abs(np.asarray(Painter(other, 3).paint(0)) - painted).sum(axis=(0, 2)) > 0
+        assert changed[left:right].any()
+        assert not changed[:left].any()
+        assert not changed[right:].any()
+    later = dataclasses.replace(scene, frames=np.array([1234]))
+    changed = np.abs(np.asarray(Painter(later, 3).paint(0)) - painted).sum(axis=(0, 2)) > 0
+    assert changed[:300].any()
+    assert not changed[300:].any()
