@@ -309,8 +309,11 @@ def start_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with _held_stderr():
         import tensorflow as tf
+        from absl import logging
 
         tf.config.list_physical_devices()
+    # TensorFlow's Python side warns through absl of what users can do nothing about.
+    logging.set_verbosity(logging.ERROR)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,97 @@
+"""AdamW as TensorFlow Addons had it, and the release's schedules."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tf_pose3d.config import TrainingConfig
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.training.optimizers import AddonsAdamW, current_rates, make_optimizer
+from tf_pose3d.training.schedules import ExponentialDecayWithSteps, make_schedule
+
+STAIRS = {"initial_learning_rate": 4e-5, "decay_steps": 3, "decay_rate": 0.5, "staircase": True}
+
+
+def adam_by_hand(weight, gradients, rates, decays, amsgrad, epsilon=1e-8):
+    """Decoupled decay first, then Adam with TensorFlow's placement of epsilon, in float64."""
+    first = second = largest = 0.0
+    for step, gradient in enumerate(gradients, start=1):
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        largest = np.maximum(largest, second)
+        scale = rates[step - 1] * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        root = np.sqrt(largest if amsgrad else second)
+        weight = weight - decays[step - 1] * weight - scale * first / (root + epsilon)
+    return weight
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_steps_are_those_by_hand(name, amsgrad):
+    random = np.random.default_rng(0)
+    start = random.normal(size=(3, 4))
+    gradients = random.normal(size=(7, 3, 4))
+    config = TrainingConfig(
+        OPTIMIZER=name,
+        OPTIMIZER_PARAMS={"amsgrad": amsgrad, "epsilon": 1e-8},
+        SCHEDULE_PARAMS={**STAIRS, "initial_learning_rate": 0.1},
+        WEIGHT_DECAY=0.05,
+    )
+    optimizer = make_optimizer(config)
+    variable = keras.Variable(start.astype("float32"))
+    optimizer.build([variable])
+    for gradient in gradients:
+        optimizer.apply([tf.constant(gradient, tf.float32)], [variable])
+    stairs = 0.5 ** (np.arange(7) // 3)
+    decays = (0.05 if name == "AdamW" else 0) * stairs
+    expected = adam_by_hand(start, gradients, 0.1 * stairs, decays, amsgrad)
+    np.testing.assert_allclose(np.asarray(variable), expected, atol=1e-5)
+
+
+def test_the_published_decay_is_not_multiplied_by_the_rate():
+    optimizer = make_optimizer(TrainingConfig(OPTIMIZER="AdamW", SCHEDULE_PARAMS=STAIRS, WEIGHT_DECAY=4e-6))
+    variable = keras.Variable(np.ones(1, "float32"))
+    optimizer.build([variable])
+    optimizer.apply([tf.zeros(1)], [variable])
+    assert float(1 - np.asarray(variable, np.float64)[0]) == pytest.approx(4e-6, rel=0.02)
+    rates = current_rates(optimizer)
+    assert rates["LR"] == pytest.approx(4e-5)
+    assert rates["WD"] == pytest.approx(4e-6)
+
+
+def test_adamw_is_rebuilt_from_its_config():
+    optimizer = AddonsAdamW(1e-3, make_schedule("ExponentialDecay", STAIRS), epsilon=1e-8)
+    again = AddonsAdamW.from_config(optimizer.get_config())
+    assert float(again.current_decay()) == pytest.approx(4e-5)
+    assert again.epsilon == 1e-8
+
+
+def test_decay_with_large_stairs():
+    schedule = ExponentialDecayWithSteps(1.0, 10, 0.9, 50, 0.5)
+    # The large stair replaces the small one that falls on the same step.
+    expected = {0: 1.0, 9: 1.0, 10: 0.9, 49: 0.9**4, 50: 0.9**4 * 0.5, 60: 0.9**5 * 0.5, 100: 0.9**8 * 0.25}
+    for step, rate in expected.items():
+        assert float(schedule(step)) == pytest.approx(rate, rel=1e-6)
+    assert ExponentialDecayWithSteps.from_config(schedule.get_config()).settings == schedule.settings
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "words"),
+    [
+        ("Exponential", STAIRS, "did you mean"),
+        ("ExponentialDecay", {**STAIRS, "decay_step": 1}, "did you mean decay_steps"),
+        ("ExponentialDecay", {"decay_steps": 1}, "missing a required argument"),
+    ],
+)
+def test_schedules_say_what_is_wrong(name, params, words):
+    with pytest.raises(Pose3DError, match=words):
+        make_schedule(name, params)
+
+
+def test_unknown_optimizer_arguments_are_named():
+    config = TrainingConfig(OPTIMIZER_PARAMS={"epsilom": 1}, SCHEDULE_PARAMS=STAIRS)
+    with pytest.raises(Pose3DError, match="did you mean epsilon"):
+        make_optimizer(config)
