@@ -49,13 +49,13 @@ class Progress:
             self.stream.write("\n")
             self.stream.flush()
 
-    def due(self) -> bool:
-        """Whether the next `update` will be shown, so that costly text is made only then."""
-        return time.monotonic() - self._shown >= self.interval or self.done + 1 >= self.total
+    def due(self, steps: int = 1) -> bool:
+        """Whether the next `update` of so many steps will be shown, so that costly text is made only then."""
+        return time.monotonic() - self._shown >= self.interval or self.done + steps >= self.total
 
     def update(self, text: str = "", steps: int = 1) -> None:
         """Counts `steps` more; `text` is appended, e.g. the loss."""
-        show = self.due()
+        show = self.due(steps)
         self.done += steps
         if not show:
             return

@@ -110,6 +110,7 @@ def test_progress_is_shown(sequence, poses, tmp_path, capsys):
 def test_a_thousand_frames_take_less_than_a_minute(tmp_path, suffix):
     sequence = synthetic_sequences(["S11"], frames=1000, actions=["Walking"], skeleton="h36m_17")[0]
     scene = make_scene(sequence, sequence.pose_3d)
-    start = time.monotonic()
+    # Processor time, all threads together, so that other work on the machine does not count.
+    start = time.process_time()
     assert draw(scene, tmp_path / f"clip{suffix}") == 1000
-    assert time.monotonic() - start < 60
+    assert time.process_time() - start < 60

@@ -15,6 +15,8 @@ __all__ = ["SHEET_PICTURES", "sheet_frames", "write_numbered", "write_sheet"]
 # A sheet with more pictures than these would show none of them well.
 SHEET_PICTURES = 12
 _COLUMNS = 2
+# Of 9 levels. Against the default of 6 files are a third larger and take half the time.
+_FAST = 2
 
 
 def sheet_frames(count: int) -> np.ndarray:
@@ -52,6 +54,6 @@ def write_numbered(pattern: str, pictures: Iterable[Image.Image]) -> int:
     count = 0
     for picture in pictures:
         with staged(pattern % count) as temporary:
-            picture.save(temporary, "PNG")
+            picture.save(temporary, "PNG", compress_level=_FAST)
         count += 1
     return count

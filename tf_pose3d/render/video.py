@@ -14,6 +14,8 @@ from tf_pose3d.errors import Pose3DError
 __all__ = ["VideoReader", "write_mp4"]
 
 _BT709 = 1
+# Twice as fast as the encoder's default; line drawings look the same.
+_PRESET = "veryfast"
 _ASPECT_TOLERANCE = 0.02
 
 
@@ -143,7 +145,7 @@ def _add_stream(
     container: av.container.OutputContainer, size: tuple[int, int], rate: Fraction, bitrate: int
 ) -> av.VideoStream:
     try:
-        stream = container.add_stream("libx264", rate=rate)
+        stream = container.add_stream("libx264", rate=rate, options={"preset": _PRESET})
     except av.codec.codec.UnknownCodecError:
         raise Pose3DError(
             "this PyAV has no H.264 encoder (libx264): install PyAV from its wheel, or write .gif or .html"
