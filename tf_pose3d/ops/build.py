@@ -1,4 +1,4 @@
-"""Compile the deformable operations: `python -m tf_pose3d.ops.build [--cuda | --no-cuda]`.
+"""Compile the operations: `python -m tf_pose3d.ops.build [--cuda | --no-cuda]`.
 
 The library is made for the TensorFlow that is installed. The CPU kernels are compiled for the compiler's
 default instruction set and, on x86, for AVX2 as well; the choice is made when they run, so that a library
@@ -23,7 +23,9 @@ from tf_pose3d.ops import cache
 WANTED_GPUS = (70, 75, 80, 86, 89, 90, 100)
 
 _FLAGS = ["-O3", "-fPIC", "-std=c++17", "-fno-math-errno", "-ffp-contract=fast", "-w"]
-_TENSORFLOW_SOURCES = ("deform_conv_op.cc", "deform_psroi_pooling_op.cc")
+# Compiled once per instruction set.
+_SIMD_SOURCES = ("deform_conv_cpu.cc", "transformer_cpu.cc")
+_TENSORFLOW_SOURCES = ("deform_conv_op.cc", "deform_psroi_pooling_op.cc", "transformer_op.cc")
 _TENSORFLOW_GPU_SOURCES = ("deform_conv_op_gpu.cc", "deform_psroi_pooling_op_gpu.cc")
 _CUDA_SOURCES = ("deform_conv_cuda.cu", "deform_psroi_pooling_cuda.cu")
 
@@ -80,9 +82,10 @@ def _compile(scratch: Path, cuda: bool) -> Path:
         raise Pose3DError("no C++ compiler found: install g++ or set CXX")
     tensorflow_flags = [*tf.sysconfig.get_compile_flags(), *_FLAGS]
     # Everything compiled per instruction set is listed first: it takes longest.
-    jobs = [("deform_conv_cpu.cc", "baseline", [*_FLAGS, "-DTF_POSE3D_ISA=baseline"])]
+    jobs = [(name, "baseline", [*_FLAGS, "-DTF_POSE3D_ISA=baseline"]) for name in _SIMD_SOURCES]
     if platform.machine().lower() in ("x86_64", "amd64"):
-        jobs.insert(0, ("deform_conv_cpu.cc", "avx2", [*_FLAGS, "-DTF_POSE3D_ISA=avx2", "-mavx2", "-mfma"]))
+        flags = [*_FLAGS, "-DTF_POSE3D_ISA=avx2", "-mavx2", "-mfma"]
+        jobs = [(name, "avx2", flags) for name in _SIMD_SOURCES] + jobs
         tensorflow_flags.append("-DTF_POSE3D_HAS_AVX2")
     jobs += [(name, "op", tensorflow_flags) for name in _TENSORFLOW_SOURCES]
     jobs.append(("deform_psroi_pooling_cpu.cc", "cpu", [*_FLAGS, "-DTF_POSE3D_ISA=baseline"]))

@@ -41,7 +41,7 @@ def load() -> Any | None:
         if mode == "require":
             raise
         _log.warning(
-            "tf_pose3d.ops: NOT COMPILED: deformable operations use keras.ops, several times slower: %s",
+            "tf_pose3d.ops: NOT COMPILED: the operations use keras.ops, several times slower: %s",
             error,
         )
         return None
@@ -76,6 +76,6 @@ def _build(cuda: bool) -> Path:
             raise Pose3DError(
                 "no C++ compiler found: install g++ or set CXX, then run python -m tf_pose3d.ops.build"
             )
-        _log.warning("tf_pose3d.ops: compiling the deformable operations, once, for half a minute or so ...")
+        _log.warning("tf_pose3d.ops: compiling the operations, once, for half a minute or so ...")
         path = build.build(cuda)
     return path

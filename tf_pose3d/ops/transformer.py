@@ -1,0 +1,141 @@
+"""The memory-bound parts of a transformer: attention, layer normalization and GELU.
+
+Each function is compiled for CPUs (see `tf_pose3d.ops.loader`) and computed with `keras.ops` wherever the
+compiled one does not serve: in other types than float32, on GPUs, inside XLA, and under other backends.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.ops import transformer_kernels
+
+__all__ = ["bias_gelu", "layer_norm", "masked_score", "self_attention", "token_attention"]
+
+# Beyond these sizes a matrix product per head is faster on CPUs than eight samples side by side.
+_MOST_KEYS = 32
+_WIDEST_HEAD = 16
+
+
+def masked_score(dtype: str) -> float:
+    """What is added to the scores of masked keys: finite in `dtype`, so that a sample whose keys are all
+    masked attends to all of them alike instead of giving NaN."""
+    return -6e4 if dtype == "float16" else -1e9
+
+
+def token_attention(query: Any, key: Any, value: Any, num_heads: int, key_mask: Any | None = None) -> Any:
+    """Multi-head scaled dot-product attention: softmax(query key^T / sqrt(depth)) value in every head.
+
+    Vaswani et al., "Attention is all you need", 2017. The compiled form is for short sequences and narrow
+    heads; other sizes go to matrix products.
+
+    Args:
+        query: `(B, Q, C)`; head h has channels `h * depth` to `(h + 1) * depth`, depth being C / num_heads.
+        key, value: `(B, N, C)`.
+        num_heads: Number of heads, a divisor of C.
+        key_mask: `(B, N)` bool, True on keys that nobody may attend to; or None. Where a sample's keys are
+            all masked, their weights are equal.
+
+    Returns:
+        `(B, Q, C)`.
+
+    Raises:
+        Pose3DError: num_heads does not divide C.
+    """
+    _check_heads(query.shape[-1], num_heads)
+    if _is_narrow(key.shape[1], query.shape[-1], num_heads) and transformer_kernels.available(
+        query, key, value
+    ):
+        return transformer_kernels.token_attention([query, key, value], num_heads, _as_bool(key_mask))
+    return _attention_by_products(query, key, value, num_heads, key_mask)
+
+
+def self_attention(projections: Any, num_heads: int, key_mask: Any | None = None) -> Any:
+    """`token_attention` of tokens whose query, key and value come out of one matrix product.
+
+    Args:
+        projections: `(B, N, 3 C)`: query, key and value side by side.
+        num_heads, key_mask: As in `token_attention`.
+
+    Returns:
+        `(B, N, C)`.
+
+    Raises:
+        Pose3DError: The channels are no multiple of 3 num_heads.
+    """
+    if projections.shape[-1] % 3:
+        raise Pose3DError(f"projections: expected 3 C channels, got {projections.shape[-1]}")
+    width = projections.shape[-1] // 3
+    _check_heads(width, num_heads)
+    if _is_narrow(projections.shape[1], width, num_heads) and transformer_kernels.available(projections):
+        return transformer_kernels.token_attention([projections], num_heads, _as_bool(key_mask))
+    query, key, value = ops.split(projections, 3, axis=-1)
+    return _attention_by_products(query, key, value, num_heads, key_mask)
+
+
+def layer_norm(x: Any, gain: Any, shift: Any, epsilon: float) -> Any:
+    """`(x - mean) / sqrt(variance + epsilon) * gain + shift` over the last axis.
+
+    Ba, Kiros and Hinton, "Layer normalization", 2016.
+
+    Args:
+        x: `(..., C)`.
+        gain, shift: `(C,)`.
+        epsilon: Added to the variance.
+
+    Returns:
+        `(..., C)`.
+    """
+    if transformer_kernels.available(x, gain, shift):
+        return transformer_kernels.layer_norm(x, gain, shift, epsilon)
+    return ops.layer_normalization(x, gain, shift, axis=-1, epsilon=epsilon)
+
+
+def bias_gelu(x: Any, bias: Any) -> Any:
+    """The exact GELU of `x + bias`: `z * Phi(z)`, Phi being the normal distribution's cumulative function.
+
+    Hendrycks and Gimpel, "Gaussian error linear units", 2016.
+
+    Args:
+        x: `(..., C)`.
+        bias: `(C,)`.
+
+    Returns:
+        `(..., C)`.
+    """
+    if transformer_kernels.available(x, bias):
+        return transformer_kernels.bias_gelu(x, bias)
+    return ops.gelu(x + bias, approximate=False)
+
+
+def _check_heads(width: int, num_heads: int) -> None:
+    if num_heads < 1 or width % num_heads:
+        raise Pose3DError(f"width {width} is not a multiple of {num_heads} heads")
+
+
+def _is_narrow(keys: int | None, width: int, num_heads: int) -> bool:
+    return keys is not None and 0 < keys <= _MOST_KEYS and width // num_heads <= _WIDEST_HEAD
+
+
+def _as_bool(key_mask: Any | None) -> Any | None:
+    return None if key_mask is None else ops.cast(key_mask, "bool")
+
+
+def _attention_by_products(query: Any, key: Any, value: Any, num_heads: int, key_mask: Any | None) -> Any:
+    depth = query.shape[-1] // num_heads
+
+    def heads(tokens: Any) -> Any:
+        """`(B, N, C)` -> `(B, heads, N, depth)`."""
+        split = ops.reshape(tokens, (-1, tokens.shape[1], num_heads, depth))
+        return ops.transpose(split, (0, 2, 1, 3))
+
+    logits = ops.matmul(heads(query) * depth**-0.5, ops.transpose(heads(key), (0, 1, 3, 2)))
+    if key_mask is not None:
+        penalty = masked_score(keras.backend.standardize_dtype(logits.dtype))
+        logits = logits + ops.cast(key_mask, logits.dtype)[:, None, None, :] * penalty
+    mixed = ops.transpose(ops.matmul(ops.softmax(logits, axis=-1), heads(value)), (0, 2, 1, 3))
+    return ops.reshape(mixed, (-1, query.shape[1], query.shape[-1]))
