@@ -214,7 +214,7 @@ def test_half_types_accumulate_in_float32(compiled, dtype, tolerance, deformable
 def test_offsets_that_are_no_numbers_contribute_nothing(implementation, value, deformable_groups):
     problem, options = make_problem(channels=8, deformable_groups=deformable_groups, padding=1)
     offset = problem["offset"].numpy()
-    bad = np.random.default_rng(3).random(offset.shape[:3] + (offset.shape[3] // 2,)) < 0.3
+    bad = np.random.default_rng(3).random((*offset.shape[:3], offset.shape[3] // 2)) < 0.3
     component = np.random.default_rng(4).integers(0, 2, bad.shape)
     pairs = offset.reshape(*bad.shape, 2)
     pairs[..., 0][bad & (component == 0)] = value

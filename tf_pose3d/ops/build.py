@@ -100,18 +100,21 @@ def _compile(scratch: Path, cuda: bool) -> Path:
             raise Pose3DError(
                 "no nvcc found: install the CUDA toolkit, set CUDA_HOME, or build with --no-cuda"
             )
-        include = str(Path(nvcc).resolve().parents[1] / "include")
+        # nvcc runs the C++ compiler on these too: it knows where its own headers lie.
+        wrapped = [f"-Xcompiler={flag}" for flag in tensorflow_flags]
         commands += [
-            (
-                [compiler, *tensorflow_flags, f"-I{include}", "-c", str(cache.SOURCES / name)],
-                scratch / f"{name}.o",
-            )
+            ([nvcc, "-ccbin", compiler, *wrapped, "-c", str(cache.SOURCES / name)], scratch / f"{name}.o")
             for name in _TENSORFLOW_GPU_SOURCES
         ]
         commands += [(cuda_command(nvcc, name), scratch / f"{name}.o") for name in _CUDA_SOURCES]
         link = [nvcc, "-shared", "-cudart", "static", "-ccbin", compiler]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda job: _run([*job[0], "-o", str(job[1])]), commands))
+        results = [pool.submit(_run, [*command, "-o", str(target)]) for command, target in commands]
+        try:
+            for result in results:
+                result.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
     library = scratch / "library.so"
     _run([*link, *(str(item) for _, item in commands), "-o", str(library), *_link_flags(tf, nvcc_links=cuda)])
     return library

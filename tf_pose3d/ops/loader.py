@@ -76,6 +76,7 @@ def _build(cuda: bool) -> Path:
             raise Pose3DError(
                 "no C++ compiler found: install g++ or set CXX, then run python -m tf_pose3d.ops.build"
             )
-        _log.warning("tf_pose3d.ops: compiling the operations, once, for half a minute or so ...")
+        time = "some minutes, with CUDA" if cuda else "half a minute or so"
+        _log.warning("tf_pose3d.ops: compiling the operations, once, for %s ...", time)
         path = build.build(cuda)
     return path

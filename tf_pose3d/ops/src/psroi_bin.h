@@ -7,12 +7,6 @@
 
 #include "shapes.h"
 
-#ifdef __CUDACC__
-#define TF_POSE3D_HOST_DEVICE __host__ __device__
-#else
-#define TF_POSE3D_HOST_DEVICE
-#endif
-
 namespace tf_pose3d {
 
 // Distances between elements of x, y and trans in either data format.

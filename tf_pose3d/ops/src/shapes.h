@@ -4,6 +4,12 @@
 
 #include <cstdint>
 
+#ifdef __CUDACC__
+#define TF_POSE3D_HOST_DEVICE __host__ __device__
+#else
+#define TF_POSE3D_HOST_DEVICE
+#endif
+
 namespace tf_pose3d {
 
 // One deformable convolution. Tensors are dense and in one data format:
@@ -22,12 +28,12 @@ struct DeformConvShape {
   int64_t groups, deformable_groups;
   bool channels_first;
 
-  int64_t taps() const { return kernel_h * kernel_w; }
-  int64_t out_pixels() const { return out_height * out_width; }
-  int64_t group_channels() const { return channels / groups; }
-  int64_t group_filters() const { return filters / groups; }
-  int64_t deformable_channels() const { return channels / deformable_groups; }
-  int64_t weight_size() const { return taps() * group_channels() * filters; }
+  TF_POSE3D_HOST_DEVICE int64_t taps() const { return kernel_h * kernel_w; }
+  TF_POSE3D_HOST_DEVICE int64_t out_pixels() const { return out_height * out_width; }
+  TF_POSE3D_HOST_DEVICE int64_t group_channels() const { return channels / groups; }
+  TF_POSE3D_HOST_DEVICE int64_t group_filters() const { return filters / groups; }
+  TF_POSE3D_HOST_DEVICE int64_t deformable_channels() const { return channels / deformable_groups; }
+  TF_POSE3D_HOST_DEVICE int64_t weight_size() const { return taps() * group_channels() * filters; }
 };
 
 // One deformable position-sensitive RoI pooling:
