@@ -178,7 +178,9 @@ def predict_with_loss(
     flip_order = tf.constant(windows.store.skeleton.flip_order, tf.int32)
     middle = windows.spec.length // 2
 
-    @tf.function(jit_compile=jit_compile, autograph=False, reduce_retracing=True)
+    batches = windows.ordered_batches(batch_size, count)
+
+    @tf.function(input_signature=[batches.element_spec], jit_compile=jit_compile, autograph=False)
     def run(batch: dict[str, tf.Tensor]) -> tuple[tf.Tensor, list[tf.Tensor]]:
         outputs = model(batch, training=False)
         poses, losses = tf.cast(outputs["pose_3d"], tf.float32), [loss(outputs, batch)]
@@ -194,7 +196,7 @@ def predict_with_loss(
         return poses, losses
 
     poses, targets, actions, losses = [], [], [], []
-    for batch in windows.ordered_batches(batch_size, count):
+    for batch in batches:
         predicted, batch_losses = run(batch)
         poses.append(predicted.numpy())
         targets.append(batch["pose_3d"][:, middle].numpy())
