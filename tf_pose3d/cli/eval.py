@@ -28,7 +28,7 @@ def make_parser() -> Parser:
         prog="eval.py",
         description="Evaluates weights. The family is the config's ARCH, else the weights', else --arch.",
     )
-    parser.add_argument("--weights", required=True, metavar="FILE", help="weights, or a prefix of their path")
+    parser.add_argument("--weights", metavar="FILE", help="weights, or a prefix of their path")
     parser.add_argument("--config", metavar="FILE", help="config file, for weights that hold none")
     add_test_data_flags(parser)
     add_action_flag(parser)
@@ -58,10 +58,15 @@ def evaluate_weights(
     log = log or (lambda line: print(line, flush=True))
 
     from tf_pose3d.data.sources import make_windows
-    from tf_pose3d.evaluation.evaluate import evaluate, format_evaluation, save_predictions
+    from tf_pose3d.evaluation.evaluate import save_predictions
     from tf_pose3d.models.loading import load_config, load_model
     from tf_pose3d.training.distribution import make_strategy
 
+    if arguments.weights is None:
+        config = load_config(arguments.config, None, arguments.arch or family.arch)
+        if family.evaluate_results(arguments, apply_flags(config, arguments, family, "eval"), log):
+            return
+        raise Pose3DError("nothing to evaluate: give --weights, the file that training or conversion wrote")
     weights = resolve_weights(arguments.weights)
     trained = load_config(arguments.config, weights, arguments.arch)
     config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
@@ -70,6 +75,7 @@ def evaluate_weights(
         if dataset != "h36m":
             raise Pose3DError(f"--actions selects from Human3.6M, not from {dataset}")
         files = dataclasses.replace(files, actions=arguments.actions)
+    files = family.data_files(arguments, config, files)
     for path in (arguments.json, arguments.predictions):
         if path is not None:
             require_writable_folder(Path(path).parent)
@@ -79,10 +85,11 @@ def evaluate_weights(
     windows = make_windows(
         dataset, arguments.test_subset, files, family.skeleton(config), family.window_spec(config, "test")
     )
+    family.check_data(config, windows)
     log(f"{weights}: {windows.num_centres} frames of {arguments.test_subset}")
     evaluations = []
-    for evaluation in evaluate(family, model, config, windows, show_progress=True):
-        log(format_evaluation(evaluation, arguments.action_wise))
+    for evaluation in family.evaluate(model, config, windows, show_progress=True):
+        log(family.format_evaluation(evaluation, arguments.action_wise))
         evaluations.append(evaluation)
     if arguments.json is not None:
         document = {

@@ -115,6 +115,7 @@ def _lift_recording(
     if arguments.output is None and arguments.viz_output is None:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
     dataset, files = find_test_data(arguments, config)
+    files = family.data_files(arguments, config, files)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
     if dataset == "h36m":
         inputs += [files.h36m, files.h36m_2d]
@@ -182,7 +183,8 @@ def _draw(arguments: Namespace, sequence: PoseSequence, poses: np.ndarray, root:
         arguments.viz_bitrate,
         show_progress=True,
     )
-    drawn = f"{count} frames" if count == len(scene) else f"{count} of {len(scene)} frames"
+    asked = f"{len(scene)} frame" + "s" * (len(scene) != 1)
+    drawn = asked if count == len(scene) else f"{count} of {asked}"
     log(f"wrote {arguments.viz_output}: {drawn}, {scene.fps:g} per second")
 
 

@@ -119,7 +119,7 @@ def add_test_data_flags(parser: Parser) -> None:
     parser.add_argument(
         "--dataset",
         metavar="FILE|NAME",
-        help="3D poses (.npz), or h36m or synthetic (default: DATASET, else ./data/data_3d_h36m.npz)",
+        help="3D poses (.npz), or h36m, synthetic or lcn (default: DATASET, else ./data/data_3d_h36m.npz)",
     )
     parser.add_argument(
         "--dataset_2d",
@@ -163,7 +163,7 @@ def find_test_data(arguments: argparse.Namespace, config: Config) -> tuple[str, 
         name, path = "h36m", Path(name)
     if name not in DATASETS or name == "amass":
         raise Pose3DError(
-            f"--dataset is {name!r}, expected a 3D pose file (.npz), h36m or synthetic (AMASS has no "
+            f"--dataset is {name!r}, expected a 3D pose file (.npz), h36m, synthetic or lcn (AMASS has no "
             "test protocol)"
         )
     path_2d, keypoints = files.h36m_2d, arguments.keypoints
@@ -218,7 +218,7 @@ def apply_flags(
         ("GPU_ID", arguments.gpu_id),
         ("MIXED_PRECISION", arguments.mixed_precision),
         ("JIT_COMPILE", arguments.jit_compile),
-        *((flag.key, getattr(arguments, flag.destination)) for flag in family.flags(program)),
+        *((flag.key, getattr(arguments, flag.destination)) for flag in family.flags(program) if flag.key),
         *values.items(),
     ]
     changes.update({name: value for name, value in given if value is not None})
@@ -301,6 +301,7 @@ def parse(
             "which model family? Give a --config with ARCH, weights that hold their config, or --arch "
             "(weights of the original releases hold none: give the config file beside them)"
         )
+    family.complete_arguments(program, parsed)
     return parsed, family
 
 

@@ -37,15 +37,15 @@ def make_parser() -> Parser:
         description="Trains a model. The family is the config's ARCH, else the weights', else --arch.",
     )
     parser.add_argument("--config", metavar="FILE", help="config file, .json or .txt")
-    parser.add_argument(
-        "--out_dir", required=True, metavar="DIR", help="folder for weights, checkpoints and logs"
-    )
+    parser.add_argument("--out_dir", metavar="DIR", help="folder for weights, checkpoints and logs")
     parser.add_argument(
         "--dataset",
-        metavar="{h36m,amass,synthetic}",
+        metavar="{h36m,amass,synthetic,lcn}",
         help="training data; a name ending in .npz is the 3D file itself (default: DATASET, else h36m)",
     )
-    parser.add_argument("--dataset_val", metavar="{h36m,amass,synthetic}", help="validation data, if other")
+    parser.add_argument(
+        "--dataset_val", metavar="{h36m,amass,synthetic,lcn}", help="validation data, if other"
+    )
     parser.add_argument(
         "--h36m_path", metavar="FILE", default="./data/data_3d_h36m.npz", help="3D poses of Human3.6M"
     )
@@ -137,15 +137,17 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     log = log or (lambda line: print(line, flush=True))
 
     from tf_pose3d.data.sources import make_windows
-    from tf_pose3d.evaluation.evaluate import validate
     from tf_pose3d.models.loading import load_config
     from tf_pose3d.training.distribution import is_chief, make_strategy
     from tf_pose3d.training.loop import Interrupted, Trainer
 
+    if arguments.out_dir is None:
+        raise Pose3DError("--out_dir is missing: the folder for weights, checkpoints and logs")
     weights = resolve_weights(arguments.weights) if arguments.weights else None
-    config = load_config(arguments.config, weights, arguments.arch)
+    config = load_config(arguments.config, weights, arguments.arch or family.arch)
     config = apply_flags(config, arguments, family, "train", SHUFFLE_SEED=arguments.seed)
     dataset, val_dataset, files = _data_names(arguments, config)
+    files = family.data_files(arguments, config, files)
     train_subset = arguments.train_subset or config.TRAIN_SUBSET
     val_subset = _subset(config.VAL_SUBSET if arguments.val_subset is None else arguments.val_subset)
     test_subset = _subset(arguments.test_subset or "none")
@@ -166,6 +168,8 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
         seed,
     )
     log(f"{len(windows)} training windows")
+    family.check_data(config, windows)
+    config = family.config_from_data(config, windows)
     validation = None
     if val_subset is not None:
         spec = family.window_spec(config, "val")
@@ -177,9 +181,10 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
                 f"{available} windows"
             )
         log(f"{available} validation windows")
+        family.check_data(config, val_windows)
 
         def validation(model: Any) -> dict[str, float]:
-            return validate(family, model, config, val_windows, action_wise)
+            return family.validate(model, config, val_windows, action_wise)
 
     trainer = Trainer(
         family,
@@ -228,7 +233,6 @@ def _test(
     log: Callable[[str], None],
 ) -> None:
     from tf_pose3d.data.sources import make_windows
-    from tf_pose3d.evaluation.evaluate import evaluate, format_evaluation
     from tf_pose3d.models.loading import load_model
 
     model = load_model(weights, config)
@@ -241,8 +245,8 @@ def _test(
         config.SHUFFLE_SEED,
     )
     results = {}
-    for evaluation in evaluate(family, model, config, windows):
-        log(format_evaluation(evaluation))
+    for evaluation in family.evaluate(model, config, windows):
+        log(family.format_evaluation(evaluation))
         results[evaluation.label or "all"] = evaluation.results
     write_json(out_dir / f"test_{subset}.json", {"weights": str(weights), "evaluation_mm": results})
 

@@ -336,7 +336,8 @@ def read_lcn_sequences(
     if split == "train" and items.label_deviation > _LARGEST_DEVIATION:
         raise Pose3DError(
             f"{items.source}: joint_3d_image differs by {items.label_deviation:.3g} pixels from the "
-            "projection of joint_3d_camera; expected gendb's, without distortion, depth times (box width + 1) / 2000"
+            "projection of joint_3d_camera; expected gendb's, without distortion, and depth times "
+            "(box width + 1) / 2000"
         )
     if mode == "dt_ft":
         pixels = _detections(folder / "h36m_sh_dt_ft.pkl", split, len(items), confidence)

@@ -6,14 +6,14 @@ import dataclasses
 from pathlib import Path
 
 from tf_pose3d.camera import Camera
-from tf_pose3d.data import amass, human36m, synthetic
+from tf_pose3d.data import amass, human36m, lcn_pickles, synthetic
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows, WindowSpec
 from tf_pose3d.errors import Pose3DError
 
 __all__ = ["DATASETS", "DataFiles", "keypoint_file", "load_sequences", "make_windows"]
 
-DATASETS = ("h36m", "amass", "synthetic")
+DATASETS = ("h36m", "amass", "synthetic", "lcn")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +26,9 @@ class DataFiles:
         amass: Folder of AMASS conversions, or None.
         amass_frame_rate: Hz at which AMASS is used; its files' rate is a multiple of it.
         actions: Actions of Human3.6M to read; None reads all.
+        lcn: Folder of LCN's pickles.
+        lcn_mode: `gt` or `dt_ft`, which of their 2D poses to read.
+        lcn_confidence: Whether to read the confidence, too.
     """
 
     h36m: Path = Path("./data/data_3d_h36m.npz")
@@ -33,6 +36,9 @@ class DataFiles:
     amass: Path | None = None
     amass_frame_rate: int = 50
     actions: tuple[str, ...] | None = None
+    lcn: Path = Path("./dataset")
+    lcn_mode: str = "gt"
+    lcn_confidence: bool = False
 
 
 def keypoint_file(name: str, folder: Path) -> Path:
@@ -59,7 +65,7 @@ def load_sequences(dataset: str, subset: str, files: DataFiles, skeleton: str) -
 
     Args:
         dataset: One of `DATASETS`.
-        subset: train, val, trainval, test or a subject (h36m, synthetic); train or val (amass).
+        subset: train, val, trainval, test or a subject (h36m, synthetic, lcn); train or val (amass).
         files: Where the data is.
         skeleton: Joint layout to give them in.
 
@@ -75,6 +81,10 @@ def load_sequences(dataset: str, subset: str, files: DataFiles, skeleton: str) -
     if dataset == "h36m":
         subjects = human36m.split_subjects(subset)
         return human36m.read_human36m(files.h36m, files.h36m_2d, subjects, skeleton, files.actions)
+    if dataset == "lcn":
+        return lcn_pickles.read_lcn_sequences(
+            files.lcn, subset, files.lcn_mode, files.lcn_confidence, skeleton
+        )
     raise Pose3DError(f"unknown data set {dataset!r}, expected one of {', '.join(DATASETS)}")
 
 

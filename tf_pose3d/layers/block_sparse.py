@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["BlockPattern", "block_matmul"]
+__all__ = ["BlockPattern", "FixedBlockMatrix", "block_matmul"]
 
 Tensor = keras.KerasTensor
 
@@ -179,3 +179,26 @@ def block_matmul(x: Tensor, kernel: Tensor, pattern: BlockPattern) -> Tensor:
         return _forward(x, kernel, pattern, rows, columns), gradient
 
     return product(x, kernel)
+
+
+class FixedBlockMatrix:
+    """A matrix of known absent blocks that does not change: laid out once for products with it.
+
+    Args:
+        kernel: `(I * rows, O * columns)` numbers; absent blocks must be zero.
+        pattern: Which blocks are present.
+    """
+
+    def __init__(self, kernel: np.ndarray, pattern: BlockPattern) -> None:
+        inputs, outputs = pattern.present.shape
+        self._rows, columns = kernel.shape[0] // inputs, kernel.shape[1] // outputs
+        self._groups = []
+        for group in pattern.by_output:
+            chosen = np.concatenate([np.arange(b * self._rows, e * self._rows) for b, e in group.runs])
+            part = kernel[chosen, group.first * columns : group.last * columns]
+            self._groups.append((group.runs, ops.convert_to_tensor(part.astype(np.float32))))
+
+    def product(self, x: Tensor) -> Tensor:
+        """`x @ kernel`: `(B, O * columns)` of `(B, I * rows)`."""
+        results = [ops.matmul(_columns(x, runs, self._rows), part) for runs, part in self._groups]
+        return results[0] if len(results) == 1 else ops.concatenate(results, axis=1)

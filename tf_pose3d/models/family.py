@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tf_pose3d.config import Config, nearest
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     import keras
 
-    from tf_pose3d.data.windows import WindowSpec
+    from tf_pose3d.data.sources import DataFiles
+    from tf_pose3d.data.windows import Windows, WindowSpec
+    from tf_pose3d.evaluation.evaluate import Evaluation
 
 __all__ = ["FAMILIES", "Family", "Flag", "get_family"]
 
@@ -38,7 +40,8 @@ class Flag:
 
     Attributes:
         names: Spellings, e.g. `("--knn",)`, with `_` between words.
-        key: The config key that it sets; `"KEY.argument"` for an argument of an object.
+        key: The config key that it sets; `"KEY.argument"` for an argument of an object; None: the family
+            itself reads the flag.
         help: One line, with the unit.
         kind: Converts the text; None: a switch without text.
         const: What a switch sets.
@@ -46,7 +49,7 @@ class Flag:
     """
 
     names: tuple[str, ...]
-    key: str
+    key: str | None
     help: str
     kind: Callable[[str], Any] | None = str
     const: Any = True
@@ -127,6 +130,68 @@ class Family(abc.ABC):
     def keyframe_stride(self, config: Config) -> int | None:
         """Frames divisible by this are also reported on their own; None: no such table."""
         return None
+
+    def complete_arguments(self, program: str, arguments: argparse.Namespace) -> None:  # noqa: B027
+        """Fills in what the family's own flags imply, such as the folder of a numbered experiment.
+
+        Raises:
+            Pose3DError: Flags that contradict each other.
+        """
+
+    def data_files(self, arguments: argparse.Namespace, config: Config, files: DataFiles) -> DataFiles:
+        """Where the data lie, with what the family's flags and config say about it."""
+        return files
+
+    def check_data(self, config: Config, windows: Windows) -> None:  # noqa: B027
+        """Checks that the data hold what the model reads.
+
+        Raises:
+            Pose3DError: They do not.
+        """
+
+    def config_from_data(self, config: Config, windows: Windows) -> Config:
+        """The config with what only the training data decide."""
+        return config
+
+    def evaluate(
+        self, model: keras.Model, config: Config, windows: Windows, show_progress: bool = False
+    ) -> Iterator[Evaluation]:
+        """Errors on the test windows; see `tf_pose3d.evaluation.evaluate.evaluate`."""
+        from tf_pose3d.evaluation.evaluate import evaluate
+
+        return evaluate(self, model, config, windows, show_progress)
+
+    def format_evaluation(self, evaluation: Evaluation, action_wise: bool = True) -> str:
+        """The tables of what `evaluate` gives, as text."""
+        from tf_pose3d.evaluation.evaluate import format_evaluation
+
+        return format_evaluation(evaluation, action_wise)
+
+    def validate(
+        self, model: keras.Model, config: Config, windows: Windows, action_wise: bool
+    ) -> dict[str, float]:
+        """Metrics of the validation windows; see `tf_pose3d.evaluation.evaluate.validate`."""
+        from tf_pose3d.evaluation.evaluate import validate
+
+        return validate(self, model, config, windows, action_wise)
+
+    def evaluate_results(
+        self, arguments: argparse.Namespace, config: Config, log: Callable[[str], None]
+    ) -> bool:
+        """A family's own work in `eval.py`, where its release evaluates saved results.
+
+        Args:
+            arguments: Of `tf_pose3d.cli.eval`.
+            config: The family's defaults with what the flags overwrite.
+            log: Takes a line for the user.
+
+        Returns:
+            Whether that was all; False goes on to evaluate weights.
+
+        Raises:
+            Pose3DError: Bad input.
+        """
+        return False
 
     def load_model(self, arguments: argparse.Namespace, config: Config) -> keras.Model:
         """The model that `inference.py` runs, with its weights.
