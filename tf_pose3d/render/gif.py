@@ -17,6 +17,7 @@ __all__ = ["common_palette", "frame_delays", "write_gif"]
 # The last of 256 colours means: unchanged since the picture before.
 _TRANSPARENT = 255
 _GRID = 8
+_PALETTE_PIXELS = 40_000
 
 
 def frame_delays(count: int, fps: float) -> list[int]:
@@ -54,8 +55,9 @@ def common_palette(samples: Sequence[Image.Image], pinned: Sequence[Colour] = ()
 
 
 def _with_own_palette(picture: Image.Image, pinned: Sequence[Colour]) -> Image.Image:
-    # A quarter of the pixels is enough to find the colours.
-    palette = common_palette([picture.reduce(2)], pinned)
+    # A small copy is enough to find the colours.
+    shrink = max(round((picture.width * picture.height / _PALETTE_PIXELS) ** 0.5), 1)
+    palette = common_palette([picture.reduce(shrink)], pinned)
     return picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
 
 

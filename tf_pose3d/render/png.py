@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tf_pose3d.files import staged
+from tf_pose3d.render import style
 
 __all__ = ["SHEET_PICTURES", "sheet_frames", "write_numbered", "write_sheet"]
 
@@ -33,9 +34,15 @@ def write_sheet(path: str | Path, pictures: Iterable[Image.Image]) -> int:
     pictures = list(pictures)
     width, height = pictures[0].size
     columns = min(len(pictures), _COLUMNS)
-    page = Image.new("RGB", (width * columns, height * -(-len(pictures) // columns)), (255, 255, 255))
+    page = Image.new("RGB", (width * columns, height * -(-len(pictures) // columns)), style.PAPER)
+    lines = ImageDraw.Draw(page)
     for number, picture in enumerate(pictures):
-        page.paste(picture, (number % columns * width, number // columns * height))
+        left, top = number % columns * width, number // columns * height
+        page.paste(picture, (left, top))
+        if left:
+            lines.line((left, top, left, top + height), fill=style.MUTED)
+        if top:
+            lines.line((left, top, left + width, top), fill=style.MUTED)
     with staged(path) as temporary:
         page.save(temporary, "PNG")
     return len(pictures)
