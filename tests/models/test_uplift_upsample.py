@@ -146,10 +146,12 @@ def test_full_size_has_the_releases_parameters():
 
 
 @pytest.mark.parametrize("name", ["h36m_351", "h36m_351_pt", "h36m_81", "amass_351", "quickstart"])
-def test_published_configs_are_complete(name):
+def test_published_configs_load_and_say_what_matters(name):
     path = REPOSITORY / "config" / f"{name}.json"
-    config = FAMILY.config_class.load(path)
-    assert config.to_dict() == json.loads(path.read_text())
+    spelled, loaded = json.loads(path.read_text()), FAMILY.config_class.load(path).to_dict()
+    assert {key: loaded[key] for key in spelled} == spelled
+    released = json.loads((REPOSITORY / "tests/golden/uplift/no_stride_bn/config.json").read_text())
+    assert set(released) <= set(spelled)
 
 
 @pytest.mark.parametrize("name", CASES)
