@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_pose3d.layers.block_sparse import BlockPattern, block_matmul
+from tf_pose3d.ops.block_matmul import BlockPattern, block_matmul, norm_scale
 
 __all__ = ["JointMask", "LocallyConnected"]
 
@@ -95,6 +95,7 @@ class LocallyConnected(keras.layers.Layer):
         self.max_norm = max_norm
         self.blockwise = blockwise
         self.pattern = BlockPattern(self.mask != 0)
+        self.binary = bool(np.isin(self.mask, (0, 1)).all())
 
     def build(self, input_shape: tuple) -> None:
         joints, width = len(self.mask), input_shape[-1]
@@ -111,30 +112,26 @@ class LocallyConnected(keras.layers.Layer):
         """A mask over joints as one over the kernel's numbers."""
         return ops.repeat(ops.repeat(mask, self.features, axis=0), self.units, axis=1)
 
-    def kernel_scale(self) -> Tensor:
-        """What `max_norm` multiplies the kernel with: 1, or less for a kernel of larger norm."""
-        squares = ops.sum(ops.square(ops.cast(ops.convert_to_tensor(self.kernel), "float32")))
-        return ops.rsqrt(ops.maximum(squares, 1.0))
-
-    def effective_kernel(self, mask: Tensor | None = None) -> Tensor:
+    def effective_kernel(self, joint_mask: Tensor | None = None) -> Tensor:
         """`(J * C, J * units)`: the matrix that inputs are multiplied with."""
-        mask = ops.convert_to_tensor(self.mask) if mask is None else mask
-        kernel = ops.convert_to_tensor(self.kernel) * self._spread(mask)
-        return kernel * self.kernel_scale() if self.max_norm else kernel
+        mask = ops.convert_to_tensor(self.mask) if joint_mask is None else joint_mask
+        kernel = ops.convert_to_tensor(self.kernel)
+        scaled = kernel * norm_scale(kernel) if self.max_norm else kernel
+        return scaled * self._spread(mask)
 
     def call(self, inputs: Tensor, joint_mask: Tensor | None = None) -> Tensor:
         kernel = ops.convert_to_tensor(self.kernel)
         blockwise = self.blockwise
         if blockwise is None:
             blockwise = self.features * self.units >= _SMALL_BLOCK and self.pattern.density < 1
-        binary = joint_mask is None and np.isin(self.mask, (0, 1)).all()
-        if not binary or not blockwise:
-            spread = self._spread(ops.convert_to_tensor(self.mask) if joint_mask is None else joint_mask)
-            kernel = kernel * ops.cast(spread, kernel.dtype)
-        product = block_matmul(inputs, kernel, self.pattern) if blockwise else ops.matmul(inputs, kernel)
+        if blockwise and joint_mask is None and self.binary:
+            return block_matmul(inputs, kernel, self.pattern, self.max_norm) + self.bias
+        mask = ops.convert_to_tensor(self.mask) if joint_mask is None else joint_mask
+        masked = kernel * ops.cast(self._spread(mask), kernel.dtype)
+        product = block_matmul(inputs, masked, self.pattern) if blockwise else ops.matmul(inputs, masked)
         if self.max_norm:
             # Scaling the few outputs costs less than scaling the many weights.
-            product = product * ops.cast(self.kernel_scale(), product.dtype)
+            product = product * ops.cast(norm_scale(kernel), product.dtype)
         return product + self.bias
 
     def get_config(self) -> dict:

@@ -1,4 +1,8 @@
-"""Matrix products in which whole blocks of the matrix are known to be zero."""
+"""Matrix products in which whole blocks of the matrix are known to be zero.
+
+Compiled for CPUs (see `tf_pose3d.ops.loader`), and computed with `keras.ops` wherever the compiled form does
+not serve: in other types than float32, on GPUs, inside XLA, and under other backends.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,9 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["BlockPattern", "FixedBlockMatrix", "block_matmul"]
+from tf_pose3d.ops import block_matmul_kernels
+
+__all__ = ["BlockPattern", "block_matmul", "norm_scale"]
 
 Tensor = keras.KerasTensor
 
@@ -140,19 +146,35 @@ def _spread(values: Tensor, group: _Group, outputs: int, columns: int) -> Tensor
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=1)
 
 
-def block_matmul(x: Tensor, kernel: Tensor, pattern: BlockPattern) -> Tensor:
+def norm_scale(kernel: Tensor) -> Tensor:
+    """1 over the Frobenius norm of a matrix, at most 1: what holds the norm at 1."""
+    squares = ops.sum(ops.square(ops.cast(kernel, "float32")))
+    return ops.rsqrt(ops.maximum(squares, 1.0))
+
+
+def block_matmul(x: Tensor, kernel: Tensor, pattern: BlockPattern, max_norm: bool = False) -> Tensor:
     """`x @ kernel` with the kernel's absent blocks taken as zero, at no cost for them.
 
-    Absent blocks are never read, and their gradient is zero.
+    Absent blocks enter the result through the norm alone; without `max_norm` they are not read and their
+    gradient is zero.
 
     Args:
         x: `(B, I * rows)`.
         kernel: `(I * rows, O * columns)`.
         pattern: Which of the I x O blocks are present.
+        max_norm: Scale a kernel of a Frobenius norm above 1, absent blocks included, down to 1 first.
 
     Returns:
         `(B, O * columns)`.
     """
+    if block_matmul_kernels.available(x, kernel):
+        return block_matmul_kernels.block_matmul(x, kernel, pattern.present, max_norm)
+    product = _product(x, kernel, pattern)
+    # Scaling the few outputs costs less than scaling the many weights.
+    return product * ops.cast(norm_scale(kernel), product.dtype) if max_norm else product
+
+
+def _product(x: Tensor, kernel: Tensor, pattern: BlockPattern) -> Tensor:
     inputs, outputs = pattern.present.shape
     rows, columns = kernel.shape[0] // inputs, kernel.shape[1] // outputs
 
@@ -179,26 +201,3 @@ def block_matmul(x: Tensor, kernel: Tensor, pattern: BlockPattern) -> Tensor:
         return _forward(x, kernel, pattern, rows, columns), gradient
 
     return product(x, kernel)
-
-
-class FixedBlockMatrix:
-    """A matrix of known absent blocks that does not change: laid out once for products with it.
-
-    Args:
-        kernel: `(I * rows, O * columns)` numbers; absent blocks must be zero.
-        pattern: Which blocks are present.
-    """
-
-    def __init__(self, kernel: np.ndarray, pattern: BlockPattern) -> None:
-        inputs, outputs = pattern.present.shape
-        self._rows, columns = kernel.shape[0] // inputs, kernel.shape[1] // outputs
-        self._groups = []
-        for group in pattern.by_output:
-            chosen = np.concatenate([np.arange(b * self._rows, e * self._rows) for b, e in group.runs])
-            part = kernel[chosen, group.first * columns : group.last * columns]
-            self._groups.append((group.runs, ops.convert_to_tensor(part.astype(np.float32))))
-
-    def product(self, x: Tensor) -> Tensor:
-        """`x @ kernel`: `(B, O * columns)` of `(B, I * rows)`."""
-        results = [ops.matmul(_columns(x, runs, self._rows), part) for runs, part in self._groups]
-        return results[0] if len(results) == 1 else ops.concatenate(results, axis=1)

@@ -1,0 +1,270 @@
+// Block matrix products for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline or avx2
+// and that set's compiler flags.
+#include "block_matmul_cpu.h"
+
+#include <cmath>
+
+#include "lanes.h"
+
+namespace tf_pose3d {
+namespace TF_POSE3D_ISA {
+namespace {
+
+constexpr int64_t kWidth = kPanel<float>;
+// Rows of a register tile, and rows of the batch that one task takes.
+constexpr int64_t kTile = 6, kRows = 48;
+// Numbers that are added up in one go, so that sums do not depend on the number of threads.
+constexpr int64_t kSumBlock = 1 << 15;
+
+template <typename Body>
+void ParallelFor(int64_t tasks, const Workers& workers, const Body& body) {
+  if (tasks == 0) return;
+  workers.run(
+      workers.pool, static_cast<int>(tasks), [](void* argument, int task) { (*static_cast<const Body*>(argument))(task); },
+      const_cast<Body*>(&body));
+}
+
+// Sum of a[i] * b[i].
+double Dot(int64_t count, const float* a, const float* b, double* partial, const Workers& workers) {
+  const int64_t blocks = CeilDiv(count, kSumBlock);
+  ParallelFor(blocks, workers, [=](int64_t block) {
+    double sum = 0;
+    const int64_t end = Min((block + 1) * kSumBlock, count);
+    for (int64_t begin = block * kSumBlock; begin < end; begin += 1024) {
+      Lanes lanes = {};
+      const int64_t stop = Min(begin + 1024, end);
+      for (int64_t i = begin; i < stop; i += kLanes) {
+        const int64_t n = Min(kLanes, stop - i);
+        lanes += LoadLanes(a + i, n) * LoadLanes(b + i, n);
+      }
+      sum += Sum(lanes);
+    }
+    partial[block] = sum;
+  });
+  double total = 0;
+  for (int64_t block = 0; block < blocks; ++block) total += partial[block];
+  return total;
+}
+
+// Blocks of `from` that meet block `to`; transposed swaps the sides.
+struct Side {
+  const BlockMatrix& matrix;
+  bool transposed;
+
+  int64_t from() const { return transposed ? matrix.outputs : matrix.inputs; }
+  int64_t to() const { return transposed ? matrix.inputs : matrix.outputs; }
+  int64_t depth() const { return transposed ? matrix.columns : matrix.rows; }
+  int64_t width() const { return transposed ? matrix.rows : matrix.columns; }
+  int64_t padded_width() const { return RoundUp(width(), kWidth); }
+  bool meets(int64_t f, int64_t t) const {
+    return transposed ? matrix.present[t * matrix.outputs + f] : matrix.present[f * matrix.outputs + t];
+  }
+
+  // Calls body(first block, number of blocks, blocks before it) for each run of blocks that meet `t`.
+  template <typename Body>
+  int64_t ForRuns(int64_t t, const Body& body) const {
+    int64_t before = 0;
+    for (int64_t f = 0; f < from();) {
+      if (!meets(f, t)) {
+        ++f;
+        continue;
+      }
+      const int64_t begin = f;
+      while (f < from() && meets(f, t)) ++f;
+      body(begin, f - begin, before);
+      before += f - begin;
+    }
+    return before;
+  }
+
+  // Floats of one packed column of blocks.
+  int64_t packed_size() const { return from() * depth() * padded_width(); }
+};
+
+// The blocks that meet `t` on top of each other, in panels of kWidth columns; padding is zero.
+void Pack(const Side& side, int64_t t, const float* kernel, float* packed) {
+  const int64_t depth = side.depth(), width = side.width(), stride = side.matrix.width();
+  const int64_t blocks = side.ForRuns(t, [](int64_t, int64_t, int64_t) {});
+  const int64_t panel = blocks * depth * kWidth;
+  side.ForRuns(t, [&](int64_t first, int64_t count, int64_t before) {
+    for (int64_t f = first; f < first + count; ++f) {
+      float* out = packed + (before + f - first) * depth * kWidth;
+      const float* block = side.transposed ? kernel + t * width * stride + f * depth
+                                           : kernel + f * depth * stride + t * width;
+      for (int64_t column = 0; column < width; column += kWidth, out += panel) {
+        const int64_t n = Min(kWidth, width - column);
+        if (side.transposed) {
+          if (n < kWidth) memset(out, 0, depth * kWidth * sizeof(float));
+          for (int64_t j = 0; j < n; ++j) {
+            const float* in = block + (column + j) * stride;
+            for (int64_t d = 0; d < depth; ++d) out[d * kWidth + j] = in[d];
+          }
+        } else if (n == kWidth) {
+          for (int64_t d = 0; d < depth; ++d) {
+            AsVector(out + d * kWidth) = AsVector(block + d * stride + column);
+            AsVector(out + d * kWidth + kLanes) = AsVector(block + d * stride + column + kLanes);
+          }
+        } else {
+          memset(out, 0, depth * kWidth * sizeof(float));
+          for (int64_t d = 0; d < depth; ++d) memcpy(out + d * kWidth, block + d * stride + column, n * sizeof(float));
+        }
+      }
+    }
+  });
+}
+
+// y = scale * x kernel, or scale * x kernel^T.
+void Product(const Side& side, int64_t batch, const float* x, const float* kernel, float scale, float* y,
+             float* packed, const Workers& workers) {
+  const int64_t size = side.packed_size(), depth = side.depth(), width = side.width();
+  const int64_t x_row = side.from() * depth, y_row = side.to() * width, padded = side.padded_width();
+  ParallelFor(side.to(), workers, [&](int64_t t) { Pack(side, t, kernel, packed + t * size); });
+  const int64_t row_blocks = CeilDiv(batch, kRows);
+  ParallelFor(side.to() * row_blocks, workers, [&](int64_t task) {
+    const int64_t t = task / row_blocks, row = task % row_blocks * kRows;
+    const int64_t count = Min(kRows, batch - row);
+    const int64_t blocks = side.ForRuns(t, [](int64_t, int64_t, int64_t) {});
+    const int64_t panel = blocks * depth * kWidth;
+    alignas(64) float tile[kRows * kWidth];
+    for (int64_t column = 0; column < padded; column += kWidth) {
+      memset(tile, 0, count * kWidth * sizeof(float));
+      const float* right = packed + t * size + column / kWidth * panel;
+      side.ForRuns(t, [&](int64_t first, int64_t number, int64_t before) {
+        MultiplyAdd<float>(count, kWidth, number * depth, x + row * x_row + first * depth, x_row, 1,
+                           right + before * depth * kWidth, kWidth, panel, tile, kWidth);
+      });
+      const int64_t n = Min(kWidth, width - column);
+      for (int64_t r = 0; r < count; ++r) {
+        float* out = y + (row + r) * y_row + t * width + column;
+        if (n == kWidth) {
+          AsVector(out) = AsVector(tile + r * kWidth) * scale;
+          AsVector(out + kLanes) = AsVector(tile + r * kWidth + kLanes) * scale;
+        } else {
+          for (int64_t i = 0; i < n; ++i) out[i] = tile[r * kWidth + i] * scale;
+        }
+      }
+    }
+  });
+}
+
+int64_t GradientTiles(const BlockMatrix& m) { return CeilDiv(m.rows, kTile); }
+
+// grad_kernel = scale * x^T grad_y on present blocks + shrink * kernel everywhere.
+void KernelGradient(const BlockMatrix& m, int64_t batch, const float* x, const float* grad_y, const float* kernel,
+                    float scale, float shrink, float* grad_kernel, float* left, float* right,
+                    const Workers& workers) {
+  const int64_t height = m.height(), width = m.width(), tiles = GradientTiles(m);
+  const int64_t padded = RoundUp(m.columns, kWidth), panel = batch * kWidth;
+  const int64_t left_size = tiles * kTile * batch, right_size = padded * batch;
+  // x in tiles of kTile features, grad_y in panels of kWidth: both are read along the batch.
+  ParallelFor(m.inputs, workers, [&](int64_t i) {
+    for (int64_t tile = 0; tile < tiles; ++tile) {
+      const int64_t n = Min(kTile, m.rows - tile * kTile);
+      float* out = left + i * left_size + tile * kTile * batch;
+      const float* in = x + i * m.rows + tile * kTile;
+      for (int64_t b = 0; b < batch; ++b) {
+        for (int64_t r = 0; r < kTile; ++r) out[b * kTile + r] = r < n ? in[b * height + r] : 0.0f;
+      }
+    }
+  });
+  ParallelFor(m.outputs, workers, [&](int64_t o) {
+    for (int64_t column = 0; column < padded; column += kWidth) {
+      const int64_t n = Min(kWidth, m.columns - column);
+      float* out = right + o * right_size + column / kWidth * panel;
+      for (int64_t b = 0; b < batch; ++b) {
+        const float* in = grad_y + b * width + o * m.columns + column;
+        for (int64_t j = 0; j < kWidth; ++j) out[b * kWidth + j] = j < n ? in[j] : 0.0f;
+      }
+    }
+  });
+  ParallelFor(m.inputs * m.outputs, workers, [&](int64_t task) {
+    const int64_t i = task / m.outputs, o = task % m.outputs;
+    const int64_t corner = i * m.rows * width + o * m.columns;
+    alignas(64) float tile[kTile * kWidth];
+    if (!m.present[task]) {
+      for (int64_t r = 0; r < m.rows; ++r) {
+        const float* in = kernel + corner + r * width;
+        float* out = grad_kernel + corner + r * width;
+        for (int64_t c = 0; c < m.columns; ++c) out[c] = shrink * in[c];
+      }
+      return;
+    }
+    for (int64_t column = 0; column < padded; column += kWidth) {
+      const int64_t n = Min(kWidth, m.columns - column);
+      for (int64_t t = 0; t < tiles; ++t) {
+        memset(tile, 0, sizeof(tile));
+        MultiplyTile<float, kTile, 2>(batch, left + i * left_size + t * kTile * batch, 1, kTile,
+                                      right + o * right_size + column / kWidth * panel, kWidth, tile, kWidth);
+        const int64_t count = Min(kTile, m.rows - t * kTile);
+        for (int64_t r = 0; r < count; ++r) {
+          const int64_t place = corner + (t * kTile + r) * width + column;
+          const float* in = kernel + place;
+          float* out = grad_kernel + place;
+          if (n == kWidth) {
+            AsVector(out) = AsVector(tile + r * kWidth) * scale + AsVector(in) * shrink;
+            AsVector(out + kLanes) = AsVector(tile + r * kWidth + kLanes) * scale + AsVector(in + kLanes) * shrink;
+          } else {
+            for (int64_t c = 0; c < n; ++c) out[c] = tile[r * kWidth + c] * scale + in[c] * shrink;
+          }
+        }
+      }
+    }
+  });
+}
+
+int64_t SumBytes(int64_t count) { return RoundUp(CeilDiv(count, kSumBlock) * sizeof(double), 64); }
+
+size_t PackedBytes(const Side& side) { return RoundUp(side.to() * side.packed_size() * sizeof(float), 64); }
+
+size_t Bytes(const BlockMatrix& matrix, int64_t) {
+  return PackedBytes({matrix, false}) + SumBytes(matrix.height() * matrix.width());
+}
+
+void Forward(const BlockMatrix& matrix, int64_t batch, bool max_norm, const float* x, const float* kernel, float* y,
+             float* scale, void* workspace, const Workers& workers) {
+  char* memory = static_cast<char*>(workspace);
+  double* partial = reinterpret_cast<double*>(memory + PackedBytes({matrix, false}));
+  *scale = 1.0f;
+  if (max_norm) {
+    const double squares = Dot(matrix.height() * matrix.width(), kernel, kernel, partial, workers);
+    if (squares > 1.0) *scale = static_cast<float>(1.0 / std::sqrt(squares));
+  }
+  Product({matrix, false}, batch, x, kernel, *scale, y, reinterpret_cast<float*>(memory), workers);
+}
+
+int64_t LeftBytes(const BlockMatrix& m, int64_t batch) {
+  return RoundUp(m.inputs * GradientTiles(m) * kTile * batch * sizeof(float), 64);
+}
+
+int64_t RightBytes(const BlockMatrix& m, int64_t batch) {
+  return RoundUp(m.outputs * RoundUp(m.columns, kWidth) * batch * sizeof(float), 64);
+}
+
+size_t BackwardBytes(const BlockMatrix& matrix, int64_t batch) {
+  const size_t gradient = LeftBytes(matrix, batch) + RightBytes(matrix, batch);
+  const size_t packed = PackedBytes({matrix, true});
+  return (packed > gradient ? packed : gradient) + SumBytes(batch * matrix.width());
+}
+
+void Backward(const BlockMatrix& matrix, int64_t batch, bool max_norm, const float* x, const float* kernel,
+              const float* y, float scale, const float* grad_y, float* grad_x, float* grad_kernel, void* workspace,
+              const Workers& workers) {
+  char* memory = static_cast<char*>(workspace);
+  char* end = memory + BackwardBytes(matrix, batch) - SumBytes(batch * matrix.width());
+  float shrink = 0.0f;
+  if (max_norm && scale < 1.0f) {
+    // y = s u with s = norm^-1: the loss reaches the kernel through s by -s^3 <grad_y, u> = -s^2 <grad_y, y>.
+    const double slope = Dot(batch * matrix.width(), grad_y, y, reinterpret_cast<double*>(end), workers);
+    shrink = static_cast<float>(-slope * scale * scale);
+  }
+  Product({matrix, true}, batch, grad_y, kernel, scale, grad_x, reinterpret_cast<float*>(memory), workers);
+  KernelGradient(matrix, batch, x, grad_y, kernel, scale, shrink, grad_kernel, reinterpret_cast<float*>(memory),
+                 reinterpret_cast<float*>(memory + LeftBytes(matrix, batch)), workers);
+}
+
+}  // namespace
+
+BlockMatmulKernels GetBlockMatmulKernels() { return {Bytes, Forward, BackwardBytes, Backward}; }
+
+}  // namespace TF_POSE3D_ISA
+}  // namespace tf_pose3d
