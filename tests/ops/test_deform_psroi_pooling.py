@@ -211,5 +211,7 @@ def test_image_index_outside_the_batch_is_an_error(compiled):
     for index in (-1.0, 2.0, np.nan):
         rois = problem["rois"].numpy()
         rois[1, 0] = index
-        with pytest.raises(tf.errors.InvalidArgumentError, match=r"rois: image index .* of region 1"):
+        message = r"rois: image index .* of region 1"
+        # GPUs give such a region zeros.
+        with tf.device("CPU:0"), pytest.raises(tf.errors.InvalidArgumentError, match=message):
             compiled.deform_psroi_pooling(problem["x"], tf.constant(rois), None, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import threading
 from typing import Any
 
 import keras
@@ -13,6 +14,7 @@ from tf_pose3d.ops import loader
 from tf_pose3d.ops.arguments import ConvOptions, PsRoiOptions
 
 _log = logging.getLogger("tf_pose3d.ops")
+_lock = threading.Lock()
 _CONV_ATTRIBUTES = (
     "strides",
     "padding",
@@ -100,8 +102,14 @@ def _say_xla_once() -> None:
     )
 
 
-@functools.cache
 def _library() -> Any | None:
+    # Gradients may be registered once only, and strategies trace replicas in several threads.
+    with _lock:
+        return _load_with_gradients()
+
+
+@functools.cache
+def _load_with_gradients() -> Any | None:
     library = loader.load()
     if library is None:
         return None

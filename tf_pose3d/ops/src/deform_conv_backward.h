@@ -2,8 +2,8 @@
 // Included only by sources compiled per instruction set (see simd.h).
 //
 // Work is cut into lanes of images times slices of channels. A unit (lane, slice) alone writes its part of
-// grad_x and walks its images in order, lanes sum the weights' gradient apart and are added up in order:
-// the result does not depend on how threads are scheduled, and nothing is atomic.
+// grad_x and walks its images in order, lanes sum the weights' gradient apart and are added up in order: the
+// result does not depend on which thread takes which unit.
 #ifndef TF_POSE3D_OPS_DEFORM_CONV_BACKWARD_H_
 #define TF_POSE3D_OPS_DEFORM_CONV_BACKWARD_H_
 
@@ -22,7 +22,7 @@ class Backward {
         padded_(shape),
         by_channel_(ByChannel(shape)),
         filter_columns_(RoundUp(shape.group_filters(), Vector<R>::size)) {
-    ChooseUnits(workers);
+    ChooseUnits(workers, has_mask);
     const int64_t elements = 24576 * 4 / static_cast<int64_t>(sizeof(R));
     filter_row_ = SpreadRow<R>(shape.groups * filter_columns_);
     if (by_channel_) {
@@ -49,7 +49,8 @@ class Backward {
     mask_parts_ = arena.Take<R>(has_mask ? copies * map_size : 0);
     scratch_ = arena.Take<char>(0);
     scratch_bytes_ = RoundUp(static_cast<int64_t>(Scratch(*this, nullptr).bytes), 64);
-    bytes_ = arena.used() + static_cast<size_t>(scratch_bytes_ * lanes_ * slices_);
+    workers_ = Min(workers, lanes_ * slices_);
+    bytes_ = arena.used() + static_cast<size_t>(scratch_bytes_ * workers_);
   }
 
   size_t bytes() const { return bytes_; }
@@ -62,14 +63,20 @@ class Backward {
     } else if (!std::is_same<T, R>::value) {
       LoadRow(weight, 1, shape_.weight_size(), matrix_);
     }
-    Parallel(workers, lanes_ * slices_, [&](int64_t task) {
-      Unit unit(*this, task / slices_, task % slices_);
-      if (shared_offsets_) {
-        const int64_t map_size = shape_.batch * shape_.out_pixels() * shape_.taps();
-        unit.Run(x, offset, weight, mask, grad_y, grad_x, offset_parts_ + unit.slice * 2 * map_size,
-                 grad_mask == nullptr ? nullptr : mask_parts_ + unit.slice * map_size, grad_bias != nullptr);
-      } else {
-        unit.Run(x, offset, weight, mask, grad_y, grad_x, grad_offset, grad_mask, grad_bias != nullptr);
+    int64_t next = 0;
+    Parallel(workers, workers_, [&](int64_t worker) {
+      Scratch scratch(*this, scratch_ + worker * scratch_bytes_);
+      for (;;) {
+        const int64_t number = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
+        if (number >= lanes_ * slices_) return;
+        Unit unit(*this, scratch, number / slices_, number % slices_);
+        if (shared_offsets_) {
+          const int64_t map_size = shape_.batch * shape_.out_pixels() * shape_.taps();
+          unit.Run(x, offset, weight, mask, grad_y, grad_x, offset_parts_ + unit.slice * 2 * map_size,
+                   grad_mask == nullptr ? nullptr : mask_parts_ + unit.slice * map_size, grad_bias != nullptr);
+        } else {
+          unit.Run(x, offset, weight, mask, grad_y, grad_x, grad_offset, grad_mask, grad_bias != nullptr);
+        }
       }
     });
     SumLanes(grad_weight, grad_bias, workers);
@@ -108,16 +115,16 @@ class Backward {
     size_t bytes;
   };
 
-  // A lane of images and a slice of channels: one thread's share of the work.
+  // A lane of images and a slice of channels: the share of the work that one thread takes at a time.
   struct Unit {
-    Unit(const Backward& parent, int64_t lane_number, int64_t slice_number)
+    Unit(const Backward& parent, Scratch& memory, int64_t lane_number, int64_t slice_number)
         : op(parent),
+          scratch(memory),
           lane(lane_number),
           slice(slice_number),
           first(parent.SliceBegin(slice_number)),
           channels(parent.SliceBegin(slice_number + 1) - first),
-          weight_sum(parent.weight_sums_ + lane * parent.WeightSumSize()),
-          scratch(parent, parent.scratch_ + (lane * parent.slices_ + slice) * parent.scratch_bytes_) {}
+          weight_sum(parent.weight_sums_ + lane * parent.WeightSumSize()) {}
 
     // G is T, or R where slices share the offsets' gradients and are added up afterwards.
     template <typename G>
@@ -403,14 +410,14 @@ class Backward {
     }
 
     const Backward& op;
+    Scratch& scratch;
     const int64_t lane, slice, first, channels;
     R* const weight_sum;
-    Scratch scratch;
   };
 
   // Slices begin at multiples of slice_unit_: whole groups and whole deformable groups; or, with one of
   // each, 16 channels, in which case slices share the offsets' gradients.
-  void ChooseUnits(int workers) {
+  void ChooseUnits(int workers, bool has_mask) {
     const int64_t groups = shape_.groups > 1 ? shape_.group_channels() : 1;
     const int64_t deformable = shape_.deformable_groups > 1 ? shape_.deformable_channels() : 1;
     slice_unit_ = groups;
@@ -426,6 +433,15 @@ class Backward {
         lanes_ = lanes;
         slices_ = slices;
       }
+    }
+    if (slices_ == 1) {
+      // More lanes than workers keep all of them busy on a machine that does other things too. Their sums of
+      // the weights' gradient may take half of what the tensors take.
+      const int64_t maps = (has_mask ? 3 : 2) * shape_.deformable_groups * shape_.taps();
+      const int64_t tensors = shape_.batch * (shape_.height * shape_.width * shape_.channels +
+                                              shape_.out_pixels() * (maps + shape_.filters));
+      const int64_t affordable = tensors / 2 / WeightSumSize();
+      lanes_ = Max(lanes_, Min(Min(shape_.batch, 8 * workers), affordable));
     }
     widest_slice_ = Min(shape_.channels, CeilDiv(units, slices_) * slice_unit_);
     shared_offsets_ = slices_ > 1 && shape_.deformable_groups == 1;
@@ -506,7 +522,7 @@ class Backward {
   const int64_t filter_columns_;  // filters of one group in whole vectors
   int64_t lanes_ = 1, slices_ = 1, slice_unit_, widest_slice_;
   bool shared_offsets_;
-  int64_t filter_row_, column_row_, tile_;
+  int64_t filter_row_, column_row_, tile_, workers_;
   int64_t parts_ = 0, part_channels_ = 0, part_columns_ = 0;  // groups of a slice, by channel only
   int64_t transposed_size_;
   R *matrix_, *weight_sums_, *bias_sums_, *offset_parts_, *mask_parts_;
