@@ -83,7 +83,9 @@ def test_token_attention(batch, queries, keys, heads, depth, masked, seed):
     else:
         got = value_and_gradients(attend, inputs)
         expected = value_and_gradients(
-            lambda query, key, value: transformer._attention_by_products(query, key, value, heads, mask),
+            lambda query, key, value: transformer._attention_by_products(
+                query, key, value, heads, mask, None
+            ),
             inputs,
         )
         for a, b in zip(got, expected, strict=True):

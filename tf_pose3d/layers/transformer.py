@@ -8,15 +8,19 @@ from keras import ops
 
 from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
+from tf_pose3d.layers.layer_normalization import LayerNormalization
+from tf_pose3d.ops.transformer import bias_gelu
 
 __all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock", "strided_length"]
 
 CONVOLUTION_TAPS = 3
 
 
-def _activation(name: str) -> object:
-    """GELU here is always the exact one, which is also Keras's default."""
-    return keras.activations.get(name)
+def _activate(inputs: keras.KerasTensor, bias: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Activation of `inputs + bias`. GELU is the exact one, as in the releases."""
+    if name == "gelu":
+        return bias_gelu(inputs, bias)
+    return keras.activations.get(name)(ops.add(inputs, bias))
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -59,8 +63,8 @@ class MLP(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        hidden = self.expand(ops.reshape(inputs, (-1, self.dim)))
-        hidden = _activation(self.activation_name)(hidden)
+        hidden = ops.matmul(ops.reshape(inputs, (-1, self.dim)), self.expand.kernel)
+        hidden = _activate(hidden, self.expand.bias, self.activation_name)
         if self.inner_dropout is not None:
             hidden = self.inner_dropout(hidden, training=training)
         output = ops.reshape(self.contract(hidden), (-1, *inputs.shape[1:]))
@@ -118,11 +122,11 @@ class _BlockBase(keras.layers.Layer):
             "inner_dropout": inner_dropout,
             "dtype": self.dtype_policy,
         }
-        self.norm1 = keras.layers.LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm1")
+        self.norm1 = LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm1")
         self.attention = MultiHeadAttention(
             dim, num_heads, qkv_bias, attention_dropout, dropout, dtype=self.dtype_policy, name="mha"
         )
-        self.norm2 = keras.layers.LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm2")
+        self.norm2 = LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm2")
         self.drop_path = DropPath(drop_path, dtype=self.dtype_policy) if drop_path else None
 
     def build(self, input_shape: tuple | None = None) -> None:
@@ -249,8 +253,8 @@ class StridedMLP(keras.layers.Layer):
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         kept, hidden_dim = len(self.positions), self.hidden_dim
-        hidden = ops.matmul(ops.reshape(inputs, (-1, self.dim)), self.expand_kernel[0]) + self.expand_bias
-        hidden = _activation(self.activation_name)(hidden)
+        hidden = ops.matmul(ops.reshape(inputs, (-1, self.dim)), self.expand_kernel[0])
+        hidden = _activate(hidden, self.expand_bias, self.activation_name)
         if self.inner_dropout is not None:
             hidden = self.inner_dropout(hidden, training=training)
         hidden = ops.reshape(hidden, (-1, kept, hidden_dim))

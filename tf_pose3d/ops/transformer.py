@@ -6,6 +6,7 @@ compiled one does not serve: in other types than float32, on GPUs, inside XLA, a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -27,7 +28,14 @@ def masked_score(dtype: str) -> float:
     return -6e4 if dtype == "float16" else -1e9
 
 
-def token_attention(query: Any, key: Any, value: Any, num_heads: int, key_mask: Any | None = None) -> Any:
+def token_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    num_heads: int,
+    key_mask: Any | None = None,
+    dropout: Callable[[Any], Any] | None = None,
+) -> Any:
     """Multi-head scaled dot-product attention: softmax(query key^T / sqrt(depth)) value in every head.
 
     Vaswani et al., "Attention is all you need", 2017. The compiled form is for short sequences and narrow
@@ -39,6 +47,7 @@ def token_attention(query: Any, key: Any, value: Any, num_heads: int, key_mask: 
         num_heads: Number of heads, a divisor of C.
         key_mask: `(B, N)` bool, True on keys that nobody may attend to; or None. Where a sample's keys are
             all masked, their weights are equal.
+        dropout: Applied to the attention weights `(B, num_heads, Q, N)`; None for none.
 
     Returns:
         `(B, Q, C)`.
@@ -47,19 +56,23 @@ def token_attention(query: Any, key: Any, value: Any, num_heads: int, key_mask: 
         Pose3DError: num_heads does not divide C.
     """
     _check_heads(query.shape[-1], num_heads)
-    if _is_narrow(key.shape[1], query.shape[-1], num_heads) and transformer_kernels.available(
-        query, key, value
-    ):
+    narrow = _is_narrow(key.shape[1], query.shape[-1], num_heads)
+    if narrow and dropout is None and transformer_kernels.available(query, key, value):
         return transformer_kernels.token_attention([query, key, value], num_heads, _as_bool(key_mask))
-    return _attention_by_products(query, key, value, num_heads, key_mask)
+    return _attention_by_products(query, key, value, num_heads, key_mask, dropout)
 
 
-def self_attention(projections: Any, num_heads: int, key_mask: Any | None = None) -> Any:
+def self_attention(
+    projections: Any,
+    num_heads: int,
+    key_mask: Any | None = None,
+    dropout: Callable[[Any], Any] | None = None,
+) -> Any:
     """`token_attention` of tokens whose query, key and value come out of one matrix product.
 
     Args:
         projections: `(B, N, 3 C)`: query, key and value side by side.
-        num_heads, key_mask: As in `token_attention`.
+        num_heads, key_mask, dropout: As in `token_attention`.
 
     Returns:
         `(B, N, C)`.
@@ -71,10 +84,11 @@ def self_attention(projections: Any, num_heads: int, key_mask: Any | None = None
         raise Pose3DError(f"projections: expected 3 C channels, got {projections.shape[-1]}")
     width = projections.shape[-1] // 3
     _check_heads(width, num_heads)
-    if _is_narrow(projections.shape[1], width, num_heads) and transformer_kernels.available(projections):
+    narrow = _is_narrow(projections.shape[1], width, num_heads)
+    if narrow and dropout is None and transformer_kernels.available(projections):
         return transformer_kernels.token_attention([projections], num_heads, _as_bool(key_mask))
     query, key, value = ops.split(projections, 3, axis=-1)
-    return _attention_by_products(query, key, value, num_heads, key_mask)
+    return _attention_by_products(query, key, value, num_heads, key_mask, dropout)
 
 
 def layer_norm(x: Any, gain: Any, shift: Any, epsilon: float) -> Any:
@@ -90,6 +104,7 @@ def layer_norm(x: Any, gain: Any, shift: Any, epsilon: float) -> Any:
     Returns:
         `(..., C)`.
     """
+    x, gain, shift = map(ops.convert_to_tensor, (x, gain, shift))
     if transformer_kernels.available(x, gain, shift):
         return transformer_kernels.layer_norm(x, gain, shift, epsilon)
     return ops.layer_normalization(x, gain, shift, axis=-1, epsilon=epsilon)
@@ -107,9 +122,10 @@ def bias_gelu(x: Any, bias: Any) -> Any:
     Returns:
         `(..., C)`.
     """
+    x, bias = map(ops.convert_to_tensor, (x, bias))
     if transformer_kernels.available(x, bias):
         return transformer_kernels.bias_gelu(x, bias)
-    return ops.gelu(x + bias, approximate=False)
+    return ops.gelu(ops.add(x, bias), approximate=False)
 
 
 def _check_heads(width: int, num_heads: int) -> None:
@@ -125,7 +141,14 @@ def _as_bool(key_mask: Any | None) -> Any | None:
     return None if key_mask is None else ops.cast(key_mask, "bool")
 
 
-def _attention_by_products(query: Any, key: Any, value: Any, num_heads: int, key_mask: Any | None) -> Any:
+def _attention_by_products(
+    query: Any,
+    key: Any,
+    value: Any,
+    num_heads: int,
+    key_mask: Any | None,
+    dropout: Callable[[Any], Any] | None,
+) -> Any:
     depth = query.shape[-1] // num_heads
 
     def heads(tokens: Any) -> Any:
@@ -137,5 +160,8 @@ def _attention_by_products(query: Any, key: Any, value: Any, num_heads: int, key
     if key_mask is not None:
         penalty = masked_score(keras.backend.standardize_dtype(logits.dtype))
         logits = logits + ops.cast(key_mask, logits.dtype)[:, None, None, :] * penalty
-    mixed = ops.transpose(ops.matmul(ops.softmax(logits, axis=-1), heads(value)), (0, 2, 1, 3))
+    weights = ops.softmax(logits, axis=-1)
+    if dropout is not None:
+        weights = dropout(weights)
+    mixed = ops.transpose(ops.matmul(weights, heads(value)), (0, 2, 1, 3))
     return ops.reshape(mixed, (-1, query.shape[1], query.shape[-1]))

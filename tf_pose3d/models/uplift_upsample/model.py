@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.layers.drop_path import drop_path_rates
+from tf_pose3d.layers.layer_normalization import LayerNormalization
 from tf_pose3d.layers.learned_tokens import LearnedPosition, LearnedToken
 from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock, strided_length
 
@@ -153,9 +154,7 @@ class UpliftUpsampleTransformer(keras.Model):
             for index, rate in enumerate(rates)
         ]
         if spatial_depth:
-            self.spatial_norm = keras.layers.LayerNormalization(
-                epsilon=1e-6, dtype=policy, name="spatial_norm"
-            )
+            self.spatial_norm = LayerNormalization(epsilon=1e-6, dtype=policy, name="spatial_norm")
         self.spatial_to_temporal = keras.layers.Dense(
             temporal_dim, dtype=policy, name="spatial_to_temporal_fc"
         )
