@@ -119,20 +119,24 @@ class LocallyConnected(keras.layers.Layer):
         scaled = kernel * norm_scale(kernel) if self.max_norm else kernel
         return scaled * self._spread(mask)
 
-    def call(self, inputs: Tensor, joint_mask: Tensor | None = None) -> Tensor:
+    def product(self, inputs: Tensor, joint_mask: Tensor | None = None) -> Tensor:
+        """The layer's output without its bias."""
         kernel = ops.convert_to_tensor(self.kernel)
         blockwise = self.blockwise
         if blockwise is None:
             blockwise = self.features * self.units >= _SMALL_BLOCK and self.pattern.density < 1
         if blockwise and joint_mask is None and self.binary:
-            return block_matmul(inputs, kernel, self.pattern, self.max_norm) + self.bias
+            return block_matmul(inputs, kernel, self.pattern, self.max_norm)
         mask = ops.convert_to_tensor(self.mask) if joint_mask is None else joint_mask
         masked = kernel * ops.cast(self._spread(mask), kernel.dtype)
         product = block_matmul(inputs, masked, self.pattern) if blockwise else ops.matmul(inputs, masked)
         if self.max_norm:
             # Scaling the few outputs costs less than scaling the many weights.
             product = product * ops.cast(norm_scale(kernel), product.dtype)
-        return product + self.bias
+        return product
+
+    def call(self, inputs: Tensor, joint_mask: Tensor | None = None) -> Tensor:
+        return self.product(inputs, joint_mask) + self.bias
 
     def get_config(self) -> dict:
         return {

@@ -24,12 +24,18 @@ WANTED_GPUS = (70, 75, 80, 86, 89, 90, 100)
 
 _FLAGS = ["-O3", "-fPIC", "-std=c++17", "-fno-math-errno", "-ffp-contract=fast", "-w"]
 # Compiled once per instruction set.
-_SIMD_SOURCES = ("deform_conv_cpu.cc", "transformer_cpu.cc", "block_matmul_cpu.cc")
+_SIMD_SOURCES = (
+    "deform_conv_cpu.cc",
+    "transformer_cpu.cc",
+    "block_matmul_cpu.cc",
+    "normed_activation_cpu.cc",
+)
 _TENSORFLOW_SOURCES = (
     "deform_conv_op.cc",
     "deform_psroi_pooling_op.cc",
     "transformer_op.cc",
     "block_matmul_op.cc",
+    "normed_activation_op.cc",
 )
 _TENSORFLOW_GPU_SOURCES = ("deform_conv_op_gpu.cc", "deform_psroi_pooling_op_gpu.cc")
 _CUDA_SOURCES = ("deform_conv_cuda.cu", "deform_psroi_pooling_cuda.cu")

@@ -10,10 +10,14 @@ from keras import ops
 
 from tf_pose3d.layers.locally_connected import JointMask, LocallyConnected
 from tf_pose3d.models.lcn.image_frame import camera_poses, pinhole_parameters
+from tf_pose3d.ops.normed_activation import normed_activation
 
 __all__ = ["LCN"]
 
 Tensor = keras.KerasTensor
+
+# Of LeakyReLU.
+_SLOPE = 0.2
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -34,18 +38,33 @@ class _LinearBlock(keras.layers.Layer):
         self.units = units
         self.linear = LocallyConnected(units, mask, max_norm, dtype=policy, name="linear")
         self.norm = keras.layers.BatchNormalization(momentum=0.99, epsilon=1e-3, dtype=policy, name="norm")
-        self.dropout = keras.layers.Dropout(dropout, seed=seed, dtype=policy, name="dropout")
+        self.dropout = dropout
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, input_shape: tuple) -> None:
         self.linear.build(input_shape)
         self.norm.build((None, self.units))
 
     def call(self, inputs: Tensor, joint_mask: Tensor | None = None, training: bool | None = None) -> Tensor:
-        features = self.linear(inputs, joint_mask)
-        width = features.shape[-1]
-        features = self.norm(ops.reshape(features, (-1, self.units)), training=training)
-        features = ops.leaky_relu(ops.reshape(features, (-1, width)), 0.2)
-        return self.dropout(features, training=training)
+        norm = self.norm
+        if not training:
+            features = self.linear(inputs, joint_mask)
+            normed = norm(ops.reshape(features, (-1, self.units)), training=False)
+            return ops.leaky_relu(ops.reshape(normed, (-1, features.shape[-1])), _SLOPE)
+        features, mean, variance = normed_activation(
+            self.linear.product(inputs, joint_mask),
+            ops.convert_to_tensor(self.linear.bias),
+            norm.gamma,
+            norm.beta,
+            norm.epsilon,
+            _SLOPE,
+            self.dropout,
+            self.seed_generator,
+        )
+        for running, batch in ((norm.moving_mean, mean), (norm.moving_variance, variance)):
+            running.assign(running * norm.momentum + batch * (1 - norm.momentum))
+        return features
 
     def get_config(self) -> dict:
         linear = self.linear.get_config()
@@ -54,8 +73,8 @@ class _LinearBlock(keras.layers.Layer):
             "units": self.units,
             "mask": linear["mask"],
             "max_norm": linear["max_norm"],
-            "dropout": self.dropout.rate,
-            "seed": self.dropout.seed,
+            "dropout": self.dropout,
+            "seed": self.seed,
         }
 
 
