@@ -97,6 +97,9 @@ def test_detections_confidence_subjects_and_sixteen_joints(tmp_path):
     np.testing.assert_array_equal(found[1].pose_2d[..., 2:], held["confidence"][9:12])
     smaller = read_lcn_sequences(tmp_path, "test", skeleton="h36m_16")[0]
     np.testing.assert_array_equal(smaller.pose_3d, np.delete(exact[0].pose_3d, 9, axis=1))
+    other = read_lcn_sequences(tmp_path, "test", skeleton="uplift_17")[0]
+    np.testing.assert_array_equal(other.pose_3d[:, 6], exact[0].pose_3d[:, 0])
+    np.testing.assert_array_equal(other.pose_2d[:, 0], exact[0].pose_2d[:, 3, :2])
 
 
 def test_the_second_run_reads_the_columns(tmp_path, monkeypatch):
@@ -108,7 +111,7 @@ def test_the_second_run_reads_the_columns(tmp_path, monkeypatch):
     monkeypatch.setattr("tf_pose3d.data.lcn_pickles.load_archive", None)  # the pickle itself is not opened
     second = read_items(path)
     np.testing.assert_array_equal(first.image_pose, second.image_pose)
-    np.testing.assert_array_equal(first.pinhole(), second.pinhole())
+    np.testing.assert_array_equal(first.cameras[1].intrinsics(), second.cameras[1].intrinsics())
 
 
 @pytest.mark.parametrize("change", ["content", "time", "damage", "version"])

@@ -102,16 +102,6 @@ class LCNItems:
         """`(N,)` pixels."""
         return self.box[:, 2] - self.box[:, 0]
 
-    def pinhole(self) -> np.ndarray:
-        """`(N, 5)` image width in pixels; focal lengths and principal point on the screen scale."""
-        table = []
-        for camera in self.cameras:
-            values = camera.intrinsics().astype(np.float64)
-            values[2:4] = camera.focal_length / camera.width * 2
-            values[4:6] = camera.center / camera.width * 2 - [1, camera.height / camera.width]
-            table.append(values[[0, 2, 3, 4, 5]])
-        return np.array(table)[self.camera]
-
 
 def read_items(path: str | Path, log: Callable[[str], None] | None = None) -> LCNItems:
     """The items of `h36m_train.pkl` or `h36m_test.pkl`.
@@ -320,7 +310,7 @@ def read_lcn_sequences(
             test file; or one subject.
         mode: `gt`: exact 2D, the projection without distortion; `dt_ft`: the detections.
         confidence: Give `pose_2d` a third channel. Exact poses have confidence 1, as in the release.
-        skeleton: `h36m_17` or `h36m_16`.
+        skeleton: Joint layout to give them in, of joints of `h36m_17`.
         log: Takes a line for the user.
 
     Returns:
@@ -347,7 +337,7 @@ def read_lcn_sequences(
             pixels = np.concatenate([pixels, np.ones_like(pixels[..., :1])], axis=2)
     target = get_skeleton(skeleton)
     poses = items.camera_pose
-    if target.num_joints != _JOINTS:
+    if target.name != "h36m_17":
         order = joint_indices("h36m_17", target)
         pixels, poses = pixels[:, order], poses[:, order]
     widths, depths = items.box_width.astype(np.float32), items.root_depth.astype(np.float32)
