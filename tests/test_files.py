@@ -1,7 +1,6 @@
 import errno
 import json
 import os
-import resource
 import signal
 import stat
 import subprocess
@@ -15,17 +14,6 @@ from tf_pose3d import files
 from tf_pose3d.errors import Pose3DError
 
 READ_ONLY_MEANS_NOTHING = hasattr(os, "geteuid") and os.geteuid() == 0
-
-
-@pytest.fixture
-def small_file_limit():
-    """The operating system refuses to let a file grow beyond 4 kB: a real write error, like a full disk."""
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 def write(path, content=b"new"):
@@ -71,7 +59,10 @@ class TestWriteWhole:
     def test_write_refused_by_the_system(self, tmp_path, small_file_limit):
         path = tmp_path / "a.bin"
         path.write_bytes(b"old")
-        with pytest.raises(Pose3DError, match=r"cannot write .*a\.bin: File too large"):
+        with (
+            pytest.raises(Pose3DError, match=r"cannot write .*a\.bin: File too large"),
+            small_file_limit(),
+        ):
             write(path, bytes(100_000))
         assert path.read_bytes() == b"old"
         assert os.listdir(tmp_path) == ["a.bin"]
