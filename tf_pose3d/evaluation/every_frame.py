@@ -10,7 +10,7 @@ import numpy as np
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.evaluation.human36m_protocol import interpolate_keyframes
-from tf_pose3d.evaluation.prediction import predict_poses
+from tf_pose3d.evaluation.prediction import Predictor
 from tf_pose3d.models.family import Family
 
 __all__ = ["frames_to_predict", "predict_every_frame"]
@@ -41,6 +41,7 @@ def predict_every_frame(
     windows: Windows,
     numbers: np.ndarray | None = None,
     progress: Callable[[int], None] | None = None,
+    predictor: Predictor | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Poses of all centres under one setting.
 
@@ -51,6 +52,7 @@ def predict_every_frame(
         windows: Over the recordings, cut with the family's spec for `"test"`.
         numbers: From `frames_to_predict`, which is the default.
         progress: Called with the number of windows done since the last call.
+        predictor: The model's compiled passes, where they serve several calls.
 
     Returns:
         `(N, J, 3)` for every centre, predicted or interpolated, and `(N, J, 3)` with the predictions
@@ -59,14 +61,12 @@ def predict_every_frame(
     numbers = frames_to_predict(family, setting, windows) if numbers is None else numbers
     frame = windows.centre_frames()[1]
     predicted = np.zeros((len(frame), windows.store.skeleton.num_joints, 3), np.float32)
-    predicted[numbers] = predict_poses(
-        model,
+    predictor = predictor or Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE)
+    predicted[numbers] = predictor(
         windows.with_mask_strides(family.window_spec(setting, "test").mask_strides),
         setting.BATCH_SIZE,
         numbers,
-        flip=setting.EVAL_FLIP,
-        jit_compile=setting.JIT_COMPILE,
-        progress=progress,
+        progress,
     )
     stride = family.prediction_stride(setting)
     return (interpolate_keyframes(predicted, frame, stride) if stride > 1 else predicted), predicted

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf_pose3d.data.windows import Windows
 
-__all__ = ["predict_poses", "predict_with_loss"]
+__all__ = ["Predictor", "predict_poses", "predict_with_loss"]
 
 # Windows whose frames are encoded together, and windows per forward pass on a CPU. The first bounds
 # memory, the second keeps a pass's activations near the cache; on a GPU the caller's batch size holds.
@@ -25,6 +25,152 @@ def _mirror(poses: tf.Tensor, flip_order: tf.Tensor) -> tf.Tensor:
     return tf.gather(poses, flip_order, axis=-2) * signs
 
 
+class Predictor:
+    """The compiled forward passes of one model, for any number of windows and recordings.
+
+    A model with `encode_frames`, `replacement_token` and `lift_tokens` (each frame encoded alone, then
+    lifted together) has every frame of a video encoded once, however many windows hold it.
+
+    Args:
+        model: Maps a batch dict to an output dict with `pose_3d`.
+        flip: Average with the mirrored prediction for the mirrored input.
+        jit_compile: Compile the forward pass with XLA.
+    """
+
+    def __init__(self, model: keras.Model, flip: bool = True, jit_compile: bool = False) -> None:
+        self.model = model
+        self._flip = flip
+        self._jit_compile = jit_compile
+        self._shared = all(
+            hasattr(model, name) for name in ("encode_frames", "replacement_token", "lift_tokens")
+        )
+        # What windows can differ in -> compiled functions.
+        self._compiled: dict[Any, Any] = {}
+
+    def __call__(
+        self,
+        windows: Windows,
+        batch_size: int,
+        numbers: np.ndarray | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """The model's pose for the centre frame of each window; see `predict_poses`."""
+        numbers = np.arange(windows.num_centres) if numbers is None else np.asarray(numbers)
+        if not tf.config.list_physical_devices("GPU"):
+            batch_size = min(batch_size, _CPU_BATCH)
+        poses = []
+        for start in range(0, len(numbers), _CHUNK):
+            chunk = numbers[start : start + _CHUNK]
+            if self._shared:
+                poses.append(self._run_shared(windows, chunk, batch_size, progress))
+                continue
+            for first in range(0, len(chunk), batch_size):
+                part = chunk[first : first + batch_size]
+                poses.append(self._run_whole(windows, part))
+                if progress is not None:
+                    progress(len(part))
+        return np.concatenate(poses)
+
+    def _shared_functions(self, windows: Windows) -> tuple[Callable, Callable]:
+        joints, width = windows.store.arrays["keypoints_2d"].shape[1:]
+        length = windows.spec.length
+        key = (windows.store.skeleton.name, width, length)
+        if key not in self._compiled:
+            flip_order = tf.constant(windows.store.skeleton.flip_order, tf.int32)
+            self._compiled[key] = self._compile_shared(joints, width, length, flip_order)
+        return self._compiled[key]
+
+    def _compile_shared(
+        self, joints: int, width: int, length: int, flip_order: tf.Tensor
+    ) -> tuple[Callable, Callable]:
+        model, flip = self.model, self._flip
+
+        @tf.function(
+            input_signature=[tf.TensorSpec((None, joints, width))],
+            jit_compile=self._jit_compile,
+            autograph=False,
+        )
+        def encode(keypoints: tf.Tensor) -> tf.Tensor:
+            return model.encode_frames(keypoints, training=False)
+
+        @tf.function(
+            input_signature=[
+                tf.TensorSpec((None, None), model.compute_dtype),
+                tf.TensorSpec((None, length), tf.int32),
+                tf.TensorSpec((None, length), tf.bool),
+            ],
+            jit_compile=self._jit_compile,
+            autograph=False,
+        )
+        def lift(table: tf.Tensor, lookup: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+            table = tf.ensure_shape(table, (None, model.temporal_dim))
+            tokens = tf.gather(table, lookup)
+            poses = model.lift_tokens(tokens, mask, training=False, sequence=False)["pose_3d"]
+            poses = tf.cast(poses, tf.float32)
+            if not flip:
+                return poses
+            straight, mirrored = tf.split(poses, 2)
+            return (straight + _mirror(mirrored, flip_order)) / 2
+
+        return encode, lift
+
+    def _run_shared(
+        self, windows: Windows, numbers: np.ndarray, batch_size: int, progress: Callable | None
+    ) -> np.ndarray:
+        encode, lift = self._shared_functions(windows)
+        flip_order = list(windows.store.skeleton.flip_order)
+        frames = windows.store.arrays["keypoints_2d"]
+        views = 2 if self._flip else 1
+
+        def encode_all(keypoints: np.ndarray) -> list[tf.Tensor]:
+            pieces = [tf.constant(keypoints[i : i + _CHUNK]) for i in range(0, len(keypoints), _CHUNK)]
+            images = [_mirror(piece, flip_order) for piece in pieces] if self._flip else []
+            return [encode(piece) for piece in pieces + images]
+
+        index = windows.rows(tf.constant(numbers, tf.int64))
+        rows = index["rows"].numpy()
+        mask = index["stride_mask"].numpy() if "stride_mask" in index else np.ones(rows.shape, bool)
+        seen, place = np.unique(rows[mask], return_inverse=True)
+        table = tf.concat([*encode_all(frames[seen]), self.model.replacement_token()], axis=0)
+        lookup = np.full(rows.shape, views * len(seen), np.int32)
+        lookup[mask] = place.reshape(-1)
+        poses = []
+        for first in range(0, len(numbers), batch_size):
+            part, part_mask = lookup[first : first + batch_size], mask[first : first + batch_size]
+            if self._flip:
+                image = np.where(part_mask, part + len(seen), part)
+                part = np.concatenate([part, image])
+            poses.append(lift(table, part, np.tile(part_mask, (views, 1))).numpy())
+            if progress is not None:
+                progress(len(poses[-1]))
+        return np.concatenate(poses)
+
+    def _run_whole(self, windows: Windows, numbers: np.ndarray) -> np.ndarray:
+        batch = windows.batch(tf.constant(numbers, tf.int64))
+        skeleton = windows.store.skeleton
+        key = (skeleton.name, *((name, values.shape[1:], values.dtype) for name, values in batch.items()))
+        if key not in self._compiled:
+            signature = {
+                name: tf.TensorSpec((None, *values.shape[1:]), values.dtype) for name, values in batch.items()
+            }
+            self._compiled[key] = self._compile_whole(signature, tf.constant(skeleton.flip_order, tf.int32))
+        return self._compiled[key](batch).numpy()
+
+    def _compile_whole(self, signature: dict[str, tf.TensorSpec], flip_order: tf.Tensor) -> Callable:
+        model, flip = self.model, self._flip
+
+        @tf.function(input_signature=[signature], jit_compile=self._jit_compile, autograph=False)
+        def run(batch: dict[str, tf.Tensor]) -> tf.Tensor:
+            poses = tf.cast(model(batch, training=False)["pose_3d"], tf.float32)
+            if not flip:
+                return poses
+            image = {**batch, "keypoints_2d": _mirror(batch["keypoints_2d"], flip_order)}
+            mirrored = tf.cast(model(image, training=False)["pose_3d"], tf.float32)
+            return (poses + _mirror(mirrored, flip_order)) / 2
+
+        return run
+
+
 def predict_poses(
     model: keras.Model,
     windows: Windows,
@@ -36,119 +182,17 @@ def predict_poses(
 ) -> np.ndarray:
     """The model's pose for the centre frame of each window.
 
-    A model with `encode_frames`, `replacement_token` and `lift_tokens` (each frame encoded alone, then
-    lifted together) has every frame of a video encoded once, however many windows hold it.
-
     Args:
-        model: Maps a batch dict to an output dict with `pose_3d`.
+        model, flip, jit_compile: See `Predictor`.
         windows: Unmirrored windows.
         batch_size: Windows per forward pass.
         numbers: `(n,)` window numbers in increasing order; None: all centres.
-        flip: Average with the mirrored prediction for the mirrored input.
-        jit_compile: Compile the forward pass with XLA.
         progress: Called with the number of windows done since the last call.
 
     Returns:
         `(n, J, 3)` float32, metres, root-centred, camera frame.
     """
-    numbers = np.arange(windows.num_centres) if numbers is None else np.asarray(numbers)
-    if not tf.config.list_physical_devices("GPU"):
-        batch_size = min(batch_size, _CPU_BATCH)
-    shared = all(hasattr(model, name) for name in ("encode_frames", "replacement_token", "lift_tokens"))
-    run = _shared_pass(model, windows, flip, jit_compile) if shared else None
-    whole = None if shared else _whole_pass(model, windows, flip, jit_compile)
-    poses = []
-    for start in range(0, len(numbers), _CHUNK):
-        chunk = numbers[start : start + _CHUNK]
-        if run is not None:
-            poses.append(run(chunk, batch_size, progress))
-            continue
-        for first in range(0, len(chunk), batch_size):
-            part = chunk[first : first + batch_size]
-            poses.append(whole(tf.constant(part, tf.int64)).numpy())
-            if progress is not None:
-                progress(len(part))
-    return np.concatenate(poses)
-
-
-def _shared_pass(
-    model: keras.Model, windows: Windows, flip: bool, jit_compile: bool
-) -> Callable[[np.ndarray, int, Callable | None], np.ndarray]:
-    frames = windows.store.arrays["keypoints_2d"]
-    flip_order = tf.constant(windows.store.skeleton.flip_order, tf.int32)
-    joints, width = frames.shape[1:]
-    views = 2 if flip else 1
-
-    @tf.function(
-        input_signature=[tf.TensorSpec((None, joints, width))], jit_compile=jit_compile, autograph=False
-    )
-    def encode(keypoints: tf.Tensor) -> tf.Tensor:
-        return model.encode_frames(keypoints, training=False)
-
-    length = windows.spec.length
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec((None, None), model.compute_dtype),
-            tf.TensorSpec((None, length), tf.int32),
-            tf.TensorSpec((None, length), tf.bool),
-        ],
-        jit_compile=jit_compile,
-        autograph=False,
-    )
-    def lift(table: tf.Tensor, lookup: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-        table = tf.ensure_shape(table, (None, model.temporal_dim))
-        tokens = tf.gather(table, lookup)
-        poses = model.lift_tokens(tokens, mask, training=False, sequence=False)["pose_3d"]
-        poses = tf.cast(poses, tf.float32)
-        if not flip:
-            return poses
-        straight, mirrored = tf.split(poses, 2)
-        return (straight + _mirror(mirrored, flip_order)) / 2
-
-    def encode_all(keypoints: np.ndarray) -> list[tf.Tensor]:
-        pieces = [tf.constant(keypoints[i : i + _CHUNK]) for i in range(0, len(keypoints), _CHUNK)]
-        images = [_mirror(piece, flip_order) for piece in pieces] if flip else []
-        return [encode(piece) for piece in pieces + images]
-
-    def run(numbers: np.ndarray, batch_size: int, progress: Callable | None) -> np.ndarray:
-        index = windows.rows(tf.constant(numbers, tf.int64))
-        rows = index["rows"].numpy()
-        mask = index["stride_mask"].numpy() if "stride_mask" in index else np.ones(rows.shape, bool)
-        seen, place = np.unique(rows[mask], return_inverse=True)
-        table = tf.concat([*encode_all(frames[seen]), model.replacement_token()], axis=0)
-        lookup = np.full(rows.shape, views * len(seen), np.int32)
-        lookup[mask] = place.reshape(-1)
-        poses = []
-        for first in range(0, len(numbers), batch_size):
-            part, part_mask = lookup[first : first + batch_size], mask[first : first + batch_size]
-            if flip:
-                image = np.where(part_mask, part + len(seen), part)
-                part = np.concatenate([part, image])
-            poses.append(lift(table, part, np.tile(part_mask, (views, 1))).numpy())
-            if progress is not None:
-                progress(len(poses[-1]))
-        return np.concatenate(poses)
-
-    return run
-
-
-def _whole_pass(
-    model: keras.Model, windows: Windows, flip: bool, jit_compile: bool
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    flip_order = tf.constant(windows.store.skeleton.flip_order, tf.int32)
-
-    @tf.function(input_signature=[tf.TensorSpec((None,), tf.int64)], jit_compile=jit_compile, autograph=False)
-    def run(numbers: tf.Tensor) -> tf.Tensor:
-        batch = windows.batch(numbers)
-        poses = tf.cast(model(batch, training=False)["pose_3d"], tf.float32)
-        if not flip:
-            return poses
-        image = {**batch, "keypoints_2d": _mirror(batch["keypoints_2d"], flip_order)}
-        mirrored = tf.cast(model(image, training=False)["pose_3d"], tf.float32)
-        return (poses + _mirror(mirrored, flip_order)) / 2
-
-    return run
+    return Predictor(model, flip, jit_compile)(windows, batch_size, numbers, progress)
 
 
 def predict_with_loss(
