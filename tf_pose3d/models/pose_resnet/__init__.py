@@ -1,0 +1,1 @@
+"""PoseResNet: heat maps of joints from one image."""
