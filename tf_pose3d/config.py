@@ -28,6 +28,7 @@ SCHEDULE_NAMES = (
     "PiecewiseConstantDecay",
     "CosineDecayRestarts",
     "StaircaseDecay",
+    "EpochDecay",
 )
 
 
@@ -205,7 +206,11 @@ class TrainingConfig(Config):
     VALIDATION_INTERVAL: int = key(1, "Validate every n epochs.", minimum=1)
     VALIDATION_EXAMPLES: int = key(-1, "Validation windows; -1 means all.", minimum=-1)
     EVAL_FLIP: bool = key(True, "Average the prediction with that for the mirrored input.")
-    OPTIMIZER: str = key("Adam", "Adam or AdamW (TensorFlow Addons' form).", choices=("Adam", "AdamW"))
+    OPTIMIZER: str = key(
+        "Adam",
+        "Adam, AdamW (TensorFlow Addons' form) or TorchAdamW (PyTorch's: decay times rate).",
+        choices=("Adam", "AdamW", "TorchAdamW"),
+    )
     OPTIMIZER_PARAMS: dict = key({}, "Further arguments: amsgrad, epsilon, beta_1, beta_2.")
     MAX_NORM: float | None = key(
         None, "Scale gradients down to this global norm; null or 0: never.", minimum=0
@@ -217,7 +222,9 @@ class TrainingConfig(Config):
     )
     SCHEDULE_PARAMS: dict = key({}, "Arguments of the schedule; decay_steps count training steps.")
     WEIGHT_DECAY: float | None = key(
-        None, "AdamW: share of a weight taken off per step, on the rate's schedule, not times the rate."
+        None,
+        "AdamW: share of a weight taken off per step, on the rate's schedule, not times the rate; "
+        "TorchAdamW: times the rate.",
     )
     EMA_ENABLED: bool = key(False, "Validate and save an exponential moving average of the weights.")
     EMA_DECAY: float | None = key(None, "Its decay; the first steps use less.", minimum=0, maximum=1)
@@ -234,8 +241,9 @@ class TrainingConfig(Config):
 
     def validate(self, source: str = "config") -> None:
         super().validate(source)
-        if self.OPTIMIZER == "AdamW" and self.WEIGHT_DECAY is None:
-            raise Pose3DError(f"{source}: OPTIMIZER AdamW needs WEIGHT_DECAY, e.g. 4e-06")
+        example = {"AdamW": "4e-06", "TorchAdamW": "0.1"}.get(self.OPTIMIZER)
+        if example is not None and self.WEIGHT_DECAY is None:
+            raise Pose3DError(f"{source}: OPTIMIZER {self.OPTIMIZER} needs WEIGHT_DECAY, e.g. {example}")
         if self.EMA_ENABLED and self.EMA_DECAY is None:
             raise Pose3DError(f"{source}: EMA_ENABLED needs EMA_DECAY, e.g. 0.999")
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.training.optimizers import AddonsAdamW, current_rates, make_optimizer
-from tf_pose3d.training.schedules import ExponentialDecayWithSteps, make_schedule
+from tf_pose3d.training.schedules import EpochDecay, ExponentialDecayWithSteps, make_schedule
 
 STAIRS = {"initial_learning_rate": 4e-5, "decay_steps": 3, "decay_rate": 0.5, "staircase": True}
 
@@ -62,6 +62,32 @@ def test_the_published_decay_is_not_multiplied_by_the_rate():
     assert rates["WD"] == pytest.approx(4e-6)
 
 
+def test_pytorch_decay_is_multiplied_by_the_rate():
+    config = TrainingConfig(
+        OPTIMIZER="TorchAdamW",
+        SCHEDULE="EpochDecay",
+        SCHEDULE_PARAMS={"initial_learning_rate": 1e-2, "decay_rate": 0.5},
+        WEIGHT_DECAY=0.1,
+    )
+    optimizer = make_optimizer(config, steps_per_epoch=2)
+    variable = keras.Variable(np.ones(1, "float32"))
+    optimizer.build([variable])
+    for _ in range(3):
+        optimizer.apply([tf.zeros(1)], [variable])
+    assert float(np.asarray(variable)[0]) == pytest.approx((1 - 1e-3) ** 2 * (1 - 5e-4), rel=1e-6)
+    assert current_rates(optimizer) == pytest.approx({"LR": 5e-3, "WD": 5e-4})
+
+
+@pytest.mark.parametrize("name", ["AdamW", "TorchAdamW"])
+def test_decay_needs_a_schedule_with_an_initial_rate(name):
+    stairs = {"boundaries": [1], "values": [1.0, 0.1]}
+    config = TrainingConfig(
+        OPTIMIZER=name, SCHEDULE="PiecewiseConstantDecay", SCHEDULE_PARAMS=stairs, WEIGHT_DECAY=0.1
+    )
+    with pytest.raises(Pose3DError, match="which PiecewiseConstantDecay has not"):
+        make_optimizer(config)
+
+
 def test_adamw_is_rebuilt_from_its_config():
     optimizer = AddonsAdamW(1e-3, make_schedule("ExponentialDecay", STAIRS), epsilon=1e-8)
     again = AddonsAdamW.from_config(optimizer.get_config())
@@ -78,12 +104,26 @@ def test_decay_with_large_stairs():
     assert ExponentialDecayWithSteps.from_config(schedule.get_config()).settings == schedule.settings
 
 
+def test_decay_by_epochs():
+    schedule = EpochDecay(1.0, 0.95, 10, large_decay_epochs=5, large_decay_rate=0.5)
+    expected = {0: 1.0, 9: 1.0, 10: 0.95, 49: 0.95**4, 50: 0.95**4 * 0.5, 60: 0.95**5 * 0.5}
+    for step, rate in expected.items():
+        assert float(schedule(step)) == pytest.approx(rate, rel=1e-6)
+    assert EpochDecay.from_config(schedule.get_config()).settings == schedule.settings
+    assert float(EpochDecay(1.0, 0.5, 3)(7)) == pytest.approx(0.25)
+
+
 @pytest.mark.parametrize(
     ("name", "params", "words"),
     [
         ("Exponential", STAIRS, "did you mean"),
         ("ExponentialDecay", {**STAIRS, "decay_step": 1}, "did you mean decay_steps"),
         ("ExponentialDecay", {"decay_steps": 1}, "missing a required argument"),
+        (
+            "EpochDecay",
+            {"initial_learning_rate": 1, "decay_rate": 1, "steps_per_epoch": 1, "large_decay_epochs": 5},
+            "large_decay_epochs and large_decay_rate, or neither",
+        ),
     ],
 )
 def test_schedules_say_what_is_wrong(name, params, words):

@@ -126,7 +126,7 @@ class Trainer:
             if config.EMA_ENABLED:
                 self.average = family.build_model(config)
                 self.average.set_weights(self.model.get_weights())
-            self.optimizer = make_optimizer(config)
+            self.optimizer = make_optimizer(config, self.steps_per_epoch)
             if config.MIXED_PRECISION == "mixed_float16":
                 self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
             self.optimizer.build(self.model.trainable_variables)

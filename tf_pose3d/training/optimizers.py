@@ -99,8 +99,12 @@ class AddonsAdamW(FusedAdam):
         return super().from_config(config, custom_objects)
 
 
-def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
+def make_optimizer(config: TrainingConfig, steps_per_epoch: int | None = None) -> keras.optimizers.Optimizer:
     """The optimizer that a config asks for.
+
+    Args:
+        config: Its keys OPTIMIZER, OPTIMIZER_PARAMS, SCHEDULE, SCHEDULE_PARAMS, WEIGHT_DECAY, MAX_NORM.
+        steps_per_epoch: For the schedule that counts epochs, unless SCHEDULE_PARAMS says it.
 
     Raises:
         Pose3DError: Unknown arguments in OPTIMIZER_PARAMS or SCHEDULE_PARAMS.
@@ -112,10 +116,21 @@ def make_optimizer(config: TrainingConfig) -> keras.optimizers.Optimizer:
             raise Pose3DError(f"OPTIMIZER_PARAMS: {config.OPTIMIZER} has no {name}{nearest(name, known)}")
     if config.MAX_NORM:
         params["global_clipnorm"] = config.MAX_NORM
-    rate = make_schedule(config.SCHEDULE, config.SCHEDULE_PARAMS)
+    schedule = dict(config.SCHEDULE_PARAMS)
+    if config.SCHEDULE == "EpochDecay" and steps_per_epoch is not None:
+        schedule.setdefault("steps_per_epoch", steps_per_epoch)
+    rate = make_schedule(config.SCHEDULE, schedule)
     if config.OPTIMIZER == "Adam":
         return FusedAdam(learning_rate=rate, **params)
-    decay = make_schedule(config.SCHEDULE, config.SCHEDULE_PARAMS, initial_learning_rate=config.WEIGHT_DECAY)
+    if "initial_learning_rate" not in schedule:
+        raise Pose3DError(
+            f"OPTIMIZER {config.OPTIMIZER}: WEIGHT_DECAY follows a schedule with initial_learning_rate, "
+            f"which {config.SCHEDULE} has not"
+        )
+    first = config.WEIGHT_DECAY
+    if config.OPTIMIZER == "TorchAdamW":
+        first = first * float(rate(0))
+    decay = make_schedule(config.SCHEDULE, schedule, initial_learning_rate=first)
     return AddonsAdamW(learning_rate=rate, decay=decay, **{"epsilon": 1e-8, **params})
 
 

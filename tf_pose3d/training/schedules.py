@@ -12,7 +12,7 @@ from keras import ops
 from tf_pose3d.config import SCHEDULE_NAMES, nearest
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["ExponentialDecayWithSteps", "StaircaseDecay", "make_schedule"]
+__all__ = ["EpochDecay", "ExponentialDecayWithSteps", "StaircaseDecay", "make_schedule"]
 
 LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -100,7 +100,60 @@ class StaircaseDecay(LearningRateSchedule):
         return dict(self.settings)
 
 
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class EpochDecay(LearningRateSchedule):
+    """A factor after every epoch, and another one instead after every n-th.
+
+    With e epochs done, q of them multiples of `large_decay_epochs`, the rate is `initial * decay_rate **
+    (e - q) * large_decay_rate ** q`. Source: VideoPose3D's release and those that build on it; the larger
+    steps are Strided Transformer's.
+
+    Args:
+        initial_learning_rate: Rate of the first epoch.
+        decay_rate: Factor after an epoch.
+        steps_per_epoch: Training steps an epoch; training fills it in.
+        large_decay_epochs, large_decay_rate: After every so many epochs, this factor instead; both or none.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_rate: float,
+        steps_per_epoch: int,
+        large_decay_epochs: int | None = None,
+        large_decay_rate: float | None = None,
+        name: str = "EpochDecay",
+    ) -> None:
+        super().__init__()
+        if (large_decay_epochs is None) != (large_decay_rate is None):
+            raise Pose3DError(
+                "SCHEDULE_PARAMS: EpochDecay needs large_decay_epochs and large_decay_rate, or neither"
+            )
+        self.settings = {
+            "initial_learning_rate": initial_learning_rate,
+            "decay_rate": decay_rate,
+            "steps_per_epoch": steps_per_epoch,
+            "large_decay_epochs": large_decay_epochs,
+            "large_decay_rate": large_decay_rate,
+            "name": name,
+        }
+
+    def __call__(self, step: Any) -> Any:
+        settings = self.settings
+        epochs = ops.cast(ops.cast(step, "int64") // settings["steps_per_epoch"], "float32")
+        rate = settings["initial_learning_rate"]
+        if settings["large_decay_epochs"]:
+            large = ops.floor(epochs / settings["large_decay_epochs"])
+            rate = rate * ops.power(float(settings["large_decay_rate"]), large)
+            epochs = epochs - large
+        return rate * ops.power(float(settings["decay_rate"]), epochs)
+
+    def get_config(self) -> dict:
+        return dict(self.settings)
+
+
 _CLASSES = {
+    "EpochDecay": EpochDecay,
     "ExponentialDecay": keras.optimizers.schedules.ExponentialDecay,
     "ExponentialDecayWithSteps": ExponentialDecayWithSteps,
     "PiecewiseConstantDecay": keras.optimizers.schedules.PiecewiseConstantDecay,
