@@ -40,7 +40,7 @@ class DenseWarperConfig(ImageConfig):
     )
     LOSS_TARGET: str = key(
         "frame",
-        "2D target of a warped map: its view's pose at its frame; released: at the frame that the view shows.",
+        "2D target of a warped map: its view's pose at its frame; released: at the frame that view shows.",
         choices=("frame", "released"),
     )
     JOINT_LOSS: float = key(1.0, "Factor of the robust 2D joint loss.", minimum=0)
