@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
-from keras import ops
 
 from tf_pose3d.data.windows import WindowSpec
 from tf_pose3d.models.family import Family, Flag
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
 from tf_pose3d.models.uplift_upsample.model import UpliftUpsampleTransformer
+from tf_pose3d.training.losses import mean_joint_distance
 
 __all__ = ["UpliftUpsample"]
 
 Tensors = dict[str, keras.KerasTensor]
-
-
-def _mean_joint_distance(predicted: keras.KerasTensor, target: keras.KerasTensor) -> keras.KerasTensor:
-    squared = ops.sum(ops.square(ops.cast(predicted, "float32") - target), axis=-1)
-    # An error of exactly 0 would make the square root's gradient NaN.
-    exact = squared == 0
-    return ops.mean(ops.where(exact, 0.0, ops.sqrt(ops.where(exact, 1.0, squared))))
 
 
 class UpliftUpsample(Family):
@@ -108,10 +101,10 @@ class UpliftUpsample(Family):
 
         def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
             target = batch["pose_3d"] - batch["pose_3d"][:, :, root : root + 1]
-            centre_loss = _mean_joint_distance(outputs["pose_3d"], target[:, middle])
+            centre_loss = mean_joint_distance(outputs["pose_3d"], target[:, middle])
             if "pose_3d_sequence" not in outputs:
                 return (centre + sequence) * centre_loss
-            return centre * centre_loss + sequence * _mean_joint_distance(outputs["pose_3d_sequence"], target)
+            return centre * centre_loss + sequence * mean_joint_distance(outputs["pose_3d_sequence"], target)
 
         return loss
 
