@@ -29,6 +29,7 @@ SCHEDULE_NAMES = (
     "CosineDecayRestarts",
     "StaircaseDecay",
     "EpochDecay",
+    "EpochSteps",
 )
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.training.optimizers import AddonsAdamW, current_rates, make_optimizer
-from tf_pose3d.training.schedules import EpochDecay, ExponentialDecayWithSteps, make_schedule
+from tf_pose3d.training.schedules import EpochDecay, EpochSteps, ExponentialDecayWithSteps, make_schedule
 
 STAIRS = {"initial_learning_rate": 4e-5, "decay_steps": 3, "decay_rate": 0.5, "staircase": True}
 
@@ -135,3 +135,10 @@ def test_unknown_optimizer_arguments_are_named():
     config = TrainingConfig(OPTIMIZER_PARAMS={"epsilom": 1}, SCHEDULE_PARAMS=STAIRS)
     with pytest.raises(Pose3DError, match="did you mean epsilon"):
         make_optimizer(config)
+
+
+def test_epoch_steps_multiply_at_the_start_of_their_epochs():
+    schedule = EpochSteps(1e-4, [10, 10], 0.2, steps_per_epoch=7)
+    rates = [float(schedule(step)) for step in (0, 62, 63, 400)]
+    assert rates == pytest.approx([1e-4, 1e-4, 4e-6, 4e-6])
+    assert EpochSteps.from_config(schedule.get_config()).settings == schedule.settings

@@ -104,7 +104,7 @@ def make_optimizer(config: TrainingConfig, steps_per_epoch: int | None = None) -
 
     Args:
         config: Its keys OPTIMIZER, OPTIMIZER_PARAMS, SCHEDULE, SCHEDULE_PARAMS, WEIGHT_DECAY, MAX_NORM.
-        steps_per_epoch: For the schedule that counts epochs, unless SCHEDULE_PARAMS says it.
+        steps_per_epoch: For the schedules that count epochs, unless SCHEDULE_PARAMS says it.
 
     Raises:
         Pose3DError: Unknown arguments in OPTIMIZER_PARAMS or SCHEDULE_PARAMS.
@@ -117,7 +117,7 @@ def make_optimizer(config: TrainingConfig, steps_per_epoch: int | None = None) -
     if config.MAX_NORM:
         params["global_clipnorm"] = config.MAX_NORM
     schedule = dict(config.SCHEDULE_PARAMS)
-    if config.SCHEDULE == "EpochDecay" and steps_per_epoch is not None:
+    if config.SCHEDULE in ("EpochDecay", "EpochSteps") and steps_per_epoch is not None:
         schedule.setdefault("steps_per_epoch", steps_per_epoch)
     rate = make_schedule(config.SCHEDULE, schedule)
     if config.OPTIMIZER == "Adam":

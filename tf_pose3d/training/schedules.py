@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -12,7 +12,7 @@ from keras import ops
 from tf_pose3d.config import SCHEDULE_NAMES, nearest
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["EpochDecay", "ExponentialDecayWithSteps", "StaircaseDecay", "make_schedule"]
+__all__ = ["EpochDecay", "EpochSteps", "ExponentialDecayWithSteps", "StaircaseDecay", "make_schedule"]
 
 LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
 
@@ -152,8 +152,50 @@ class EpochDecay(LearningRateSchedule):
         return dict(self.settings)
 
 
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class EpochSteps(LearningRateSchedule):
+    """A factor at the start of each of some epochs.
+
+    Source: DenseWarper's release, which steps PyTorch's MultiStepLR before an epoch and not after it.
+
+    Args:
+        initial_learning_rate: Rate of the first epoch.
+        decay_epochs: Epochs, counted from 1, at whose start the rate is multiplied; one that is listed twice
+            multiplies twice.
+        decay_rate: The factor.
+        steps_per_epoch: Training steps an epoch; training fills it in.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_epochs: Sequence[int],
+        decay_rate: float,
+        steps_per_epoch: int,
+        name: str = "EpochSteps",
+    ) -> None:
+        super().__init__()
+        self.settings = {
+            "initial_learning_rate": initial_learning_rate,
+            "decay_epochs": list(decay_epochs),
+            "decay_rate": decay_rate,
+            "steps_per_epoch": steps_per_epoch,
+            "name": name,
+        }
+
+    def __call__(self, step: Any) -> Any:
+        settings = self.settings
+        epoch = ops.cast(step, "int64") // settings["steps_per_epoch"] + 1
+        passed = sum(ops.cast(epoch >= start, "float32") for start in settings["decay_epochs"])
+        return settings["initial_learning_rate"] * ops.power(float(settings["decay_rate"]), passed)
+
+    def get_config(self) -> dict:
+        return dict(self.settings)
+
+
 _CLASSES = {
     "EpochDecay": EpochDecay,
+    "EpochSteps": EpochSteps,
     "ExponentialDecay": keras.optimizers.schedules.ExponentialDecay,
     "ExponentialDecayWithSteps": ExponentialDecayWithSteps,
     "PiecewiseConstantDecay": keras.optimizers.schedules.PiecewiseConstantDecay,

@@ -88,17 +88,12 @@ class ImageConfig(TrainingConfig):
     EVAL_FLIP: bool = key(False, "Average with the mirrored image: not possible.", choices=(False,))
     OPTIMIZER_PARAMS: dict = key({"epsilon": 1e-08}, "Further arguments: amsgrad, epsilon, beta_1, beta_2.")
     SCHEDULE: str = key(
-        "PiecewiseConstantDecay",
-        "Learning rate schedule; made of LR, LR_STEP and LR_FACTOR where SCHEDULE_PARAMS is empty.",
-        choices=SCHEDULE_NAMES,
+        "EpochSteps", "Learning rate schedule; as released: factors at some epochs.", choices=SCHEDULE_NAMES
     )
-    LR: float = key(1e-4, "Initial learning rate.", minimum=0)
-    LR_STEP: list[int] = key(
-        [10, 10],
-        "Epochs, counted from 1, at whose start the rate is multiplied by LR_FACTOR, once for each entry.",
-        minimum=1,
+    SCHEDULE_PARAMS: dict = key(
+        {"initial_learning_rate": 1e-4, "decay_epochs": [10, 10], "decay_rate": 0.2},
+        "Arguments of the schedule; epochs are counted from 1, and one listed twice counts twice.",
     )
-    LR_FACTOR: float = key(0.2, "Factor of each such step.", minimum=0)
     CHECKPOINT_INTERVAL: int = key(1, "Write a checkpoint every n epochs.", minimum=1)
 
     @property
@@ -115,16 +110,6 @@ class ImageConfig(TrainingConfig):
     def used_joints(self) -> list[int]:
         """The heat map of each joint of `skeleton`."""
         return joint_indices(self.JOINTS, self.skeleton).tolist()
-
-    def rates(self, steps_per_epoch: int) -> dict[str, list]:
-        """SCHEDULE_PARAMS of LR, LR_STEP and LR_FACTOR."""
-        epochs = sorted(set(self.LR_STEP))
-        passed = [sum(step <= epoch for step in self.LR_STEP) for epoch in epochs]
-        return {
-            # The schedule changes after its boundary, which is the last step of the epoch before.
-            "boundaries": [(epoch - 1) * steps_per_epoch - 1 for epoch in epochs],
-            "values": [self.LR * self.LR_FACTOR**count for count in (0, *passed)],
-        }
 
     def validate(self, source: str = "config") -> None:
         super().validate(source)
@@ -174,12 +159,10 @@ class PoseResNetConfig(ImageConfig):
         False, "Move each maximum a quarter of a pixel towards its higher neighbour in evaluation."
     )
     EPOCHS: int = key(10, "Epochs to train.", minimum=0)
-    LR_STEP: list[int] = key(
-        [8, 25],
-        "Epochs, counted from 1, at whose start the rate is multiplied by LR_FACTOR, once for each entry.",
-        minimum=1,
+    SCHEDULE_PARAMS: dict = key(
+        {"initial_learning_rate": 1e-4, "decay_epochs": [8, 25], "decay_rate": 0.1},
+        "Arguments of the schedule; epochs are counted from 1, and one listed twice counts twice.",
     )
-    LR_FACTOR: float = key(0.1, "Factor of each such step.", minimum=0)
     DATASET_TRAIN_3D_SUBSAMPLE_STEP: int = key(1, "Every n-th image is trained on.", minimum=1)
     DATASET_VAL_3D_SUBSAMPLE_STEP: int = key(1, "Every n-th image is validated.", minimum=1)
     DATASET_TEST_3D_SUBSAMPLE_STEP: int = key(1, "Every n-th image is tested.", minimum=1)
