@@ -18,6 +18,7 @@ import tensorflow as tf
 from tf_pose3d.camera import Camera, normalize_screen_coordinates
 from tf_pose3d.data.projection import project, world_to_camera
 from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.steps import shuffled_entries, step_dataset
 from tf_pose3d.errors import Pose3DError
 
 __all__ = ["FrameStore", "WindowSpec", "Windows"]
@@ -397,18 +398,7 @@ class Windows:
         Steps run through pass after pass over all entries, each in an order of its own. The order is
         a keyed permutation computed per index, so nothing is stored and any step can be asked for.
         """
-        position = tf.cast(step, tf.int64) * batch_size + tf.range(batch_size, dtype=tf.int64)
-        passes = position // self.num_entries
-        # A batch spans several passes only where it is larger than the data.
-        stream = tf.fill([batch_size], tf.constant(self.seed * 8 + _SHUFFLE, tf.int64))
-        keys = tf.stack([stream, passes, tf.zeros_like(passes)], axis=1)
-        # The public wrapper of this op takes a single key only.
-        return tf.raw_ops.RandomIndexShuffle(
-            index=position % self.num_entries,
-            seed=tf.cast(keys, tf.int32),
-            max_index=tf.constant(self.num_entries - 1, tf.int64),
-            rounds=4,
-        )
+        return shuffled_entries(self.seed * 8 + _SHUFFLE, step, batch_size, self.num_entries)
 
     def training_dataset(
         self,
@@ -438,26 +428,21 @@ class Windows:
                 f"({shards} replicas{', each window with its mirror image' if share == 2 else ''})"
             )
         entries = batch_size // share
-        local = entries // shards
         self._constants()
 
-        def make(number: tf.Tensor) -> dict[str, tf.Tensor]:
-            step = number // len(shard_ids)
-            shard = tf.gather(tf.constant(list(shard_ids), tf.int64), number % len(shard_ids))
-            windows = self.shuffled(step, entries)
-            mine = tf.reshape(windows[shard * local : (shard + 1) * local], [local])
-            batch = self.batch(mine, step * shards + shard)
+        def make(windows: tf.Tensor, key: tf.Tensor) -> dict[str, tf.Tensor]:
+            batch = self.batch(windows, key)
             return {name: values for name, values in batch.items() if name not in drop}
 
-        end = np.iinfo(np.int64).max if last_step is None else last_step * len(shard_ids)
-        dataset = tf.data.Dataset.range(first_step * len(shard_ids), end)
-        options = tf.data.Options()
-        options.deterministic = True
-        options.autotune.enabled = False
-        # Rewriting the pipeline's graph would copy all frames, which are constants in it.
-        options.experimental_optimization.apply_default_optimizations = False
-        dataset = dataset.map(make, num_parallel_calls=2, deterministic=True)
-        return dataset.with_options(options).prefetch(2)
+        return step_dataset(
+            make,
+            lambda step: self.shuffled(step, entries),
+            entries,
+            first_step,
+            last_step,
+            shards,
+            shard_ids,
+        )
 
     def ordered_batches(
         self, batch_size: int, count: int | None = None, drop: SequenceType[str] = ()
