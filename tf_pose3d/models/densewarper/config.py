@@ -95,5 +95,7 @@ class DenseWarperConfig(ImageConfig):
                 f"{source}: PATTERN is {pattern}: no view shows frame {missing[0]}; every frame up to "
                 f"{self.num_frames - 1} needs one"
             )
+        if self.JOINT_LOSS == 0 and self.HEATMAP_LOSS == 0:
+            raise Pose3DError(f"{source}: JOINT_LOSS and HEATMAP_LOSS are both 0, so that nothing is trained")
         if not self.DILATIONS:
             raise Pose3DError(f"{source}: DILATIONS is empty, expected e.g. [3, 6, 12, 18, 24]")

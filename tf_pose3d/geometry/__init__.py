@@ -1,0 +1,1 @@
+"""Geometry of several calibrated views, in operations of Keras's backend."""

@@ -1,0 +1,77 @@
+"""DenseWarper as the programs see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops
+
+from tf_pose3d.data.windows import WindowSpec
+from tf_pose3d.models.densewarper.config import DenseWarperConfig
+from tf_pose3d.models.densewarper.losses import joint_loss, released_targets, views_that_see
+from tf_pose3d.models.densewarper.model import DenseWarper
+from tf_pose3d.models.family import Family
+from tf_pose3d.models.pose_resnet.family import make_backbone
+from tf_pose3d.models.pose_resnet.losses import gaussian_heatmaps, heatmap_loss
+
+__all__ = ["DenseWarperFamily"]
+
+
+class DenseWarperFamily(Family):
+    """See the base class. The batch has `image`, `rotation`, `translation`, `intrinsics`, `crop` (see
+    `DenseWarper`), and for training `keypoints_2d` `(B, T, V, J, 2)` heat-map pixels and `visible`
+    `(B, T, V, J)`."""
+
+    arch = "DenseWarper"
+    config_class = DenseWarperConfig
+
+    def skeleton(self, config: DenseWarperConfig) -> str:
+        return config.skeleton
+
+    def build_model(self, config: DenseWarperConfig) -> DenseWarper:
+        model = DenseWarper(
+            make_backbone(config, "backbone"),
+            config.num_joints,
+            config.used_joints,
+            config.PATTERN,
+            config.WARPER_CHANNELS,
+            config.WARPER_BLOCKS,
+            config.DILATIONS,
+            config.WARPER_START,
+            config.SIGMA,
+            config.TRAIN_BACKBONE,
+            config.TRIANGULATION,
+            config.MIN_CONFIDENCE,
+            config.RANSAC_THRESHOLD,
+            name="densewarper",
+        )
+        model.build()
+        return model
+
+    def window_spec(self, config: DenseWarperConfig, split: str) -> WindowSpec:
+        """Every n-th group of a subset."""
+        return WindowSpec(length=1, step=config.subsample_step(split))
+
+    def loss(self, config: DenseWarperConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+        """The robust 2D joint loss times JOINT_LOSS, and the heat maps' squared error times HEATMAP_LOSS."""
+
+        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> keras.KerasTensor:
+            target = ops.cast(batch["keypoints_2d"], "float32")
+            visible = ops.cast(batch["visible"], "float32")
+            if config.LOSS_TARGET == "released":
+                target = released_targets(target, config.PATTERN)
+            total = 0.0
+            if config.JOINT_LOSS > 0:
+                seen = views_that_see(visible, config.PATTERN) >= config.MIN_TRAINING_VIEWS
+                counts = ops.broadcast_to(seen[:, None, None], ops.shape(visible))
+                total = config.JOINT_LOSS * joint_loss(outputs["keypoints_2d"], target, counts)
+            if config.HEATMAP_LOSS > 0:
+                width, height = config.HEATMAP_SIZE
+                maps = ops.take(outputs["heatmaps"], config.used_joints, axis=-1)
+                wanted = gaussian_heatmaps(target, height, width, config.SIGMA)
+                total = total + config.HEATMAP_LOSS * heatmap_loss(maps, wanted, visible)
+            return total
+
+        return loss
