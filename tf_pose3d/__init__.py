@@ -9,14 +9,17 @@ from tf_pose3d.version import __version__
 
 if TYPE_CHECKING:
     from tf_pose3d.errors import Pose3DError
+    from tf_pose3d.inference.lifter import Lifter, load
     from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
     from tf_pose3d.weights.convert import convert
 
 __all__ = [
+    "Lifter",
     "Pose3DError",
     "__version__",
     "build_model",
     "convert",
+    "load",
     "load_config",
     "load_model",
     "save_model",
@@ -24,9 +27,11 @@ __all__ = [
 
 # Imported when first asked for, so that `import tf_pose3d` does not start TensorFlow.
 _PLACES = {
+    "Lifter": "tf_pose3d.inference.lifter",
     "Pose3DError": "tf_pose3d.errors",
     "build_model": "tf_pose3d.models.loading",
     "convert": "tf_pose3d.weights.convert",
+    "load": "tf_pose3d.inference.lifter",
     "load_config": "tf_pose3d.models.loading",
     "load_model": "tf_pose3d.models.loading",
     "save_model": "tf_pose3d.models.loading",

@@ -17,7 +17,15 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["LAYOUTS", "Skeleton", "convert_joints", "get_skeleton", "joint_indices"]
+__all__ = [
+    "LAYOUTS",
+    "Skeleton",
+    "convert_joints",
+    "get_skeleton",
+    "joint_indices",
+    "make_skeleton",
+    "missing_joints",
+]
 
 
 @dataclass(frozen=True)
@@ -218,11 +226,15 @@ _ALIASES = {"coco_18": "openpose_18"}
 # The first rule whose joints can be had is taken. Weights sum to one, so a rule holds in pixels and metres.
 _RULES: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "pelvis": ({"l_hip": 0.5, "r_hip": 0.5},),
-    "neck": ({"l_shoulder": 0.5, "r_shoulder": 0.5},),
+    "neck": ({"l_shoulder": 0.5, "r_shoulder": 0.5}, {"mpii_thorax": 1.0}),
     "spine": ({"pelvis": 0.5, "neck": 0.5},),
     "head": ({"nose": 1.0}, {"l_ear": 0.5, "r_ear": 0.5}, {"neck": 0.5, "head_top": 0.5}),
     # The ears are two thirds of the way from the shoulder line to the crown, `head` is half of it.
-    "head_top": ({"l_ear": 0.75, "r_ear": 0.75, "neck": -0.5}, {"head": 2.0, "neck": -1.0}),
+    "head_top": (
+        {"mpii_head_top": 1.0},
+        {"l_ear": 0.75, "r_ear": 0.75, "neck": -0.5},
+        {"head": 2.0, "neck": -1.0},
+    ),
     "nose": ({"head": 1.0},),
     "mpii_thorax": ({"neck": 1.0},),
     "mpii_upper_neck": ({"neck": 0.5, "head": 0.5},),
@@ -232,6 +244,27 @@ _RULES: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "l_clavicle": ({"neck": 1.0},),
     "r_clavicle": ({"neck": 1.0},),
 }
+
+
+def make_skeleton(name: str, joints: tuple[str, ...]) -> Skeleton:
+    """A layout of some of the joints that the layouts here name, e.g. those that a detector found.
+
+    A joint's parent is its nearest ancestor among them; where several joints have none, all are roots and
+    the first is `root`. A joint without its mirror image counts to neither side.
+
+    Args:
+        name: Name of the new layout.
+        joints: Distinct joint names, in order.
+    """
+    indices = []
+    for joint in joints:
+        ancestor = _ANCESTOR.get(joint)
+        while ancestor is not None and ancestor not in joints:
+            ancestor = _ANCESTOR.get(ancestor)
+        indices.append(-1 if ancestor is None else joints.index(ancestor))
+    left = tuple(i for i, joint in enumerate(joints) if joint.startswith("l_") and "r_" + joint[2:] in joints)
+    right = tuple(joints.index("r_" + joints[i][2:]) for i in left)
+    return Skeleton(name, joints, tuple(indices), left, right, root=indices.index(-1) if indices else 0)
 
 
 def get_skeleton(name: str | Skeleton) -> Skeleton:
@@ -291,15 +324,21 @@ def _resolve(joint: str, held: Skeleton, seen: tuple[str, ...] = ()) -> dict[int
     return None
 
 
+def missing_joints(source: str | Skeleton, target: str | Skeleton) -> list[str]:
+    """The target's joints that no rule of `convert_joints` makes out of the source's."""
+    held, wanted = get_skeleton(source), get_skeleton(target)
+    return [joint for joint in wanted.joints if _resolve(joint, held) is None]
+
+
 @cache
 def _derivation(held: Skeleton, wanted: Skeleton) -> tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]:
     """For each target joint, the source indices it is made of and their weights."""
-    resolved = {joint: _resolve(joint, held) for joint in wanted.joints}
-    missing = [joint for joint, weights in resolved.items() if weights is None]
+    missing = missing_joints(held, wanted)
     if missing:
         raise Pose3DError(
             f"layout {held.name} cannot be turned into {wanted.name}: nothing gives {', '.join(missing)}"
         )
+    resolved = {joint: _resolve(joint, held) for joint in wanted.joints}
     return tuple((tuple(weights), tuple(weights.values())) for weights in resolved.values())
 
 
@@ -310,9 +349,9 @@ def convert_joints(
 
     The rules: pelvis is the mean of the hips; neck the mean of the shoulders; spine the mean of pelvis
     and neck; head is the nose, else the mean of the ears, else the mean of neck and head top; head top
-    lies on the line from the neck through the middle of the ears, half as far again, else twice as far
-    from the neck as the head; nose is the head. Only joints that a rule uses enter its result, so that
-    a missing (NaN) joint spoils nothing else.
+    is MPII's head top, else lies on the line from the neck through the middle of the ears, half as far
+    again, else twice as far from the neck as the head; nose is the head. Only joints that a rule uses
+    enter its result, so that a missing (NaN) joint spoils nothing else.
 
     Args:
         points: `(..., Js, C)` in any unit and frame.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import keras
 
+    from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.data.windows import Windows, WindowSpec
     from tf_pose3d.evaluation.evaluate import Evaluation
@@ -130,6 +131,20 @@ class Family(abc.ABC):
     def keyframe_stride(self, config: Config) -> int | None:
         """Frames divisible by this are also reported on their own; None: no such table."""
         return None
+
+    def keypoint_channels(self, config: Config) -> int:
+        """Numbers per joint that the model reads: 2, or 3 with a confidence."""
+        return 2
+
+    def complete_sequence(self, model: keras.Model, config: Config, sequence: Sequence) -> Sequence:
+        """A video of 2D poses with what else the model needs to give metres, estimated from them.
+
+        Args:
+            model: With its weights.
+            config: Its config.
+            sequence: 2D poses and a camera, nothing else.
+        """
+        return sequence
 
     def complete_arguments(self, program: str, arguments: argparse.Namespace) -> None:  # noqa: B027
         """Fills in what the family's own flags imply, such as the folder of a numbered experiment.

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 from keras import ops
 
+from tf_pose3d.anthropometry import typical_bones
 from tf_pose3d.config import read_config_file
 from tf_pose3d.data.windows import Windows, WindowSpec
 from tf_pose3d.errors import Pose3DError
@@ -19,15 +21,19 @@ from tf_pose3d.models.family import Family, Flag
 from tf_pose3d.models.lcn import experiment
 from tf_pose3d.models.lcn.config import LCNConfig
 from tf_pose3d.models.lcn.graphs import laplacian_matrix
-from tf_pose3d.models.lcn.image_frame import image_poses, pinhole_parameters
+from tf_pose3d.models.lcn.image_frame import image_poses, pinhole_parameters, typical_root_depth
 from tf_pose3d.models.lcn.model import LCN
 from tf_pose3d.skeleton import get_skeleton
 
 if TYPE_CHECKING:
+    from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.evaluation.evaluate import Evaluation
 
 __all__ = ["LCNFamily"]
+
+# Frames that one pass estimates depths for.
+_FRAMES = 4096
 
 # Where converted weights are put.
 _MODELS = "models"
@@ -178,6 +184,23 @@ class LCNFamily(Family):
             lcn_mode=config.MODE,
             lcn_confidence=config.IN_F == 3,
         )
+
+    def keypoint_channels(self, config: LCNConfig) -> int:
+        return config.IN_F
+
+    def complete_sequence(self, model: LCN, config: LCNConfig, sequence: Sequence) -> Sequence:
+        """Adds the root's depth at which the predicted pose has the bones of a typical adult."""
+        from tf_pose3d.evaluation.lcn_evaluation import screen_keypoints
+
+        # Not compiled: in a stream this is called for every single frame.
+        keypoints = screen_keypoints([sequence])
+        parts = [
+            ops.convert_to_numpy(model({"keypoints_2d": keypoints[begin : begin + _FRAMES]})["pose_image"])
+            for begin in range(0, len(keypoints), _FRAMES)
+        ]
+        bones = typical_bones(sequence.skeleton)
+        depth = typical_root_depth(np.concatenate(parts), sequence.camera.intrinsics(), bones)
+        return dataclasses.replace(sequence, per_frame={"root_depth": depth[:, None]})
 
     def check_data(self, config: LCNConfig, windows: Windows) -> None:
         keypoints = windows.store.arrays.get("keypoints_2d")

@@ -5,16 +5,18 @@ to the root (joint 0) times `(box width + 1) / 2000`: pixels as well, since the 
 square of 2000 mm round the root. The network works on *normalised* image coordinates: x and y as screen
 coordinates (`tf_pose3d.camera`), z in pixels times 2 / image width.
 
-All functions take arrays or tensors of Keras's backend.
+All functions but the last take arrays or tensors of Keras's backend.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from keras import ops
 
-__all__ = ["camera_poses", "image_poses", "pinhole_parameters"]
+__all__ = ["camera_poses", "image_poses", "pinhole_parameters", "typical_root_depth"]
 
 _BOX_METRES = 2.0
 
@@ -68,3 +70,30 @@ def image_poses(pose_3d: Any, cameras: Any, root_depth: Any, box_width: Any | No
     screen = pose_3d[..., :2] / pose_3d[..., 2:] * cameras[:, None, 1:3] + cameras[:, None, 3:5]
     depth = (pose_3d[..., 2:] - root_depth[:, None, None]) * scale[:, None, None]
     return ops.concatenate([screen, depth], axis=-1)
+
+
+def typical_root_depth(
+    pose_image: np.ndarray, intrinsics: np.ndarray, bones: Mapping[tuple[int, int], float]
+) -> np.ndarray:
+    """The root's depth in each frame at which the bones have their typical lengths in sum.
+
+    An image shows a small person nearby and a tall one farther away alike; where nothing else tells the
+    depth, the person counts as typical.
+
+    Args:
+        pose_image: `(F, J, 3)` normalised.
+        intrinsics: `(11,)` of the camera.
+        bones: (parent, child) -> metres.
+
+    Returns:
+        `(F,)` float32 metres.
+    """
+    cameras = np.tile(intrinsics[[0, 2, 3, 4, 5]].astype(np.float64), (len(pose_image), 1))
+    parents, children = (list(ends) for ends in zip(*bones, strict=True))
+    depth = np.full(len(pose_image), 5.0)
+    # Lengths grow in proportion to the depth, but for the edge of a pixel that boxes count twice.
+    for _ in range(3):
+        pose = np.asarray(camera_poses(pose_image.astype(np.float64), cameras, depth))
+        lengths = np.linalg.norm(pose[:, parents] - pose[:, children], axis=-1).sum(axis=1)
+        depth = depth * sum(bones.values()) / np.maximum(lengths, 1e-6)
+    return depth.astype(np.float32)

@@ -1,0 +1,76 @@
+"""Readers of 2D keypoint files, one module per format, and the choice among them by content."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.formats.source import ReadOptions, Source
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from tf_pose3d.inference.keypoints import KeypointVideo
+
+__all__ = ["FORMATS", "ReadOptions", "read_keypoints"]
+
+# Name -> module with `matches(source)` and `read(source, options)`, in the order in which they are asked.
+FORMATS = {
+    "videopose3d": "tf_pose3d.inference.formats.videopose3d",
+    "detectron2": "tf_pose3d.inference.formats.detectron2",
+    "array": "tf_pose3d.inference.formats.arrays",
+    "openpose": "tf_pose3d.inference.formats.openpose",
+    "mmpose": "tf_pose3d.inference.formats.mmpose",
+    "alphapose": "tf_pose3d.inference.formats.alphapose",
+    "coco": "tf_pose3d.inference.formats.coco",
+    "mediapipe": "tf_pose3d.inference.formats.mediapipe",
+    "deeplabcut": "tf_pose3d.inference.formats.deeplabcut",
+}
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(FORMATS[name])
+
+
+def read_keypoints(
+    path: str | Path, input_format: str | None = None, options: ReadOptions | None = None
+) -> KeypointVideo:
+    """The people in a file or folder of 2D keypoints.
+
+    Args:
+        path: The file or folder.
+        input_format: A name of `FORMATS`; None: by content.
+        options: What the user says about the file.
+
+    Raises:
+        Pose3DError: The file cannot be read, or holds no keypoints in a known format; what its format's
+            reader finds wrong.
+    """
+    options = options or ReadOptions()
+    if input_format is not None and input_format not in FORMATS:
+        raise Pose3DError(f"unknown input format {input_format!r}, expected one of {', '.join(FORMATS)}")
+    source = Source(path)
+    if source.kind == "folder" and not source.json_files:
+        raise Pose3DError(f"{path} is a folder without .json files, expected OpenPose's, one a frame")
+    if input_format is not None:
+        return _module(input_format).read(source, options)
+    for name in FORMATS:
+        module = _module(name)
+        if module.matches(source):
+            return module.read(source, options)
+    raise Pose3DError(
+        f"{path}: keypoints in none of the known formats ({', '.join(FORMATS)}); {_seen(source)}; "
+        "--input_format names one"
+    )
+
+
+def _seen(source: Source) -> str:
+    if source.kind == "npz":
+        return f"it holds {', '.join(map(str, source.archive)) or 'nothing'}"
+    sample = source.sample
+    if isinstance(sample, dict):
+        return f"its {'first element' if source.is_array else 'object'} has {', '.join(list(sample)[:8])}"
+    head = b"" if source.kind == "folder" else source.head[:30]
+    return f"it begins with {head.decode('utf-8', 'replace')!r}"

@@ -1,0 +1,71 @@
+"""Where a lifted person is: in the camera's space, by geometry, or on a floor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf_pose3d.camera import Camera
+
+__all__ = ["camera_trajectory", "default_camera", "feet_on_floor"]
+
+# Focal length over the longer side of the image, as in Human3.6M, on which models are trained.
+_FOCAL = 1.145
+
+
+def default_camera(width: int, height: int, focal_length: float | None = None) -> Camera:
+    """A camera without distortion that looks at the image's middle.
+
+    Args:
+        width, height: Image size in pixels.
+        focal_length: Pixels; None: Human3.6M's, in proportion to the longer side.
+    """
+    focal = _FOCAL * max(width, height) if focal_length is None else focal_length
+    return Camera(
+        id="",
+        width=width,
+        height=height,
+        focal_length=[focal, focal],
+        center=[width / 2, height / 2],
+        radial=[0, 0, 0],
+        tangential=[0, 0],
+    )
+
+
+def camera_trajectory(poses: np.ndarray, keypoints: np.ndarray, camera: Camera) -> np.ndarray:
+    """The root's place in front of the camera that makes poses project onto their keypoints.
+
+    Linear least squares per frame: u (Z + Tz) = X + Tx and v (Z + Tz) = Y + Ty for each joint with its ray
+    u, v, weighted by confidence. Distortion is left out of account. Depth is as good as the focal length
+    and the size of the person that the model supposes.
+
+    Args:
+        poses: `(F, J, 3)` metres, root-centred, camera frame.
+        keypoints: `(F, J, 3)` pixels and confidence.
+        camera: With its focal length.
+
+    Returns:
+        `(F, 3)` metres, camera frame; add it to `poses`.
+    """
+    rays = (keypoints[..., :2].astype(np.float64) - camera.center) / camera.focal_length
+    weights = np.maximum(keypoints[..., 2].astype(np.float64), 1e-3)[..., None]
+    # Unknown T: ray * Tz - T = xy - ray * Z, two rows per joint.
+    rows = np.zeros((*rays.shape, 3))
+    rows[..., 0, 0] = rows[..., 1, 1] = -1
+    rows[..., 2] = rays
+    right = poses[..., :2] - rays * poses[..., 2:]
+    rows = (rows * weights[..., None]).reshape(len(poses), -1, 3)
+    right = (right * weights).reshape(len(poses), -1, 1)
+    transposed = rows.transpose(0, 2, 1)
+    return np.linalg.solve(transposed @ rows + 1e-9 * np.eye(3), transposed @ right)[..., 0]
+
+
+def feet_on_floor(poses: np.ndarray) -> np.ndarray:
+    """Poses with their lowest joint on the floor of each frame, y = 0; the camera counts as held level.
+
+    Args:
+        poses: `(F, J, 3)` metres, camera frame (y points down).
+
+    Returns:
+        `(F, J, 3)` metres.
+    """
+    return poses - np.array([0.0, 1.0, 0.0], poses.dtype) * poses[..., 1].max(axis=1)[:, None, None]
