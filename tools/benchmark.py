@@ -1,15 +1,18 @@
 """Speeds and memory of Uplift and Upsample, each beside a plain formulation in the same run.
 
-    python tools/benchmark.py [pipeline|evaluation|training|metrics|memory ...]
+    python tools/benchmark.py [pipeline|evaluation|training|metrics|memory ...] [--untuned]
 
 With no name, all of them. The plain formulations stand for the release's way of doing it: a Python
 generator that cuts one window at a time, and a network that sends every frame of every window through
 its spatial part (`uplift_yardstick.py`). Results are medians; `--repeats` says of how many rounds.
+With `--untuned` the process keeps TensorFlow's and the C library's defaults instead of what the
+programs start with (`tf_pose3d/process.py`).
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import statistics
@@ -104,30 +107,25 @@ def plain_windows(sequences, length, stride, strides, seed=0):
 
 def pipeline(repeats):
     """Training windows per second: 71 tokens, mirror images, random masks, batch 512."""
-    import tensorflow as tf
-
     from tf_pose3d.data.windows import Windows
     from tf_pose3d.models.family import get_family
 
     sequences, config = made_up_sequences(200_000), config_351()
     windows = Windows(sequences, get_family("uplift").window_spec(config, "train"))
     ours = iter(windows.training_dataset(512))
-    signature = (
-        tf.TensorSpec((71, 17, 2), tf.float32),
-        tf.TensorSpec((71, 17, 3), tf.float32),
-        tf.TensorSpec((71,), tf.bool),
-    )
-    generator = tf.data.Dataset.from_generator(
-        lambda: plain_windows(sequences, 71, 5, config.MASK_STRIDE), output_signature=signature
-    )
-    plain = iter(generator.batch(512).prefetch(2))
+    # Not through tf.data, whose buffers would go on filling during the other side's turn.
+    plain = plain_windows(sequences, 71, 5, config.MASK_STRIDE)
 
-    def take(iterator, batches):
+    def take_plain(batches):
         for _ in range(batches):
-            next(iterator)
+            [np.stack(part) for part in zip(*itertools.islice(plain, 512), strict=True)]
 
-    times, _ = rounds(repeats, plain=lambda: take(plain, 4), ours=lambda: take(ours, 200))
-    rates = {"plain": 4 * 512 / times["plain"], "ours": 200 * 512 / times["ours"]}
+    def take(batches):
+        for _ in range(batches):
+            next(ours)
+
+    times, _ = rounds(repeats, plain=lambda: take_plain(4), ours=lambda: take(400))
+    rates = {"plain": 4 * 512 / times["plain"], "ours": 400 * 512 / times["ours"]}
     for name, rate in rates.items():
         print(f"pipeline, {name}: {rate:,.0f} windows/s")
     print(f"pipeline, ratio: {rates['ours'] / rates['plain']:.1f}")
@@ -280,7 +278,12 @@ if __name__ == "__main__":
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
     parser.add_argument("--repeats", type=int, default=5, help="rounds per benchmark (default: 5)")
+    parser.add_argument("--untuned", action="store_true", help="TensorFlow's and the C library's defaults")
     arguments = parser.parse_args()
+    if not arguments.untuned:
+        from tf_pose3d.process import tune_process
+
+        tune_process()
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
