@@ -5,7 +5,25 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-__all__ = ["UnbiasedBatchNormalization"]
+__all__ = ["SharedMomentum", "UnbiasedBatchNormalization"]
+
+
+class SharedMomentum:
+    """A momentum that several normalisations follow and that training changes as it goes.
+
+    It is no weight: files and checkpoints do not hold it, and whoever changes it sets it anew on resuming.
+
+    Args:
+        value: Share of a running statistic that one training step keeps.
+    """
+
+    def __init__(self, value: float = 0.9) -> None:
+        self.initial = float(value)
+        self.variable = keras.Variable(self.initial, dtype="float32", trainable=False, name="momentum")
+
+    def assign(self, value: float) -> None:
+        """Sets it for all layers that follow it, in graphs already traced, too."""
+        self.variable.assign(value)
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -16,7 +34,8 @@ class UnbiasedBatchNormalization(keras.layers.Layer):
     variance (sum of squares over n - 1), while training itself normalises by the biased one.
 
     Args:
-        momentum: Share of a running statistic that one training step keeps: 1 minus PyTorch's momentum.
+        momentum: Share of a running statistic that one training step keeps: 1 minus PyTorch's momentum; or a
+            `SharedMomentum`.
         epsilon: Added to the variance.
         gamma_initializer: Of the scale.
 
@@ -25,13 +44,13 @@ class UnbiasedBatchNormalization(keras.layers.Layer):
 
     def __init__(
         self,
-        momentum: float = 0.9,
+        momentum: float | SharedMomentum = 0.9,
         epsilon: float = 1e-5,
         gamma_initializer: str = "ones",
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
-        self.momentum = float(momentum)
+        self.momentum = momentum if isinstance(momentum, SharedMomentum) else float(momentum)
         self.epsilon = float(epsilon)
         self.gamma_initializer = gamma_initializer
 
@@ -49,21 +68,32 @@ class UnbiasedBatchNormalization(keras.layers.Layer):
             axes = list(range(len(inputs.shape) - 1))
             values = ops.cast(inputs, self.variable_dtype)
             mean, variance = ops.moments(values, axes)
-            size = ops.cast(ops.prod(ops.shape(inputs)[:-1]), variance.dtype)
-            unbiased = variance * (size / ops.maximum(size - 1, 1))
-            for running, new in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
-                running.assign(self.momentum * running.value + (1 - self.momentum) * new)
+            self.update(mean, variance, ops.prod(ops.shape(inputs)[:-1]))
         scale = ops.cast(self.gamma, variance.dtype) * ops.rsqrt(variance + self.epsilon)
         shift = ops.cast(self.beta, variance.dtype) - mean * scale
         return inputs * ops.cast(scale, inputs.dtype) + ops.cast(shift, inputs.dtype)
+
+    def update(self, mean: keras.KerasTensor, variance: keras.KerasTensor, count: object) -> None:
+        """Lets the running statistics follow one batch's.
+
+        Args:
+            mean, variance: `(C,)` of the batch, the variance biased.
+            count: Of how many rows.
+        """
+        count = ops.cast(count, variance.dtype)
+        unbiased = variance * (count / ops.maximum(count - 1, 1))
+        keep = self.momentum.variable.value if isinstance(self.momentum, SharedMomentum) else self.momentum
+        for running, new in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
+            running.assign(keep * running.value + (1 - keep) * new)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
 
     def get_config(self) -> dict:
+        shared = isinstance(self.momentum, SharedMomentum)
         return {
             **super().get_config(),
-            "momentum": self.momentum,
+            "momentum": self.momentum.initial if shared else self.momentum,
             "epsilon": self.epsilon,
             "gamma_initializer": self.gamma_initializer,
         }

@@ -28,6 +28,9 @@ CONVERTERS: dict[str, str] = {
     "SemGCN": "tf_pose3d.weights.converters.semgcn:SemGCNConverter",
     "Martinez": "tf_pose3d.weights.converters.martinez:MartinezConverter",
     "LCN": "tf_pose3d.weights.converters.lcn:LCNConverter",
+    "VideoPose3D": "tf_pose3d.weights.converters.videopose3d:VideoPose3DConverter",
+    "RIE": "tf_pose3d.weights.converters.rie:RIEConverter",
+    "EHFusion": "tf_pose3d.weights.converters.ehfusion:EHFusionConverter",
 }
 
 
@@ -104,7 +107,7 @@ def _make_config(converter: Converter, held: Checkpoint, overrides: dict[str, An
         for name, value in overrides.items()
     }
     for name, value in wanted.items():
-        if name in found and found[name] != value:
+        if name in found and not converter.agrees(name, found[name], value):
             raise Pose3DError(f"{held.source} has {name} {found[name]}, not {value}; leave {name} out")
     return family.config_class.from_dict({**found, **wanted}, source=held.source)
 

@@ -73,6 +73,10 @@ class Converter(abc.ABC):
             Pose3DError: Sizes that the family cannot have.
         """
 
+    def agrees(self, key: str, found: Any, wanted: Any) -> bool:
+        """Whether a config value that a user asks for fits the one that the checkpoint decides."""
+        return found == wanted
+
     @abc.abstractmethod
     def assignments(self, model: keras.Model, config: Config) -> Iterator[Assignment]:
         """Every weight of a built model, and where it comes from."""

@@ -1,0 +1,1 @@
+"""VideoPose3D."""

@@ -1,0 +1,71 @@
+"""VideoPose3D as the programs see it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from tf_pose3d.data.windows import WindowSpec
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.models.family import Flag
+from tf_pose3d.models.temporal import TemporalFamily
+from tf_pose3d.models.videopose3d.config import VideoPose3DConfig
+from tf_pose3d.models.videopose3d.model import VideoPose3D
+from tf_pose3d.training.losses import mean_joint_distance
+
+__all__ = ["VideoPose3DFamily"]
+
+
+class VideoPose3DFamily(TemporalFamily):
+    """See the base class."""
+
+    arch = "VideoPose3D"
+    config_class = VideoPose3DConfig
+    network_keys = (*TemporalFamily.network_keys, "DENSE")
+
+    def build_model(self, config: VideoPose3DConfig) -> VideoPose3D:
+        model = VideoPose3D(
+            config.SKELETON,
+            config.FILTER_WIDTHS,
+            config.CHANNELS,
+            config.DROP_RATE,
+            config.CAUSAL,
+            config.DENSE,
+            name="videopose3d",
+        )
+        model.build()
+        return model
+
+    def window_spec(self, config: VideoPose3DConfig, split: str) -> WindowSpec:
+        spec = super().window_spec(config, split)
+        if split != "train" or config.CHUNK_LENGTH == 1:
+            return spec
+        if config.CAUSAL:
+            raise Pose3DError(
+                "CHUNK_LENGTH above 1 (-s) is for windows that lie around their frames, not CAUSAL"
+            )
+        chunk = config.CHUNK_LENGTH
+        return dataclasses.replace(spec, length=spec.length + chunk - 1, step=spec.step * chunk)
+
+    def loss(self, config: VideoPose3DConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+        """Mean joint distance in metres, root-centred, over all frames that a window predicts."""
+        if config.CHUNK_LENGTH == 1:
+            return super().loss(config)
+        margin, root = config.receptive_field // 2, self.root_joint(config)
+
+        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> Any:
+            target = batch["pose_3d"] - batch["pose_3d"][:, :, root : root + 1]
+            return mean_joint_distance(
+                outputs["pose_3d_sequence"], target[:, margin : margin + config.CHUNK_LENGTH]
+            )
+
+        return loss
+
+    def size_flags(self) -> list[Flag]:
+        return [Flag(("--dense",), "DENSE", "kernels that skip no frame", None)]
+
+    def training_flags(self) -> list[Flag]:
+        return [
+            Flag(("-s", "--stride"), "CHUNK_LENGTH", "frames that a window predicts", int, metavar="N"),
+        ]

@@ -1,0 +1,98 @@
+"""VideoPose3D: temporal convolutions over 2D poses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+from keras import ops
+
+from tf_pose3d.layers.batch_normalization import SharedMomentum
+from tf_pose3d.layers.temporal_convolution import TemporalNetwork
+from tf_pose3d.skeleton import get_skeleton
+
+__all__ = ["VideoPose3D"]
+
+Tensor = keras.KerasTensor
+
+
+@keras.saving.register_keras_serializable(package="tf_pose3d")
+class VideoPose3D(keras.Model):
+    """Pavllo et al., "3D human pose estimation in video with temporal convolutions and semi-supervised
+    training", CVPR 2019.
+
+    Args:
+        skeleton: Name of the joint layout.
+        filter_widths: Odd kernel widths; the receptive field N is their product.
+        channels: Features inside.
+        dropout: Rate.
+        causal: Whether a pose is that of the last frame of its receptive field, not of the middle one.
+        dense: Kernels that skip no frame, for comparison.
+
+    Input (dict): keypoints_2d `(B, T, J, 2)`, normalised screen coordinates, T at least N.
+    Output (dict), metres, relative to the root, camera frame: pose_3d `(B, J, 3)`, of the middle one of the
+    T - N + 1 frames that are predicted; where these are more than one, pose_3d_sequence
+    `(B, T - N + 1, J, 3)`.
+    """
+
+    def __init__(
+        self,
+        skeleton: str = "h36m_17",
+        filter_widths: Sequence[int] = (3, 3, 3),
+        channels: int = 1024,
+        dropout: float = 0.25,
+        causal: bool = False,
+        dense: bool = False,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.settings = {
+            "skeleton": skeleton,
+            "filter_widths": list(filter_widths),
+            "channels": channels,
+            "dropout": dropout,
+            "causal": causal,
+            "dense": dense,
+        }
+        self.joints = get_skeleton(skeleton).num_joints
+        self.momentum = SharedMomentum()
+        self.network = TemporalNetwork(
+            3 * self.joints,
+            filter_widths,
+            channels,
+            dropout,
+            causal=causal,
+            dense=dense,
+            momentum=self.momentum,
+            name="network",
+        )
+
+    def build(self, input_shape: object = None) -> None:
+        self.network.build((None, None, 2 * self.joints))
+        self.built = True
+
+    def lift_sequence(self, keypoints: Tensor) -> Tensor:
+        """Poses of every frame whose receptive field lies in a sequence, all at once.
+
+        Args:
+            keypoints: `(B, T, J, 2)`.
+
+        Returns:
+            `(B, T - N + 1, J, 3)`.
+        """
+        results = self.network.sequence_results(self._flat(keypoints))
+        return ops.reshape(results, (-1, ops.shape(results)[1], self.joints, 3))
+
+    def _flat(self, keypoints: Tensor) -> Tensor:
+        keypoints = ops.cast(keypoints[..., :2], self.compute_dtype)
+        return ops.reshape(keypoints, (-1, ops.shape(keypoints)[1], 2 * self.joints))
+
+    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
+        results = self.network(self._flat(inputs["keypoints_2d"]), training=training)
+        poses = ops.reshape(results, (-1, ops.shape(results)[1], self.joints, 3))
+        if results.shape[1] == 1:
+            return {"pose_3d": poses[:, 0]}
+        return {"pose_3d": poses[:, ops.shape(poses)[1] // 2], "pose_3d_sequence": poses}
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), **self.settings}
