@@ -242,8 +242,9 @@ def memory(repeats):
     import subprocess
 
     code = (
-        "import sys, time, resource; start = time.perf_counter(); "
+        "import sys, time; start = time.perf_counter(); "
         f"sys.path[:0] = {[str(REPOSITORY), str(REPOSITORY / 'tools')]!r}; "
+        "from tf_pose3d.process import tune_process; tune_process(); "
         "import benchmark; benchmark.first_batch(start)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
