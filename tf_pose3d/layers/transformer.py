@@ -8,7 +8,7 @@ from keras import ops
 
 from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
-from tf_pose3d.layers.layer_normalization import LayerNormalization
+from tf_pose3d.layers.layer_normalization import LayerNormalization, UnbiasedLayerNormalization
 from tf_pose3d.ops.transformer import bias_gelu
 
 __all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock", "strided_length"]
@@ -99,6 +99,7 @@ class _BlockBase(keras.layers.Layer):
         inner_dropout: float = 0.0,
         drop_path: float = 0.0,
         epsilon: float = 1e-5,
+        unbiased_norm: bool = False,
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
@@ -114,19 +115,21 @@ class _BlockBase(keras.layers.Layer):
             "inner_dropout": inner_dropout,
             "drop_path": drop_path,
             "epsilon": epsilon,
+            "unbiased_norm": unbiased_norm,
         }
         self.mlp_settings = {
-            "hidden_dim": int(dim * mlp_ratio),
+            "hidden_dim": int(dim * mlp_ratio + 1e-6),
             "activation": activation,
             "dropout": dropout,
             "inner_dropout": inner_dropout,
             "dtype": self.dtype_policy,
         }
-        self.norm1 = LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm1")
+        norm = UnbiasedLayerNormalization if unbiased_norm else LayerNormalization
+        self.norm1 = norm(epsilon=epsilon, dtype=self.dtype_policy, name="norm1")
         self.attention = MultiHeadAttention(
             dim, num_heads, qkv_bias, attention_dropout, dropout, dtype=self.dtype_policy, name="mha"
         )
-        self.norm2 = LayerNormalization(epsilon=epsilon, dtype=self.dtype_policy, name="norm2")
+        self.norm2 = norm(epsilon=epsilon, dtype=self.dtype_policy, name="norm2")
         self.drop_path = DropPath(drop_path, dtype=self.dtype_policy) if drop_path else None
 
     def build(self, input_shape: tuple | None = None) -> None:
@@ -159,6 +162,7 @@ class TransformerBlock(_BlockBase):
             outputs, and inside the MLP.
         drop_path: Stochastic depth rate of both branches.
         epsilon: Of both layer norms.
+        unbiased_norm: Layer norms by the unbiased deviation, see `UnbiasedLayerNormalization`.
 
     Call arguments: tokens `(B, N, C)`; `key_mask (B, N)` bool, True where nobody may attend.
     Output: `(B, N, C)`.

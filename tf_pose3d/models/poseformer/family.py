@@ -1,0 +1,33 @@
+"""PoseFormer as the programs see it."""
+
+from __future__ import annotations
+
+from tf_pose3d.models.centre_frame import CentreFrameFamily
+from tf_pose3d.models.poseformer.config import PoseFormerConfig
+from tf_pose3d.models.poseformer.model import PoseFormer
+from tf_pose3d.skeleton import get_skeleton
+
+__all__ = ["PoseFormerFamily"]
+
+
+class PoseFormerFamily(CentreFrameFamily):
+    """See the base class."""
+
+    arch = "PoseFormer"
+    config_class = PoseFormerConfig
+
+    def build_model(self, config: PoseFormerConfig) -> PoseFormer:
+        model = PoseFormer(
+            frames=config.FRAMES,
+            joints=get_skeleton(config.skeleton).num_joints,
+            joint_dim=config.JOINT_DIM,
+            depth=config.LAYERS,
+            num_heads=config.NUM_HEADS,
+            mlp_ratio=config.MLP_RATIO,
+            qkv_bias=config.QKV_BIAS,
+            attention_dropout=config.ATTENTION_DROP_RATE,
+            dropout=config.DROP_RATE,
+            drop_path=config.DROP_PATH_RATE,
+        )
+        model.build()
+        return model

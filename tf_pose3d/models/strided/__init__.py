@@ -1,0 +1,1 @@
+"""Strided Transformer, with its refine module."""
