@@ -44,7 +44,7 @@ def convert_weights(arguments: Sequence[str] | None = None, log: Callable[[str],
 
     from tf_pose3d.weights.convert import convert
 
-    model = convert(arguments.checkpoint, arguments.arch, arguments.out, **overrides)
+    model = convert(arguments.checkpoint, arguments.arch, arguments.out, log, **overrides)
     log(f"wrote {arguments.out}: {model.config.ARCH}, {model.count_params():,} numbers")
 
 

@@ -22,26 +22,36 @@ def heatmap_maxima(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         x and y of each map's first maximum, row by row, `(..., J, 2)` int32; its value `(..., J)`.
     """
-    width = heatmaps.shape[-2]
+    heatmaps = ops.convert_to_tensor(heatmaps)
+    *lead, _, width, joints = ops.shape(heatmaps)
     by_row = ops.max(heatmaps, axis=-2)
-    y = ops.cast(ops.argmax(by_row, axis=-2), "int32")
+    y = ops.reshape(ops.cast(ops.argmax(by_row, axis=-2), "int32"), (-1,))
     # Of the row with the maximum alone: a search through whole maps costs more than reading them.
-    row = _pixels(heatmaps, y[..., None] * width + np.arange(width, dtype="int32"))
+    row = _pixels(heatmaps, ops.zeros_like(y), y, np.arange(width, dtype="int32"))
     x = ops.cast(ops.argmax(row, axis=-1), "int32")
-    return ops.stack([x, y], axis=-1), ops.max(by_row, axis=-2)
+    place = ops.reshape(ops.stack([x, y], axis=-1), (*lead, joints, 2))
+    return place, ops.max(by_row, axis=-2)
 
 
-def _pixels(heatmaps: Tensor, index: Tensor) -> Tensor:
-    """Values `(..., J, K)` of maps `(..., h, w, J)` at K pixels `(..., J, K)`, each y * w + x."""
+def _pixels(heatmaps: Tensor, x: Tensor, y: Tensor, steps: np.ndarray) -> Tensor:
+    """Values near a pixel of each map.
+
+    Args:
+        heatmaps: `(..., h, w, J)`, M maps in all.
+        x, y: `(M,)` int32, in the order of `(..., J)`.
+        steps: `(K,)` int32, from there on in row-major order; those that leave all maps stop at their end.
+
+    Returns:
+        `(M, K)`.
+    """
     height, width, joints = heatmaps.shape[-3:]
-    lead = ops.shape(index)[:-2]
-    count = index.shape[-1]
-    index = ops.reshape(index, (-1, joints, count))
-    map_size = height * width * joints
     # One table for all maps: gathering along an axis of each would copy them first.
-    first = ops.arange(ops.shape(index)[0], dtype="int32")[:, None, None] * map_size
-    index = first + index * joints + np.arange(joints, dtype="int32")[:, None]
-    return ops.reshape(ops.take(ops.reshape(heatmaps, (-1,)), index), (*lead, joints, count))
+    table = ops.reshape(heatmaps, (-1,))
+    number = ops.arange(ops.shape(x)[0], dtype="int32")
+    first = number // joints * (height * width * joints) + number % joints
+    first = first + (y * width + x) * joints
+    index = ops.clip(first[:, None] + steps * joints, 0, ops.shape(table)[0] - 1)
+    return ops.take(table, index)
 
 
 def soft_argmax(
@@ -69,13 +79,13 @@ def soft_argmax(
     offsets = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="xy"), -1).reshape(-1, 2)
     offsets = offsets[np.hypot(*offsets.T) <= radius].astype("int32")
 
-    x = place[..., 0, None] + offsets[:, 0]
-    y = place[..., 1, None] + offsets[:, 1]
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    taken = _pixels(heatmaps, ops.clip(y, 0, height - 1) * width + ops.clip(x, 0, width - 1))
-    logits = taken / temperature
+    flat = ops.reshape(place, (-1, 2))
+    x, y = flat[:, 0], flat[:, 1]
+    logits = _pixels(heatmaps, x, y, offsets[:, 1] * width + offsets[:, 0]) / temperature
+    column, row = x[:, None] + offsets[:, 0], y[:, None] + offsets[:, 1]
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
     # Shares of what lies inside the disc and the image: finite, whatever the values are.
     shares = ops.softmax(ops.where(inside, logits, ops.cast(-1e30, logits.dtype)), axis=-1)
-    shift = ops.matmul(shares, ops.cast(offsets, shares.dtype))
-    mean = ops.cast(place, shares.dtype) + shift
+    mean = ops.cast(flat, shares.dtype) + ops.matmul(shares, ops.cast(offsets, shares.dtype))
+    mean = ops.reshape(mean, ops.shape(place))
     return ops.where(value[..., None] > least, mean, ops.zeros_like(mean)), value

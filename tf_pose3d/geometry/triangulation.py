@@ -14,7 +14,7 @@ __all__ = ["agreeing_views", "smallest_singular_vector", "triangulate"]
 
 Tensor = keras.KerasTensor
 
-_SWEEPS = 6
+_SWEEPS = 5
 _TINY = 1e-30
 
 
@@ -22,7 +22,7 @@ def smallest_singular_vector(columns: list[Tensor]) -> Tensor:
     """Right singular vectors of the smallest singular value, of many matrices at once.
 
     One-sided Jacobi rotations make the columns orthogonal. Unlike methods that square the matrix, they
-    keep the accuracy of columns of very different length, in float32 as well.
+    keep the accuracy of columns of very different length.
 
     Args:
         columns: Four columns of N matrices with R rows, each `(R, N)`.
@@ -65,8 +65,10 @@ def _solve(points: Tensor, projection: Tensor, weights: Tensor) -> Tensor:
     equations = points[..., None] * projection[:, :, 2:3] - projection[:, :, :2]
     equations = equations * weights[..., None, None]
     rows = ops.transpose(ops.reshape(equations, (-1, 2 * points.shape[1], 4)), (2, 1, 0))
+    # In float64, as NumPy has it in the release: where views disagree, the solution is badly conditioned.
+    rows = ops.cast(rows, "float64")
     solution = smallest_singular_vector([rows[index] for index in range(4)])
-    return dehomogenise(ops.transpose(solution, (1, 0)))
+    return ops.cast(dehomogenise(ops.transpose(solution, (1, 0))), "float32")
 
 
 def _errors(solution: Tensor, points: Tensor, projection: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,9 +29,13 @@ CONVERTERS: dict[str, str] = {
     "SemGCN": "tf_pose3d.weights.converters.semgcn:SemGCNConverter",
     "Martinez": "tf_pose3d.weights.converters.martinez:MartinezConverter",
     "LCN": "tf_pose3d.weights.converters.lcn:LCNConverter",
+    "PoseResNet": "tf_pose3d.weights.converters.pose_resnet:PoseResNetConverter",
+    "DenseWarper": "tf_pose3d.weights.converters.densewarper:DenseWarperConverter",
     "VideoPose3D": "tf_pose3d.weights.converters.videopose3d:VideoPose3DConverter",
     "RIE": "tf_pose3d.weights.converters.rie:RIEConverter",
     "EHFusion": "tf_pose3d.weights.converters.ehfusion:EHFusionConverter",
+    "StridedTransformer": "tf_pose3d.weights.converters.strided:StridedTransformerConverter",
+    "PoseFormer": "tf_pose3d.weights.converters.poseformer:PoseFormerConverter",
 }
 
 
@@ -51,7 +56,11 @@ def get_converter(arch: str) -> Converter:
 
 
 def convert(
-    checkpoint: str | os.PathLike, arch: str, out: str | os.PathLike | None = None, **overrides: Any
+    checkpoint: str | os.PathLike,
+    arch: str,
+    out: str | os.PathLike | None = None,
+    log: Callable[[str], None] | None = None,
+    **overrides: Any,
 ) -> keras.Model:
     """A model with the weights of an original release's checkpoint.
 
@@ -62,6 +71,7 @@ def convert(
         checkpoint: The release's file, e.g. `ckpt_best.pth.tar`.
         arch: ARCH or short name of the family, e.g. `"hoif"`.
         out: `.h5` file to write weights and config to, so that `load_model(out)` needs nothing else.
+        log: Takes lines about what the checkpoint holds; None: they are not said.
         **overrides: Config keys, in any case, e.g. `batch_size=64`; a family's converter may know its
             release's own names for some.
 
@@ -77,6 +87,8 @@ def convert(
     held = converter.read(checkpoint)
     if not converter.recognises(held):
         raise Pose3DError(_another_family(converter, held))
+    for line in converter.notes(held) if log is not None else ():
+        log(line)
     config = _make_config(converter, held, overrides)
     model = build_model(config)
     _assign(converter, model, config, held)
@@ -109,7 +121,8 @@ def _make_config(converter: Converter, held: Checkpoint, overrides: dict[str, An
     for name, value in wanted.items():
         if name in found and not converter.agrees(name, found[name], value):
             raise Pose3DError(f"{held.source} has {name} {found[name]}, not {value}; leave {name} out")
-    return family.config_class.from_dict({**found, **wanted}, source=held.source)
+    suggested = converter.suggested_values(held)
+    return family.config_class.from_dict({**suggested, **found, **wanted}, source=held.source)
 
 
 def _assign(converter: Converter, model: keras.Model, config: Config, held: Checkpoint) -> None:

@@ -77,6 +77,14 @@ class Converter(abc.ABC):
         """Whether a config value that a user asks for fits the one that the checkpoint decides."""
         return found == wanted
 
+    def suggested_values(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Config keys that the checkpoint makes likely; the caller may say otherwise."""
+        return {}
+
+    def notes(self, checkpoint: Checkpoint) -> list[str]:
+        """Lines about what the checkpoint holds that the user should know."""
+        return []
+
     @abc.abstractmethod
     def assignments(self, model: keras.Model, config: Config) -> Iterator[Assignment]:
         """Every weight of a built model, and where it comes from."""
