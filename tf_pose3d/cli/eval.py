@@ -57,8 +57,6 @@ def evaluate_weights(
     arguments, family = parse(make_parser, arguments, "eval")
     log = log or (lambda line: print(line, flush=True))
 
-    from tf_pose3d.data.sources import make_windows
-    from tf_pose3d.evaluation.evaluate import save_predictions
     from tf_pose3d.models.loading import load_config, load_model
     from tf_pose3d.training.distribution import make_strategy
 
@@ -70,7 +68,7 @@ def evaluate_weights(
     weights = resolve_weights(arguments.weights)
     trained = load_config(arguments.config, weights, arguments.arch)
     config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
-    dataset, files = find_test_data(arguments, config)
+    dataset, files = find_test_data(arguments, config, family)
     if arguments.actions is not None:
         if dataset != "h36m":
             raise Pose3DError(f"--actions selects from Human3.6M, not from {dataset}")
@@ -82,9 +80,7 @@ def evaluate_weights(
     with make_strategy("one", config.GPU_ID).scope():
         # The network is the trained one: what flags overwrite concerns its input only.
         model = load_model(weights, trained)
-    windows = make_windows(
-        dataset, arguments.test_subset, files, family.skeleton(config), family.window_spec(config, "test")
-    )
+    windows = family.open_data(dataset, arguments.test_subset, files, config, "test", log)
     family.check_data(config, windows)
     log(f"{weights}: {windows.num_centres} frames of {arguments.test_subset}")
     evaluations = []
@@ -102,9 +98,7 @@ def evaluate_weights(
         }
         write_json(arguments.json, document)
         log(f"wrote {arguments.json}")
-    if arguments.predictions is not None:
-        save_predictions(arguments.predictions, evaluations, windows)
-        log(f"wrote {arguments.predictions}")
+    family.save_evaluation(arguments, evaluations, windows, log)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -114,7 +114,7 @@ def _lift_recording(
 
     if arguments.output is None and arguments.viz_output is None:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
-    dataset, files = find_test_data(arguments, config)
+    dataset, files = find_test_data(arguments, config, family)
     files = family.data_files(arguments, config, files)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
     if dataset == "h36m":

@@ -119,7 +119,8 @@ def add_test_data_flags(parser: Parser) -> None:
     parser.add_argument(
         "--dataset",
         metavar="FILE|NAME",
-        help="3D poses (.npz), or h36m, synthetic or lcn (default: DATASET, else ./data/data_3d_h36m.npz)",
+        help="3D poses (.npz), or h36m, synthetic or lcn; multiview_h36m, multiview_3dhp or "
+        "multiview_synthetic for images (default: DATASET, else ./data/data_3d_h36m.npz)",
     )
     parser.add_argument(
         "--dataset_2d",
@@ -149,23 +150,23 @@ def as_actions(text: str) -> tuple[str, ...] | None:
     return None if names in ((), ("*",)) else names
 
 
-def find_test_data(arguments: argparse.Namespace, config: Config) -> tuple[str, DataFiles]:
+def find_test_data(arguments: argparse.Namespace, config: Config, family: Family) -> tuple[str, DataFiles]:
     """Name of the data set and its files, from the flags of `add_test_data_flags`.
 
     Raises:
         Pose3DError: Unknown data set or keypoint name, or 2D poses named twice.
     """
-    from tf_pose3d.data.sources import DATASETS, DataFiles, keypoint_file
+    from tf_pose3d.data.sources import DataFiles, keypoint_file
 
     name, files = arguments.dataset or config.DATASET or "h36m", DataFiles()
     path = files.h36m
     if name.endswith(".npz"):
         name, path = "h36m", Path(name)
-    if name not in DATASETS or name == "amass":
-        raise Pose3DError(
-            f"--dataset is {name!r}, expected a 3D pose file (.npz), h36m, synthetic or lcn (AMASS has no "
-            "test protocol)"
-        )
+    # AMASS has no test protocol.
+    known = [one for one in family.datasets() if one != "amass"]
+    if name not in known:
+        file = "a 3D pose file (.npz), " if "h36m" in known else ""
+        raise Pose3DError(f"--dataset is {name!r}, expected {file}{', '.join(known[:-1])} or {known[-1]}")
     path_2d, keypoints = files.h36m_2d, arguments.keypoints
     if keypoints is None and arguments.dataset_2d is None and name == "h36m":
         keypoints = config.KEYPOINTS

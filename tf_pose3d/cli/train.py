@@ -40,12 +40,12 @@ def make_parser() -> Parser:
     parser.add_argument("--out_dir", metavar="DIR", help="folder for weights, checkpoints and logs")
     parser.add_argument(
         "--dataset",
-        metavar="{h36m,amass,synthetic,lcn}",
-        help="training data; a name ending in .npz is the 3D file itself (default: DATASET, else h36m)",
+        metavar="NAME",
+        help="training data: h36m, amass, synthetic or lcn; multiview_h36m, multiview_3dhp or "
+        "multiview_synthetic for images; a name ending in .npz is the 3D file itself (default: DATASET, "
+        "else h36m)",
     )
-    parser.add_argument(
-        "--dataset_val", metavar="{h36m,amass,synthetic,lcn}", help="validation data, if other"
-    )
+    parser.add_argument("--dataset_val", metavar="NAME", help="validation data, if other")
     parser.add_argument(
         "--h36m_path", metavar="FILE", default="./data/data_3d_h36m.npz", help="3D poses of Human3.6M"
     )
@@ -93,9 +93,9 @@ def make_parser() -> Parser:
     return parser
 
 
-def _data_names(arguments: Any, config: Any) -> tuple[str, str, DataFiles]:
+def _data_names(arguments: Any, config: Any, family: Any) -> tuple[str, str, DataFiles]:
     """Training and validation data set, and where files are."""
-    from tf_pose3d.data.sources import DATASETS, DataFiles, keypoint_file
+    from tf_pose3d.data.sources import DataFiles, keypoint_file
 
     h36m, name = arguments.h36m_path, arguments.dataset
     if name is not None and name.endswith(".npz"):
@@ -103,8 +103,8 @@ def _data_names(arguments: Any, config: Any) -> tuple[str, str, DataFiles]:
     name = (name or config.DATASET or "h36m").lower()
     val = (arguments.dataset_val or name).lower()
     for flag, value in (("--dataset", name), ("--dataset_val", val)):
-        if value not in DATASETS:
-            raise Pose3DError(f"{flag} is {value!r}, expected one of {', '.join(DATASETS)}")
+        if value not in family.datasets():
+            raise Pose3DError(f"{flag} is {value!r}, expected one of {', '.join(family.datasets())}")
     reads_h36m = "h36m" in (name, val)
     for flag, value in (("--keypoints", arguments.keypoints), ("--actions", arguments.actions)):
         if value is not None and not reads_h36m:
@@ -136,7 +136,6 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     arguments, family = parse(make_parser, arguments, "train")
     log = log or (lambda line: print(line, flush=True))
 
-    from tf_pose3d.data.sources import make_windows
     from tf_pose3d.models.loading import load_config
     from tf_pose3d.training.distribution import is_chief, make_strategy
     from tf_pose3d.training.loop import Interrupted, Trainer
@@ -146,7 +145,7 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     weights = resolve_weights(arguments.weights) if arguments.weights else None
     config = load_config(arguments.config, weights, arguments.arch or family.arch)
     config = apply_flags(config, arguments, family, "train", SHUFFLE_SEED=arguments.seed)
-    dataset, val_dataset, files = _data_names(arguments, config)
+    dataset, val_dataset, files = _data_names(arguments, config, family)
     files = family.data_files(arguments, config, files)
     train_subset = arguments.train_subset or config.TRAIN_SUBSET
     val_subset = _subset(config.VAL_SUBSET if arguments.val_subset is None else arguments.val_subset)
@@ -157,23 +156,14 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     strategy = make_strategy(arguments.strategy, config.GPU_ID)
     chief = is_chief()
     out_dir = require_writable_folder(arguments.out_dir)
-    seed = config.SHUFFLE_SEED
     log(f"reading {dataset}, subset {train_subset}")
-    windows = make_windows(
-        dataset,
-        train_subset,
-        files,
-        family.skeleton(config),
-        family.window_spec(config, "train"),
-        seed,
-    )
+    windows = family.open_data(dataset, train_subset, files, config, "train", log)
     log(f"{len(windows)} training windows")
     family.check_data(config, windows)
     config = family.config_from_data(config, windows)
     validation = None
     if val_subset is not None:
-        spec = family.window_spec(config, "val")
-        val_windows = make_windows(val_dataset, val_subset, files, family.skeleton(config), spec, seed)
+        val_windows = family.open_data(val_dataset, val_subset, files, config, "val", log)
         available = val_windows.num_centres
         if available < config.VALIDATION_EXAMPLES:
             raise Pose3DError(
@@ -232,18 +222,10 @@ def _test(
     out_dir: Path,
     log: Callable[[str], None],
 ) -> None:
-    from tf_pose3d.data.sources import make_windows
     from tf_pose3d.models.loading import load_model
 
     model = load_model(weights, config)
-    windows = make_windows(
-        dataset,
-        subset,
-        files,
-        family.skeleton(config),
-        family.window_spec(config, "test"),
-        config.SHUFFLE_SEED,
-    )
+    windows = family.open_data(dataset, subset, files, config, "test", log)
     results = {}
     for evaluation in family.evaluate(model, config, windows):
         log(family.format_evaluation(evaluation))

@@ -35,6 +35,8 @@ FAMILIES = {
     "VideoPose3D": ("videopose3d", "tf_pose3d.models.videopose3d.family:VideoPose3DFamily"),
     "RIE": ("rie", "tf_pose3d.models.rie.family:RIEFamily"),
     "EHFusion": ("ehfusion", "tf_pose3d.models.ehfusion.family:EHFusionFamily"),
+    "PoseResNet": ("pose2d", "tf_pose3d.models.pose_resnet.family:PoseResNetFamily"),
+    "DenseWarper": ("densewarper", "tf_pose3d.models.densewarper.family:DenseWarperFamily"),
 }
 
 
@@ -156,9 +158,45 @@ class Family(abc.ABC):
             Pose3DError: Flags that contradict each other.
         """
 
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the data sets that the family reads."""
+        from tf_pose3d.data.sources import DATASETS
+
+        return DATASETS
+
     def data_files(self, arguments: argparse.Namespace, config: Config, files: DataFiles) -> DataFiles:
         """Where the data lie, with what the family's flags and config say about it."""
         return files
+
+    def open_data(
+        self,
+        dataset: str,
+        subset: str,
+        files: DataFiles,
+        config: Config,
+        split: str,
+        log: Callable[[str], None],
+    ) -> Windows:
+        """The examples of a subset.
+
+        Families that read images give another class here, which has `len()`, `num_centres`,
+        `training_dataset` and what their own `evaluate` and `validate` need.
+
+        Args:
+            dataset: One of `datasets()`.
+            subset: Names the part of the data set.
+            files: Where the data lie.
+            config: Of the model.
+            split: `"train"`, `"val"` or `"test"`, what the examples are for.
+            log: Takes a line for the user.
+
+        Raises:
+            Pose3DError: What the reader finds wrong.
+        """
+        from tf_pose3d.data.sources import make_windows
+
+        spec = self.window_spec(config, split)
+        return make_windows(dataset, subset, files, self.skeleton(config), spec, config.SHUFFLE_SEED)
 
     def check_data(self, config: Config, windows: Windows) -> None:  # noqa: B027
         """Checks that the data hold what the model reads.
@@ -184,6 +222,20 @@ class Family(abc.ABC):
         from tf_pose3d.evaluation.evaluate import format_evaluation
 
         return format_evaluation(evaluation, action_wise)
+
+    def save_evaluation(
+        self,
+        arguments: argparse.Namespace,
+        evaluations: list[Evaluation],
+        windows: Windows,
+        log: Callable[[str], None],
+    ) -> None:
+        """Writes what the flags of `eval.py` ask for besides the tables and their JSON."""
+        from tf_pose3d.evaluation.evaluate import save_predictions
+
+        if arguments.predictions is not None:
+            save_predictions(arguments.predictions, evaluations, windows)
+            log(f"wrote {arguments.predictions}")
 
     def validate(
         self, model: keras.Model, config: Config, windows: Windows, action_wise: bool

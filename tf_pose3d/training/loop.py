@@ -237,7 +237,16 @@ class Trainer:
                 decay = 0.0
                 if config.EMA_ENABLED:
                     decay = min(config.EMA_DECAY, (1 + self.step) / (10 + self.step))
-                self._train_step(batches, tf.constant(self.step, tf.int64), tf.constant(decay, tf.float32))
+                try:
+                    self._train_step(
+                        batches, tf.constant(self.step, tf.int64), tf.constant(decay, tf.float32)
+                    )
+                except tf.errors.OpError:
+                    # TensorFlow hides what a reader of images found wrong behind an error of its own.
+                    failure = getattr(self.windows, "failure", None)
+                    if failure is None:
+                        raise
+                    raise failure from None
                 self.step += 1
                 text = ""
                 if progress.due():

@@ -1,0 +1,1 @@
+"""Images of calibrated cameras: records, readers, groups of views, and batches of crops."""
