@@ -32,8 +32,6 @@ FAMILIES = {
     "SemGCN": ("semgcn", "tf_pose3d.models.semgcn.family:SemGCNFamily"),
     "Martinez": ("martinez", "tf_pose3d.models.martinez.family:MartinezFamily"),
     "LCN": ("lcn", "tf_pose3d.models.lcn.family:LCNFamily"),
-    "PoseResNet": ("pose2d", "tf_pose3d.models.pose_resnet.family:PoseResNetFamily"),
-    "DenseWarper": ("densewarper", "tf_pose3d.models.densewarper.family:DenseWarperFamily"),
     "VideoPose3D": ("videopose3d", "tf_pose3d.models.videopose3d.family:VideoPose3DFamily"),
     "RIE": ("rie", "tf_pose3d.models.rie.family:RIEFamily"),
     "EHFusion": ("ehfusion", "tf_pose3d.models.ehfusion.family:EHFusionFamily"),

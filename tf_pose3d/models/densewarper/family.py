@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
-from tf_pose3d.data.windows import WindowSpec
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
 from tf_pose3d.models.densewarper.losses import joint_loss, released_targets, views_that_see
 from tf_pose3d.models.densewarper.model import DenseWarper
-from tf_pose3d.models.family import Family
+from tf_pose3d.models.image_family import ImageFamily
 from tf_pose3d.models.pose_resnet.family import make_backbone
 from tf_pose3d.models.pose_resnet.losses import gaussian_heatmaps, heatmap_loss
+
+if TYPE_CHECKING:
+    from tf_pose3d.data.multiview.batches import ViewGroupImages
+    from tf_pose3d.data.sources import DataFiles
+    from tf_pose3d.evaluation.image_prediction import ImageEvaluation
 
 __all__ = ["DenseWarperFamily"]
 
 
-class DenseWarperFamily(Family):
+class DenseWarperFamily(ImageFamily):
     """See the base class. The batch has `image`, `rotation`, `translation`, `intrinsics`, `crop` (see
     `DenseWarper`), and for training `keypoints_2d` `(B, T, V, J, 2)` heat-map pixels and `visible`
     `(B, T, V, J)`."""
 
     arch = "DenseWarper"
     config_class = DenseWarperConfig
-
-    def skeleton(self, config: DenseWarperConfig) -> str:
-        return config.skeleton
 
     def build_model(self, config: DenseWarperConfig) -> DenseWarper:
         model = DenseWarper(
@@ -49,10 +50,6 @@ class DenseWarperFamily(Family):
         )
         model.build()
         return model
-
-    def window_spec(self, config: DenseWarperConfig, split: str) -> WindowSpec:
-        """Every n-th group of a subset."""
-        return WindowSpec(length=1, step=config.subsample_step(split))
 
     def loss(self, config: DenseWarperConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
         """The robust 2D joint loss times JOINT_LOSS, and the heat maps' squared error times HEATMAP_LOSS."""
@@ -75,3 +72,77 @@ class DenseWarperFamily(Family):
             return total
 
         return loss
+
+    def open_data(
+        self,
+        dataset: str,
+        subset: str,
+        files: DataFiles,
+        config: DenseWarperConfig,
+        split: str,
+        log: Callable[[str], None],
+    ) -> ViewGroupImages:
+        """Every n-th group of the selected cameras, interleaved by PATTERN."""
+        from tf_pose3d.data.multiview.batches import ViewGroupImages
+        from tf_pose3d.data.multiview.grouping import make_groups
+        from tf_pose3d.skeleton import get_skeleton
+
+        joints = get_skeleton(config.skeleton).joints
+        records = self.read_records(dataset, subset, config, log).with_joints(joints)
+        groups = make_groups(
+            records,
+            config.SELECTED_CAMS,
+            config.PATTERN,
+            config.subsample_step(split),
+            config.MISSING_VIEW,
+        )
+        if groups.skipped:
+            log(f"{records.source}: {groups.skipped} groups left out, as an image or a pose is missing")
+        return ViewGroupImages(records, groups, self.crop_spec(config, split), config.SHUFFLE_SEED)
+
+    def evaluate(
+        self,
+        model: keras.Model,
+        config: DenseWarperConfig,
+        windows: ViewGroupImages,
+        show_progress: bool = False,
+    ) -> Iterator[ImageEvaluation]:
+        from tf_pose3d.evaluation.image_prediction import evaluate_groups
+        from tf_pose3d.progress import Progress
+
+        with Progress(len(windows), "evaluating") as progress:
+            count = (lambda done: progress.update(steps=done)) if show_progress else None
+            yield evaluate_groups(
+                model,
+                windows,
+                config.BATCH_SIZE,
+                self.root_joint(config),
+                progress=count,
+                jit_compile=config.JIT_COMPILE,
+            )
+
+    def format_evaluation(self, evaluation: ImageEvaluation, action_wise: bool = True) -> str:
+        from tf_pose3d.evaluation.multiview_evaluation import format_multiview
+
+        return format_multiview(evaluation.results, action_wise)
+
+    def validate(
+        self, model: keras.Model, config: DenseWarperConfig, windows: ViewGroupImages, action_wise: bool
+    ) -> dict[str, float]:
+        """`loss`, `MPJPE` in mm, and `MPJPE unwarped` of the views triangulated as if of one frame."""
+        from tf_pose3d.evaluation.image_prediction import evaluate_groups
+
+        results = evaluate_groups(
+            model,
+            windows,
+            config.BATCH_SIZE,
+            self.root_joint(config),
+            self.loss(config),
+            None if config.VALIDATION_EXAMPLES < 0 else config.VALIDATION_EXAMPLES,
+            jit_compile=config.JIT_COMPILE,
+        ).results
+        return {
+            "loss": results["loss"],
+            "MPJPE": results["j3d_DenseWarper"]["mpjpe"],
+            "MPJPE unwarped": results["j3d_unwarped"]["mpjpe"],
+        }

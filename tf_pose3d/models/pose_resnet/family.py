@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 
-from tf_pose3d.data.windows import WindowSpec
-from tf_pose3d.models.family import Family
+from tf_pose3d.models.image_family import ImageFamily
 from tf_pose3d.models.pose_resnet.config import ImageConfig, PoseResNetConfig
 from tf_pose3d.models.pose_resnet.losses import heatmap_loss
 from tf_pose3d.models.pose_resnet.model import PoseResNet
+
+if TYPE_CHECKING:
+    from tf_pose3d.data.multiview.batches import SingleImages
+    from tf_pose3d.data.sources import DataFiles
+    from tf_pose3d.evaluation.image_prediction import ImageEvaluation
 
 __all__ = ["PoseResNetFamily", "make_backbone"]
 
@@ -31,21 +35,14 @@ def make_backbone(config: ImageConfig, name: str) -> PoseResNet:
     return model
 
 
-class PoseResNetFamily(Family):
+class PoseResNetFamily(ImageFamily):
     """See the base class. The batch has `image`, `heatmaps` and `weights`; see `PoseResNet`."""
 
     arch = "PoseResNet"
     config_class = PoseResNetConfig
 
-    def skeleton(self, config: PoseResNetConfig) -> str:
-        return config.skeleton
-
     def build_model(self, config: PoseResNetConfig) -> PoseResNet:
         return make_backbone(config, "pose_resnet")
-
-    def window_spec(self, config: PoseResNetConfig, split: str) -> WindowSpec:
-        """Every n-th image of a subset."""
-        return WindowSpec(length=1, step=config.subsample_step(split))
 
     def loss(self, config: PoseResNetConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
         """Squared errors of the heat maps, joints that are not visible left out by USE_TARGET_WEIGHT."""
@@ -55,3 +52,80 @@ class PoseResNetFamily(Family):
             return heatmap_loss(outputs["heatmaps"], batch["heatmaps"], weights)
 
         return loss
+
+    def open_data(
+        self,
+        dataset: str,
+        subset: str,
+        files: DataFiles,
+        config: PoseResNetConfig,
+        split: str,
+        log: Callable[[str], None],
+    ) -> SingleImages:
+        """Every n-th image of the selected cameras, and with MIX_MPII all of MPII's for training."""
+        import numpy as np
+
+        from tf_pose3d.data.multiview.batches import SingleImages
+        from tf_pose3d.data.multiview.mpii import read_mpii_images
+        from tf_pose3d.data.multiview.records import join_records
+        from tf_pose3d.skeleton import get_skeleton
+
+        joints = get_skeleton(config.JOINTS).joints
+        parts = [self.read_records(dataset, subset, config, log).with_joints(joints)]
+        rows = np.flatnonzero(np.isin(parts[0].view, config.SELECTED_CAMS))[:: config.subsample_step(split)]
+        if split == "train" and config.MIX_MPII:
+            mpii = read_mpii_images(config.DATA_ROOT, "train", config.DATA_FORMAT, log)
+            log(f"{len(mpii)} images of MPII with {len(rows)} of {dataset}")
+            rows = np.concatenate([rows, len(parts[0]) + np.arange(len(mpii))])
+            parts.append(mpii.with_joints(joints))
+        return SingleImages(join_records(parts), self.crop_spec(config, split), config.SHUFFLE_SEED, rows)
+
+    def evaluate(
+        self,
+        model: keras.Model,
+        config: PoseResNetConfig,
+        windows: SingleImages,
+        show_progress: bool = False,
+    ) -> Iterator[ImageEvaluation]:
+        from tf_pose3d.evaluation.image_prediction import evaluate_images
+        from tf_pose3d.progress import Progress
+
+        with Progress(len(windows), "evaluating") as progress:
+            count = (lambda done: progress.update(steps=done)) if show_progress else None
+            yield evaluate_images(
+                model,
+                windows,
+                config.BATCH_SIZE,
+                config.used_joints,
+                config.POST_PROCESS,
+                progress=count,
+                jit_compile=config.JIT_COMPILE,
+            )
+
+    def format_evaluation(self, evaluation: ImageEvaluation, action_wise: bool = True) -> str:
+        from tf_pose3d.evaluation.multiview_evaluation import detection_table
+
+        accuracy = evaluation.results["accuracy"]["mean"]
+        return f"{detection_table(evaluation.results['detection_rates'])}\n2D accuracy: {accuracy:.3f}"
+
+    def validate(
+        self, model: keras.Model, config: PoseResNetConfig, windows: SingleImages, action_wise: bool
+    ) -> dict[str, float]:
+        """`loss`, `detection_rate` (share of joints within 0.025 of the box) and `accuracy`."""
+        from tf_pose3d.evaluation.image_prediction import evaluate_images
+
+        results = evaluate_images(
+            model,
+            windows,
+            config.BATCH_SIZE,
+            config.used_joints,
+            config.POST_PROCESS,
+            self.loss(config),
+            None if config.VALIDATION_EXAMPLES < 0 else config.VALIDATION_EXAMPLES,
+            jit_compile=config.JIT_COMPILE,
+        ).results
+        return {
+            "loss": results["loss"],
+            "detection_rate": results["detection_rate"],
+            "accuracy": results["accuracy"]["mean"],
+        }
