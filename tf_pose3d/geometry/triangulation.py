@@ -47,9 +47,8 @@ def smallest_singular_vector(columns: list[Tensor]) -> Tensor:
             # tan of the angle, |angle| <= 45 degrees: 2 gamma / (d + sign(d) sqrt(d^2 + 4 gamma^2)).
             difference = beta - alpha
             root = ops.sqrt(ops.square(difference) + 4 * ops.square(gamma))
-            tangent = (
-                2 * gamma / (ops.where(difference < 0, -1.0, 1.0) * (ops.abs(difference) + root + _TINY))
-            )
+            larger = ops.where(difference < 0, difference - root, difference + root)
+            tangent = 2 * gamma / ops.where(larger == 0, ops.ones_like(larger), larger)
             cosine = ops.rsqrt(1 + ops.square(tangent))
             sine = cosine * tangent
             tall[p] = cosine * first - sine * second
