@@ -1,4 +1,6 @@
+import csv
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -42,5 +44,66 @@ def test_array_alone(sequence, tmp_path):
 
 
 def test_other_formats_are_refused():
-    with pytest.raises(Pose3DError, match=r"poses\.json: expected a name that ends in \.npz or \.npy"):
-        check_pose_file("poses.json")
+    with pytest.raises(Pose3DError, match=r"poses\.txt: expected a name that ends in \.npz, .* or \.trc"):
+        check_pose_file("poses.txt")
+
+
+def missing_a_frame(sequence):
+    poses = sequence.pose_3d - sequence.pose_3d[:, :1]
+    poses[2] = np.nan
+    return poses
+
+
+def test_json(sequence, tmp_path):
+    poses = missing_a_frame(sequence)
+    save_poses(tmp_path / "poses.json", poses, sequence, root=0)
+    held = json.loads((tmp_path / "poses.json").read_text())
+    assert held["joints"] == list(sequence.skeleton.joints)
+    assert (held["fps"], held["width"], held["root"]) == (50, 1000, 0)
+    assert held["frames"][2]["pose_3d"] is None
+    np.testing.assert_allclose(held["frames"][3]["pose_3d"], poses[3], atol=1e-5)
+    np.testing.assert_allclose(held["frames"][2]["pose_2d"], sequence.pose_2d[2], atol=1e-3)
+
+
+def test_csv(sequence, tmp_path):
+    poses = missing_a_frame(sequence)
+    save_poses(tmp_path / "poses.csv", poses, sequence, root=0)
+    with open(tmp_path / "poses.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["frame"] for row in rows] == list("01234")
+    assert float(rows[4]["seconds"]) == 0.08
+    assert float(rows[1]["l_knee_y"]) == pytest.approx(
+        poses[1, sequence.skeleton.index("l_knee"), 1], abs=1e-5
+    )
+    assert rows[2]["head_z"] == ""
+
+
+def test_trc(sequence, tmp_path):
+    poses = missing_a_frame(sequence)
+    save_poses(tmp_path / "poses.trc", poses, sequence, root=0)
+    lines = (tmp_path / "poses.trc").read_text().splitlines()
+    names, values = lines[1].split("\t"), lines[2].split("\t")
+    assert dict(zip(names, values, strict=True)) == {
+        "DataRate": "50",
+        "CameraRate": "50",
+        "NumFrames": "5",
+        "NumMarkers": "17",
+        "Units": "mm",
+        "OrigDataRate": "50",
+        "OrigDataStartFrame": "1",
+        "OrigNumFrames": "5",
+    }
+    assert [name for name in lines[3].split("\t")[2:] if name] == list(sequence.skeleton.joints)
+    rows = [line.split("\t") for line in lines[6:]]
+    assert [row[0] for row in rows] == list("12345")
+    # Millimetres, y up and z towards the camera.
+    np.testing.assert_allclose(
+        np.array(rows[3][2:], float).reshape(17, 3), poses[3] * [1000, -1000, -1000], atol=1e-3
+    )
+    assert set(rows[2][2:]) == {""}
+
+
+def test_bvh_holds_the_last_pose_where_there_is_none(sequence, tmp_path):
+    save_poses(tmp_path / "poses.bvh", missing_a_frame(sequence), sequence, root=0)
+    frames = (tmp_path / "poses.bvh").read_text().splitlines()[-5:]
+    assert frames[2] == frames[1] != frames[3]

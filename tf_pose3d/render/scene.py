@@ -182,8 +182,9 @@ def make_scene(
         predicted, true = _placed(poses, truth, camera, orientation, root)
         error = 1000 * mpjpe(poses[frames], truth[frames], root=root).mean(axis=1)
         tracks = (Track("Prediction", predicted[frames], error), Track("Ground truth", true[frames]))
+    names = (sequence.subject, sequence.name, camera.id and f"camera {camera.id}")
     return Scene(
-        title=f"{sequence.subject} · {sequence.name} · camera {camera.id}",
+        title=" · ".join(filter(None, names)),
         skeleton=sequence.skeleton,
         root=root,
         fps=sequence.fps / downsample,

@@ -31,6 +31,7 @@ class VideoReader:
         path: As given.
         width, height: Size in pixels as shown, after the rotation that a telephone notes down.
         fps: Frames per second, None where the file does not tell.
+        num_frames: Frames as the file tells, 0 where it does not.
 
     Raises:
         Pose3DError: The file is missing, damaged, or holds no video.
@@ -42,7 +43,7 @@ class VideoReader:
         if first is None:
             raise Pose3DError(f"{path} is a video without frames")
         self.width, self.height = self._oriented(first).size
-        self.fps = self._rate
+        self.fps, self.num_frames = self._rate, self._told
 
     def check_shape(self, image_size: tuple[int, int]) -> None:
         """Checks that the video shows the image that 2D poses lie in.
@@ -88,7 +89,7 @@ class VideoReader:
                 stream = container.streams.video[0]
                 stream.thread_type = "AUTO"
                 rate = stream.average_rate
-                self._rate = float(rate) if rate else None
+                self._rate, self._told = float(rate) if rate else None, stream.frames
                 for frame in container.decode(stream):
                     yield frame
                     count += 1

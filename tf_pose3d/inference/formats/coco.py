@@ -95,6 +95,8 @@ def read_detections(
         values = detection["keypoints"]
         if not isinstance(values, list):
             raise Pose3DError(f"{where}: its keypoints are no list of numbers")
+        if not values:
+            continue
         if skeleton is None:
             total = len(values) // 3
             skeleton = choose_layout(options.layout, total, LAYOUTS, where)

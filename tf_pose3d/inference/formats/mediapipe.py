@@ -13,9 +13,9 @@ from tf_pose3d.inference.keypoints import KeypointVideo, checked_keypoints
 from tf_pose3d.inference.people import link_detections
 from tf_pose3d.skeleton import get_skeleton
 
-__all__ = ["landmark_keypoints", "matches", "people_of_frame", "read"]
+__all__ = ["KEYS", "landmark_keypoints", "matches", "people_of_frame", "read"]
 
-_KEYS = ("pose_landmarks", "poseLandmarks", "landmarks")
+KEYS = ("pose_landmarks", "poseLandmarks", "landmarks")
 _JOINTS = 33
 
 
@@ -32,7 +32,7 @@ def matches(source: Source) -> bool:
     """Whether frames have landmarks: dicts with `x`, `y` and perhaps `visibility`."""
     sample = source.sample
     if isinstance(sample, dict):
-        return any(key in sample for key in _KEYS) or "frames" in sample
+        return any(key in sample for key in KEYS) or "frames" in sample
     return _is_landmarks(sample) or (isinstance(sample, list) and bool(sample) and _is_landmarks(sample[0]))
 
 
@@ -79,7 +79,7 @@ def _frames(source: Source) -> Iterable[Any]:
         return (read_json(path) for path in source.json_files)
     if source.is_array:
         # One frame's landmarks are an array, too.
-        single = isinstance(source.sample, dict) and not any(key in source.sample for key in _KEYS)
+        single = isinstance(source.sample, dict) and not any(key in source.sample for key in KEYS)
         return [source.document] if single else source.items()
     return source.document.get("frames", [source.document])
 
@@ -91,7 +91,7 @@ def people_of_frame(frame: Any, width: float, height: float, where: str) -> list
         Pose3DError: No landmarks, or not 33.
     """
     if isinstance(frame, dict):
-        frame = next((frame[key] for key in _KEYS if key in frame), frame)
+        frame = next((frame[key] for key in KEYS if key in frame), frame)
     if frame is None or frame == []:
         return []
     people = [frame] if _is_landmarks(frame) else frame

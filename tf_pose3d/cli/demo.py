@@ -1,0 +1,95 @@
+"""`inference.py --demo`: a made-up clip, lifted by small weights that come with the package."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tf_pose3d.errors import Pose3DError
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.config import TrainingConfig
+
+__all__ = ["DEMO_WEIGHTS", "demo_arguments", "demo_clip", "lift_demo"]
+
+# Made by `python tools/make_demo_weights.py`.
+DEMO_WEIGHTS = "demo_weights.h5"
+_SUBJECT, _ACTION, _FRAMES = "S9", "WalkTogether", 150
+
+
+def demo_arguments(arguments: Sequence[str] | None) -> list[str]:
+    """The program's arguments, where `--demo` stands with the demo's weights among them."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    names = {argument.partition("=")[0] for argument in given}
+    if "--demo" not in names or names & {"--weights", "-h", "--help"}:
+        return given
+    return [*given, "--weights", str(_weights())]
+
+
+def _weights() -> Path:
+    path = Path(str(resources.files("tf_pose3d.inference").joinpath(DEMO_WEIGHTS)))
+    if not path.is_file():
+        raise Pose3DError(f"--demo: {path} is not there; python tools/make_demo_weights.py makes it")
+    return path
+
+
+def demo_clip() -> tuple[object, str]:
+    """A sequence of a person that the demo's weights never saw, and the layout of its keypoints."""
+    from tf_pose3d.data.synthetic import synthetic_sequences
+
+    sequences = synthetic_sequences([_SUBJECT], frames=_FRAMES, actions=[_ACTION], skeleton="h36m_17")
+    return sequences[0], "h36m_17"
+
+
+def lift_demo(
+    arguments: Namespace, config: TrainingConfig, model: keras.Model, log: Callable[[str], None]
+) -> int:
+    """Lifts the clip, says how far off it is, and writes `demo.html` and `demo.gif`, or `--viz_output`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Pose3DError: Files that cannot be written.
+    """
+    from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
+    from tf_pose3d.evaluation.metrics import mpjpe
+    from tf_pose3d.inference.lifter import Lifter
+    from tf_pose3d.inference.output import save_poses
+    from tf_pose3d.skeleton import joint_indices
+
+    sequence, layout = demo_clip()
+    lifter = Lifter(model, config)
+    camera = sequence.camera
+    poses = lifter(sequence.pose_2d, camera.width, camera.height, sequence.fps, layout)
+    order = joint_indices(layout, lifter.skeleton)
+    sequence = type(sequence)(
+        subject="demo",
+        action=sequence.action,
+        name=sequence.name,
+        skeleton=lifter.skeleton,
+        fps=sequence.fps,
+        camera=camera,
+        pose_2d=sequence.pose_2d[:, order],
+        pose_3d=sequence.pose_3d[:, order],
+    )
+    error = 1000 * mpjpe(poses, sequence.pose_3d, root=lifter.root).mean()
+    log(f"{len(poses)} frames of a made-up person walking: mean joint error (MPJPE) {error:.1f} mm")
+    pictures = ["demo.html", "demo.gif"] if arguments.viz_output is None else [arguments.viz_output]
+    for path in pictures:
+        flags = Namespace(**{**vars(arguments), "viz_output": path})
+        if path.endswith(".gif") and arguments.viz_downsample == 1:
+            flags.viz_downsample, flags.viz_size = 2, min(flags.viz_size, 3.0)
+        check_output("--viz_output", path, [arguments.weights])
+        check_pictures(flags, sequence)
+        draw_pictures(flags, sequence, poses, lifter.root, log)
+    if arguments.output is not None:
+        save_poses(arguments.output, poses, sequence, lifter.root)
+        log(f"wrote {arguments.output}")
+    return 0

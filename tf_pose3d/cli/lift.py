@@ -1,0 +1,332 @@
+"""`inference.py --input`: keypoints of a detector, a video or a stream, from flags to files."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
+from tf_pose3d.errors import Pose3DError
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from tf_pose3d.cli.program import Parser
+    from tf_pose3d.config import TrainingConfig
+    from tf_pose3d.inference.keypoints import KeypointVideo, Person
+    from tf_pose3d.inference.lifter import LiftedPerson, Lifter
+
+__all__ = ["add_input_flags", "check_input_flags", "lift_input", "write_person"]
+
+Log = Callable[[str], None]
+
+# What the program exits with when Ctrl-C left a part of the work done.
+INTERRUPTED = 130
+# Frames per second where neither a file nor a flag says: the models' own.
+_FPS = 50.0
+
+
+def add_input_flags(parser: Parser) -> None:
+    """Flags that name keypoints, a video or a stream, and say what the file itself does not."""
+    group = parser.add_argument_group("keypoints, video or stream")
+    group.add_argument(
+        "--input",
+        metavar="FILE|DIR|-",
+        help="2D keypoints in a detector's format, a video (with --detector), or - for JSON lines from "
+        "standard input, one frame a line",
+    )
+    group.add_argument(
+        "--input_format",
+        metavar="NAME",
+        help="format of --input instead of the one its content shows: videopose3d, detectron2, array, "
+        "openpose, mmpose, alphapose, coco, mediapipe or deeplabcut",
+    )
+    group.add_argument(
+        "--layout",
+        metavar="NAME",
+        help="joint layout of the keypoints, e.g. coco_17, where the file does not tell",
+    )
+    group.add_argument("--width", type=int, metavar="PIXELS", help="width of the image the keypoints lie in")
+    group.add_argument("--height", type=int, metavar="PIXELS", help="its height")
+    group.add_argument(
+        "--fps", type=float, metavar="HZ", help="frames per second (default: the file's, else 50)"
+    )
+    group.add_argument(
+        "--people",
+        default="largest",
+        metavar="WHO",
+        help="whom to lift: largest, confident, all (a file for each), or the id of one",
+    )
+    group.add_argument("--recording", metavar="NAME", help="which video of a file with several")
+    group.add_argument(
+        "--min_confidence",
+        type=float,
+        default=0.3,
+        metavar="C",
+        help="joints below count as missing and are filled in time",
+    )
+    group.add_argument(
+        "--max_gap",
+        type=int,
+        default=10,
+        metavar="N",
+        help="longest run of frames without the person to fill",
+    )
+    group.add_argument(
+        "--normalization",
+        choices=("frame", "box"),
+        default="frame",
+        help="coordinates relative to the whole image, as the models are trained, or to a square round the "
+        "person",
+    )
+    group.add_argument(
+        "--focal_length",
+        type=float,
+        metavar="PIXELS",
+        help="of the camera (default: typical for the image size)",
+    )
+    group.add_argument(
+        "--placement",
+        choices=("root", "camera", "floor"),
+        default="root",
+        help="poses round their root; in the camera's space, by the geometry of their projection; or with "
+        "the lowest joint on a floor at y = 0",
+    )
+    group.add_argument("--detector", metavar="NAME", help="finds people in a video: mediapipe")
+    group.add_argument("--detector_model", metavar="FILE", help="the detector's model file")
+    group.add_argument(
+        "--delay", type=int, default=0, metavar="N", help="frames that a stream's poses wait for what follows"
+    )
+    group.add_argument(
+        "--demo",
+        action="store_true",
+        help="lift a made-up clip with the small weights that come with the package, into demo.html and "
+        "demo.gif",
+    )
+
+
+def check_input_flags(arguments: Namespace) -> None:
+    """Finds flags that contradict each other before a model is loaded.
+
+    Raises:
+        Pose3DError: They do.
+    """
+    from tf_pose3d.inference.output import check_pose_file
+
+    streamed = arguments.input == "-" or arguments.output == "-"
+    if streamed and not (arguments.input == arguments.output == "-"):
+        raise Pose3DError("a stream goes from --input - to --output -; give both")
+    if streamed:
+        if arguments.viz_output is not None:
+            raise Pose3DError("--viz_output: a stream is not drawn; give --input FILE")
+        if arguments.placement != "root":
+            raise Pose3DError("--placement: a stream's poses are root-centred")
+        return
+    if arguments.output is None and arguments.viz_output is None and not arguments.demo:
+        raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
+    if arguments.output is not None:
+        check_pose_file(arguments.output)
+    inputs = [arguments.weights, arguments.config, arguments.input, arguments.viz_video]
+    for flag in ("output", "viz_output"):
+        if getattr(arguments, flag) is not None:
+            other = arguments.output if flag == "viz_output" else None
+            check_output(f"--{flag}", getattr(arguments, flag), [*inputs, other])
+
+
+def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model, log: Log) -> int:
+    """Lifts what `--input` names and writes what the flags ask for.
+
+    Returns:
+        The exit code: 0, or 130 where Ctrl-C left a part of the work done.
+
+    Raises:
+        Pose3DError: Bad input.
+    """
+    from tf_pose3d.inference.lifter import Lifter
+    from tf_pose3d.inference.people import choose_people
+
+    lifter = Lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
+    if arguments.input == "-":
+        return _lift_stream(arguments, lifter)
+    video, interrupted = _read_input(arguments, log)
+    people = choose_people(video, arguments.people)
+    log(_summary(video, people))
+    several = arguments.people == "all"
+    for person in people:
+        interrupted = _lift_person(arguments, lifter, video, person, several, log) or interrupted
+        if interrupted:
+            break
+    return INTERRUPTED if interrupted else 0
+
+
+def _read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
+    """The keypoints, with what flags say about them, and whether Ctrl-C cut them short."""
+    from tf_pose3d.inference.formats import ReadOptions, read_keypoints
+
+    interrupted = False
+    if arguments.detector is not None:
+        video, interrupted = _detect(arguments, log)
+    else:
+        options = ReadOptions(arguments.layout, arguments.width, arguments.height, arguments.recording)
+        video = read_keypoints(arguments.input, arguments.input_format, options)
+    facts = {}
+    for key in ("width", "height"):
+        given, held = getattr(arguments, key), getattr(video, key)
+        if given is not None and held is not None and given != held:
+            raise Pose3DError(f"--{key} {given}: {video.source} says {held}")
+        facts[key] = given if given is not None else held
+        if facts[key] is None:
+            raise Pose3DError(f"{video.source} does not tell the image size; give --width and --height")
+    fps = arguments.fps if arguments.fps is not None else video.fps
+    if fps is None:
+        fps = _FPS
+        log(f"{video.source} does not tell its frame rate: taken as {fps:g} per second (--fps)")
+    return dataclasses.replace(video, fps=fps, **facts), interrupted
+
+
+def _detect(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
+    from tf_pose3d.inference.detectors import DETECTORS, detect_people
+
+    if arguments.detector not in DETECTORS:
+        raise Pose3DError(f"--detector {arguments.detector}: expected one of {', '.join(DETECTORS)}")
+    detector = DETECTORS[arguments.detector](arguments.detector_model)
+    video, interrupted = detect_people(arguments.input, detector, arguments.fps, show_progress=True)
+    if interrupted:
+        log(f"interrupted: {video.num_frames} frames of {video.source} are kept")
+    if arguments.viz_video is None:
+        arguments.viz_video = arguments.input
+    return video, interrupted
+
+
+def _summary(video: KeypointVideo, people: list[Person]) -> str:
+    chosen = people[0].id if len(people) == 1 else f"{len(people)}"
+    who = f"person {chosen} of {len(video.people)}" if len(people) == 1 else f"{len(video.people)} people"
+    return (
+        f"{video.source}: {video.format}, {video.skeleton.name}, {video.num_frames} frames of {video.width}x"
+        f"{video.height} at {video.fps:g} per second, {who}"
+    )
+
+
+def _lift_person(
+    arguments: Namespace, lifter: Lifter, video: KeypointVideo, person: Person, several: bool, log: Log
+) -> bool:
+    """Lifts one person; whether Ctrl-C cut the work short."""
+    from tf_pose3d.inference.keypoints import dense_keypoints
+
+    lifted = lifter.lift(
+        dense_keypoints(person, video.num_frames),
+        video.width,
+        video.height,
+        video.fps,
+        video.skeleton,
+        arguments.focal_length,
+        where=video.source,
+        show_progress=True,
+    )
+    name = f"person {person.id}" if several else ""
+    for message in lifted.warnings:
+        # Not among the results: they may be piped into another program.
+        print(f"inference.py: warning: {f'{name}: ' if name else ''}{message}", file=sys.stderr, flush=True)
+    if lifted.interrupted:
+        log(f"interrupted: the first {len(lifted.pose_3d)} of {video.num_frames} frames are kept")
+    suffix = f"_{person.id}" if several else ""
+    return write_person(arguments, lifted, name, Path(video.source).name, suffix, log) or lifted.interrupted
+
+
+def write_person(
+    arguments: Namespace, lifted: LiftedPerson, subject: str, name: str, suffix: str, log: Log
+) -> bool:
+    """Writes poses and pictures of one person.
+
+    Args:
+        arguments: With `output`, `placement` and the flags of pictures.
+        lifted: The person.
+        subject, name: Of the person and of the recording, for titles.
+        suffix: Goes into the names of the files, before their extension.
+        log: Takes a line for the user.
+
+    Returns:
+        Whether Ctrl-C cut the drawing short; files that are written already stay.
+
+    Raises:
+        Pose3DError: A file that cannot be written.
+    """
+    from tf_pose3d.data.sequence import Sequence
+    from tf_pose3d.inference.output import hold_poses, save_poses
+
+    sequence = Sequence(
+        subject=subject,
+        action=name,
+        name=name,
+        skeleton=lifted.skeleton,
+        fps=lifted.fps,
+        camera=lifted.camera,
+        pose_2d=lifted.keypoints,
+    )
+    if arguments.viz_output is not None:
+        path = _with_suffix(arguments.viz_output, suffix)
+        arguments = Namespace(**{**vars(arguments), "viz_output": path})
+        check_pictures(arguments, sequence)
+    if arguments.output is not None:
+        path = _with_suffix(arguments.output, suffix)
+        save_poses(path, _placed(lifted, arguments.placement), sequence, lifted.root)
+        log(f"wrote {path}")
+    if arguments.viz_output is not None:
+        try:
+            draw_pictures(arguments, sequence, hold_poses(lifted.pose_3d), lifted.root, log)
+        except KeyboardInterrupt:
+            kept = "" if arguments.output is None else f"; {arguments.output} is complete"
+            log(f"interrupted: {arguments.viz_output} is not written{kept}")
+            return True
+    return False
+
+
+def _with_suffix(path: str, suffix: str) -> str:
+    place = Path(path)
+    return str(place.with_name(f"{place.stem}{suffix}{place.suffix}")) if suffix else path
+
+
+def _placed(lifted: LiftedPerson, placement: str) -> np.ndarray:
+    from tf_pose3d.inference.trajectory import camera_trajectory, feet_on_floor
+
+    poses = lifted.pose_3d
+    if placement == "floor":
+        return feet_on_floor(poses)
+    if placement == "camera":
+        place = camera_trajectory(poses[lifted.present], lifted.keypoints[lifted.present], lifted.camera)
+        poses = poses.copy()
+        poses[lifted.present] += place[:, None].astype(poses.dtype)
+    return poses
+
+
+def _lift_stream(arguments: Namespace, lifter: Lifter) -> int:
+    """Poses on standard output as keypoints come in; whatever was written stays."""
+    from tf_pose3d.inference.stream import lift_lines
+
+    fps = arguments.fps if arguments.fps is not None else _FPS
+    count = 0
+    try:
+        for line in lift_lines(
+            sys.stdin,
+            lifter,
+            arguments.width,
+            arguments.height,
+            fps,
+            arguments.layout,
+            arguments.delay,
+            arguments.focal_length,
+        ):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+            count += 1
+    except KeyboardInterrupt:
+        print(f"inference.py: interrupted after {count} frames, all of them written", file=sys.stderr)
+        return INTERRUPTED
+    if not count:
+        raise Pose3DError("standard input: no lines, expected keypoints as JSON, one frame a line")
+    return 0
