@@ -43,6 +43,12 @@ class PoseFormerConfig(CentreFrameConfig):
         {"initial_learning_rate": 1e-4, "decay_rate": 0.99}, "Arguments of the schedule."
     )
 
+    BEST_CHECKPOINT_METRIC: str | None = key(
+        "MPJPE",
+        "Metric by which the best weights are kept; null keeps the last only.",
+        choices=(None, "loss", "MPJPE", "NMPJPE", "PAMPJPE", "AW-MPJPE", "AW-NMPJPE", "AW-PAMPJPE"),
+    )
+
     def validate(self, source: str = "config") -> None:
         super().validate(source)
         if self.JOINT_DIM % self.NUM_HEADS:

@@ -19,7 +19,7 @@ class PoseFormerFamily(CentreFrameFamily):
     def build_model(self, config: PoseFormerConfig) -> PoseFormer:
         model = PoseFormer(
             frames=config.FRAMES,
-            joints=get_skeleton(config.skeleton).num_joints,
+            joints=get_skeleton(config.SKELETON).num_joints,
             joint_dim=config.JOINT_DIM,
             depth=config.LAYERS,
             num_heads=config.NUM_HEADS,

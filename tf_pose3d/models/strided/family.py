@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import keras
@@ -18,7 +18,6 @@ from tf_pose3d.training.losses import mean_joint_distance
 
 if TYPE_CHECKING:
     from tf_pose3d.data.windows import Windows
-    from tf_pose3d.evaluation.evaluate import Evaluation
 
 __all__ = ["StridedTransformerFamily"]
 
@@ -32,7 +31,7 @@ class StridedTransformerFamily(CentreFrameFamily):
     def build_model(self, config: StridedTransformerConfig) -> StridedTransformer | RefinedStridedTransformer:
         lifter = {
             "frames": config.FRAMES,
-            "joints": get_skeleton(config.skeleton).num_joints,
+            "joints": get_skeleton(config.SKELETON).num_joints,
             "channels": config.CHANNELS,
             "hidden": config.HIDDEN,
             "depth": config.LAYERS,
@@ -43,7 +42,7 @@ class StridedTransformerFamily(CentreFrameFamily):
         }
         if config.REFINE:
             model = RefinedStridedTransformer(
-                lifter, config.skeleton, config.REFINE_DROP_RATE, average_mirrored=config.EVAL_FLIP
+                lifter, config.SKELETON, config.REFINE_DROP_RATE, average_mirrored=config.EVAL_FLIP
             )
         else:
             model = StridedTransformer(**lifter)
@@ -55,7 +54,7 @@ class StridedTransformerFamily(CentreFrameFamily):
         centre_loss = super().loss(config)
         if config.REFINE:
             return centre_loss
-        root = get_skeleton(config.skeleton).root
+        root = get_skeleton(config.SKELETON).root
 
         def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
             target = batch["pose_3d"] - batch["pose_3d"][:, :, root : root + 1]
@@ -81,19 +80,18 @@ class StridedTransformerFamily(CentreFrameFamily):
         """With REFINE the model itself averages with the mirrored input's pose, before it refines."""
         return [("", config.replace(EVAL_FLIP=False) if config.REFINE else config)]
 
-    def evaluate(
+    def predict(
         self,
         model: keras.Model,
         config: StridedTransformerConfig,
         windows: Windows,
-        show_progress: bool = False,
-    ) -> Iterator[Evaluation]:
+        numbers: np.ndarray | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """As in the release, the root's own prediction is set to 0."""
         if config.REFINE:
             model.average_mirrored = config.EVAL_FLIP
-        return super().evaluate(model, config, windows, show_progress)
-
-    def validate(
-        self, model: keras.Model, config: StridedTransformerConfig, windows: Windows, action_wise: bool
-    ) -> dict[str, float]:
         setting = self.evaluation_settings(config)[0][1]
-        return super().validate(model, setting, windows, action_wise)
+        poses = super().predict(model, setting, windows, numbers, progress)
+        poses[:, self.root_joint(config)] = 0
+        return poses
