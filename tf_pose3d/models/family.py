@@ -13,6 +13,7 @@ from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
     import argparse
+    import os
 
     import keras
 
@@ -37,6 +38,8 @@ FAMILIES = {
     "EHFusion": ("ehfusion", "tf_pose3d.models.ehfusion.family:EHFusionFamily"),
     "PoseResNet": ("pose2d", "tf_pose3d.models.pose_resnet.family:PoseResNetFamily"),
     "DenseWarper": ("densewarper", "tf_pose3d.models.densewarper.family:DenseWarperFamily"),
+    "StridedTransformer": ("strided", "tf_pose3d.models.strided.family:StridedTransformerFamily"),
+    "PoseFormer": ("poseformer", "tf_pose3d.models.poseformer.family:PoseFormerFamily"),
 }
 
 
@@ -277,6 +280,16 @@ class Family(abc.ABC):
         if arguments.weights is None:
             raise Pose3DError(f"{self.arch} needs --weights, the file that training or conversion wrote")
         return load_model(arguments.weights, arguments.config, arguments.arch)
+
+    def load_initial_weights(self, model: keras.Model, path: str | os.PathLike) -> None:
+        """Sets the weights that training starts from, given by `--weights`.
+
+        Raises:
+            Pose3DError: The file is unreadable or does not fit.
+        """
+        from tf_pose3d.weights.hdf5 import load_weights
+
+        load_weights(model, path)
 
     def infer(
         self,

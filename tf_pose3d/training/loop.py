@@ -28,7 +28,7 @@ from tf_pose3d.training.curves import TrainingCurves
 from tf_pose3d.training.history import MetricHistory
 from tf_pose3d.training.optimizers import current_rates, make_optimizer
 from tf_pose3d.training.signals import StopSignals
-from tf_pose3d.weights.hdf5 import load_weights, save_weights
+from tf_pose3d.weights.hdf5 import save_weights
 
 __all__ = ["Interrupted", "Trainer", "TrainingResult"]
 
@@ -121,7 +121,7 @@ class Trainer:
         with strategy.scope():
             self.model = family.build_model(config)
             if initial_weights is not None:
-                load_weights(self.model, initial_weights)
+                family.load_initial_weights(self.model, initial_weights)
             self.average = None
             if config.EMA_ENABLED:
                 self.average = family.build_model(config)
