@@ -17,6 +17,7 @@ SIZES = {
     "mpi_inf_3dhp_17": 17,
     "mpi_inf_3dhp_28": 28,
     "humaneva_15": 15,
+    "humaneva_20": 20,
     "coco_17": 17,
     "openpose_25": 25,
     "openpose_18": 18,
@@ -65,6 +66,10 @@ def test_published_index_facts():
     humaneva = get_skeleton("humaneva_15")
     assert humaneva.parents == (-1, 0, 1, 2, 3, 1, 5, 6, 0, 8, 9, 0, 11, 12, 1)
     assert (humaneva.left, humaneva.right) == ((2, 3, 4, 8, 9, 10), (5, 6, 7, 11, 12, 13))
+    markers = get_skeleton("humaneva_20")
+    assert markers.left == (3, 4, 5, 6, 11, 12, 13, 14)
+    assert markers.right == (7, 8, 9, 10, 15, 16, 17, 18)
+    assert markers.parents == (-1, 0, 1, 1, 3, 4, 5, 1, 7, 8, 9, 0, 11, 12, 13, 0, 15, 16, 17, 2)
     used = [i for i in range(20) if i not in (8, 10, 13)]
     union = get_skeleton("union_20")
     assert tuple(union.joints[i] for i in used) == h36m.joints
@@ -174,3 +179,10 @@ def test_conversion_errors():
         convert_joints(np.zeros((17, 2)), "h36m_17", "coco_17")
     with pytest.raises(Pose3DError, match=r"shape \(16, 2\) do not hold the 17 joints of layout h36m_17"):
         convert_joints(np.zeros((16, 2)), "h36m_17", "uplift_17")
+
+
+def test_humaneva_s_markers_give_its_15_joints():
+    markers = np.arange(60.0).reshape(20, 3)
+    joints = convert_joints(markers, "humaneva_20", "humaneva_15")
+    expected = [0, (1, 2), 3, (4, 5), 6, 7, (8, 9), 10, 11, (12, 13), 14, 15, (16, 17), 18, 19]
+    np.testing.assert_allclose(joints, [markers[np.atleast_1d(one)].mean(axis=0) for one in expected])

@@ -36,7 +36,7 @@ class Camera:
         id: The data set's name for it.
         width: Image width in pixels.
         height: Image height in pixels.
-        focal_length: `(2,)` pixels.
+        focal_length: `(2,)` pixels; None, as the next three, where no intrinsics are known.
         center: `(2,)` principal point in pixels.
         radial: `(3,)` radial distortion coefficients.
         tangential: `(2,)` tangential distortion coefficients.
@@ -47,15 +47,17 @@ class Camera:
     id: str
     width: int
     height: int
-    focal_length: np.ndarray
-    center: np.ndarray
-    radial: np.ndarray
-    tangential: np.ndarray
+    focal_length: np.ndarray | None = None
+    center: np.ndarray | None = None
+    radial: np.ndarray | None = None
+    tangential: np.ndarray | None = None
     orientation: np.ndarray | None = None
     translation: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         sizes = {"focal_length": 2, "center": 2, "radial": 3, "tangential": 2}
+        if all(getattr(self, key) is None for key in sizes):
+            sizes = {}
         for key in ("orientation", "translation"):
             if getattr(self, key) is not None:
                 sizes[key] = 4 if key == "orientation" else 3
@@ -70,9 +72,20 @@ class Camera:
         if self.width <= 0 or self.height <= 0:
             raise Pose3DError(f"camera {self.id}: image size {self.width}x{self.height} must be positive")
 
+    @property
+    def has_intrinsics(self) -> bool:
+        """Whether focal length, principal point and distortion are known."""
+        return self.focal_length is not None
+
     def intrinsics(self) -> np.ndarray:
         """`(11,)` float32: width and height in pixels; focal length times 2 / width (2); principal point in
-        normalised screen coordinates (2); radial (3) and tangential (2) coefficients."""
+        normalised screen coordinates (2); radial (3) and tangential (2) coefficients.
+
+        Raises:
+            Pose3DError: They are unknown.
+        """
+        if not self.has_intrinsics:
+            raise Pose3DError(f"camera {self.id} has no intrinsics (focal length and principal point)")
         return np.concatenate(
             [
                 [self.width, self.height],

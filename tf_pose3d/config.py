@@ -180,11 +180,12 @@ class TrainingConfig(Config):
     DATASET: str | None = key(
         None,
         "Data set when no --dataset is given; null means h36m.",
-        choices=(None, "h36m", "amass", "synthetic", "lcn"),
+        choices=(None, "h36m", "amass", "synthetic", "lcn", "humaneva15", "humaneva20"),
     )
     KEYPOINTS: str | None = key(
         None,
-        "2D poses when no flag names them: data_2d_h36m_NAME.npz; null means cpn_ft_h36m_dbb.",
+        "2D poses when no flag names them: data_2d_h36m_NAME.npz; null means cpn_ft_h36m_dbb, for "
+        "HumanEva-I gt.",
     )
     TRAIN_SUBSET: str = key("train", "Subset to train on when no --train_subset is given.")
     VAL_SUBSET: str = key("val", "Subset to validate on when no --val_subset is given.")

@@ -150,6 +150,26 @@ _COCO_17 = (
 )
 _HUNG_FROM_NOSE = {"l_shoulder": "nose", "r_shoulder": "nose", "l_hip": "l_shoulder", "r_hip": "r_shoulder"}
 
+_HUMANEVA_20 = (
+    "pelvis torso_top head_base "
+    "l_shoulder l_upper_elbow l_lower_elbow l_wrist r_shoulder r_upper_elbow r_lower_elbow r_wrist "
+    "l_hip l_upper_knee l_lower_knee l_ankle r_hip r_upper_knee r_lower_knee r_ankle head",
+    {"torso_top": "pelvis", "head_base": "torso_top", "head": "head_base"}
+    | {
+        f"{side}_{child}": parent if parent == "torso_top" else f"{side}_{parent}"
+        for side in "lr"
+        for child, parent in {
+            "shoulder": "torso_top",
+            "upper_elbow": "shoulder",
+            "lower_elbow": "upper_elbow",
+            "wrist": "lower_elbow",
+            "upper_knee": "hip",
+            "lower_knee": "upper_knee",
+            "ankle": "lower_knee",
+        }.items()
+    },
+)
+
 LAYOUTS: Mapping[str, Skeleton] = {
     skeleton.name: skeleton
     for skeleton in (
@@ -193,6 +213,8 @@ LAYOUTS: Mapping[str, Skeleton] = {
             "pelvis neck l_shoulder l_elbow l_wrist r_shoulder r_elbow r_wrist "
             "l_hip l_knee l_ankle r_hip r_knee r_ankle head",
         ),
+        # HumanEva's own markers: elbows and knees twice, as the ends of either limb.
+        _layout("humaneva_20", *_HUMANEVA_20),
         _layout("coco_17", _COCO_17, _HUNG_FROM_NOSE),
         _layout(
             "openpose_25",
@@ -226,7 +248,16 @@ _ALIASES = {"coco_18": "openpose_18"}
 # The first rule whose joints can be had is taken. Weights sum to one, so a rule holds in pixels and metres.
 _RULES: Mapping[str, tuple[Mapping[str, float], ...]] = {
     "pelvis": ({"l_hip": 0.5, "r_hip": 0.5},),
-    "neck": ({"l_shoulder": 0.5, "r_shoulder": 0.5}, {"mpii_thorax": 1.0}),
+    "neck": (
+        {"torso_top": 0.5, "head_base": 0.5},
+        {"l_shoulder": 0.5, "r_shoulder": 0.5},
+        {"mpii_thorax": 1.0},
+    ),
+    **{
+        f"{side}_{joint}": ({f"{side}_upper_{joint}": 0.5, f"{side}_lower_{joint}": 0.5},)
+        for side in "lr"
+        for joint in ("elbow", "knee")
+    },
     "spine": ({"pelvis": 0.5, "neck": 0.5},),
     "head": ({"nose": 1.0}, {"l_ear": 0.5, "r_ear": 0.5}, {"neck": 0.5, "head_top": 0.5}),
     # The ears are two thirds of the way from the shoulder line to the crown, `head` is half of it.

@@ -24,7 +24,7 @@ class Sequence:
         name: The data set's full name of the recording, e.g. `"Walking 1"`.
         skeleton: Names the J joints of both poses.
         fps: Frames per second.
-        camera: The camera, or None (AMASS: one is drawn per window; HumanEva: without intrinsics).
+        camera: The camera, or None (AMASS: one is drawn per window); HumanEva's has no intrinsics.
         pose_2d: `(F, J, 2)` pixels, or `(F, J, 3)` with a confidence, float32; or None.
         pose_3d: `(F, J, 3)` metres, float32; or None where there is no ground truth.
         world_frame: True when `pose_3d` is in the world frame (z up) instead of the camera's.

@@ -27,7 +27,8 @@ def lift_sequences(
 ) -> list[np.ndarray]:
     """3D poses of all frames of some recordings, as evaluation predicts them.
 
-    A family that evaluates several settings (e.g. each s_in) lifts under the first.
+    A family that evaluates several settings (e.g. each s_in) lifts under the first. Recordings at a rate
+    that is no multiple of the family's (HumanEva's 60 Hz) are lifted frame by frame at their own.
 
     Args:
         family: The model's family.
@@ -44,6 +45,9 @@ def lift_sequences(
     """
     _, setting = family.evaluation_settings(config)[0]
     spec = dataclasses.replace(family.window_spec(setting, "test"), step=1)
+    rate = sequences[0].fps if sequences else spec.frame_rate
+    if rate % spec.frame_rate:
+        spec = dataclasses.replace(spec, frame_rate=round(rate))
     windows = Windows(sequences, spec)
     numbers = frames_to_predict(family, setting, windows)
     with Progress(len(numbers), "lifting") as progress:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence as SequenceType
 
-from tf_pose3d.data.human36m import SUBJECTS, action_of, canonical_name
+from tf_pose3d.data.human36m import action_of, canonical_name
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.data.sources import DataFiles, load_sequences
+from tf_pose3d.data.sources import DataFiles, dataset_subjects, load_sequences
 from tf_pose3d.errors import Pose3DError
 
 __all__ = ["choose_recording", "choose_sequence"]
@@ -56,8 +56,9 @@ def choose_recording(
     Raises:
         Pose3DError: There is no such subject, recording or camera; the message lists those there are.
     """
+    subjects = dataset_subjects(dataset)
     if subject is None:
-        raise Pose3DError(f"--viz_subject needs a subject; there are {', '.join(SUBJECTS)}")
-    if subject not in SUBJECTS:
-        raise Pose3DError(f"--viz_subject {subject!r} is no subject; there are {', '.join(SUBJECTS)}")
+        raise Pose3DError(f"--viz_subject needs a subject; there are {', '.join(subjects)}")
+    if subject not in subjects:
+        raise Pose3DError(f"--viz_subject {subject!r} is no subject; there are {', '.join(subjects)}")
     return choose_sequence(load_sequences(dataset, subject, files, skeleton), action, camera)
