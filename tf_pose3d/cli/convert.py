@@ -17,7 +17,12 @@ def make_parser() -> Parser:
         prog="convert_weights.py",
         description="Turns a checkpoint of an original release into an .h5 file with weights and config.",
     )
-    parser.add_argument("checkpoint", metavar="FILE", help="the release's checkpoint")
+    parser.add_argument(
+        "checkpoint",
+        nargs="+",
+        metavar="FILE",
+        help="the release's checkpoint; of several files where it has several, as Strided Transformer's",
+    )
     parser.add_argument("--arch", required=True, metavar="FAMILY", help="model family, e.g. hoif")
     parser.add_argument("--out", required=True, metavar="FILE", help=".h5 file to write")
     parser.add_argument(
@@ -44,7 +49,8 @@ def convert_weights(arguments: Sequence[str] | None = None, log: Callable[[str],
 
     from tf_pose3d.weights.convert import convert
 
-    model = convert(arguments.checkpoint, arguments.arch, arguments.out, log, **overrides)
+    files = arguments.checkpoint
+    model = convert(files if len(files) > 1 else files[0], arguments.arch, arguments.out, log, **overrides)
     log(f"wrote {arguments.out}: {model.config.ARCH}, {model.count_params():,} numbers")
 
 

@@ -57,6 +57,7 @@ def evaluate_weights(
     arguments, family = parse(make_parser, arguments, "eval")
     log = log or (lambda line: print(line, flush=True))
 
+    from tf_pose3d.data.sources import POSE_FILE_DATASETS
     from tf_pose3d.models.loading import load_config, load_model
     from tf_pose3d.training.distribution import make_strategy
 
@@ -70,8 +71,8 @@ def evaluate_weights(
     config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
     dataset, files = find_test_data(arguments, config, family)
     if arguments.actions is not None:
-        if dataset != "h36m":
-            raise Pose3DError(f"--actions selects from Human3.6M, not from {dataset}")
+        if dataset not in POSE_FILE_DATASETS:
+            raise Pose3DError(f"--actions selects from Human3.6M or HumanEva-I, not from {dataset}")
         files = dataclasses.replace(files, actions=arguments.actions)
     files = family.data_files(arguments, config, files)
     for path in (arguments.json, arguments.predictions):

@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
@@ -156,29 +155,23 @@ def find_test_data(arguments: argparse.Namespace, config: Config, family: Family
     Raises:
         Pose3DError: Unknown data set or keypoint name, or 2D poses named twice.
     """
-    from tf_pose3d.data.sources import DataFiles, keypoint_file
+    from tf_pose3d.data.sources import POSE_FILE_DATASETS, DataFiles, dataset_of_file, pose_files
 
-    name, files = arguments.dataset or config.DATASET or "h36m", DataFiles()
-    path = files.h36m
+    name, path, keypoints = arguments.dataset or config.DATASET or "h36m", None, arguments.keypoints
     if name.endswith(".npz"):
-        name, path = "h36m", Path(name)
+        name, path = dataset_of_file(name), name
     # AMASS has no test protocol.
     known = [one for one in family.datasets() if one != "amass"]
     if name not in known:
         file = "a 3D pose file (.npz), " if "h36m" in known else ""
         raise Pose3DError(f"--dataset is {name!r}, expected {file}{', '.join(known[:-1])} or {known[-1]}")
-    path_2d, keypoints = files.h36m_2d, arguments.keypoints
-    if keypoints is None and arguments.dataset_2d is None and name == "h36m":
-        keypoints = config.KEYPOINTS
-    if keypoints is not None:
-        if arguments.dataset_2d is not None:
-            raise Pose3DError("--dataset_2d and --keypoints both name 2D poses; give one of them")
-        if name != "h36m":
+    if keypoints is not None and arguments.dataset_2d is not None:
+        raise Pose3DError("--dataset_2d and --keypoints both name 2D poses; give one of them")
+    if name not in POSE_FILE_DATASETS:
+        if keypoints is not None:
             raise Pose3DError(f"--keypoints names files of Human3.6M; {name} comes with its 2D poses")
-        path_2d = keypoint_file(keypoints, path.parent)
-    elif arguments.dataset_2d is not None:
-        path_2d = Path(arguments.dataset_2d)
-    return name, DataFiles(h36m=path, h36m_2d=path_2d)
+        return name, DataFiles()
+    return name, pose_files(name, path, arguments.dataset_2d, keypoints or config.KEYPOINTS, DataFiles())
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:

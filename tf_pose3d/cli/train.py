@@ -95,32 +95,32 @@ def make_parser() -> Parser:
 
 def _data_names(arguments: Any, config: Any, family: Any) -> tuple[str, str, DataFiles]:
     """Training and validation data set, and where files are."""
-    from tf_pose3d.data.sources import DataFiles, keypoint_file
+    from tf_pose3d.data.sources import POSE_FILE_DATASETS, DataFiles, dataset_of_file, pose_files
 
-    h36m, name = arguments.h36m_path, arguments.dataset
+    h36m, humaneva, name = arguments.h36m_path, None, arguments.dataset
     if name is not None and name.endswith(".npz"):
-        h36m, name = name, "h36m"
+        path, name = name, dataset_of_file(name)
+        h36m, humaneva = (path, None) if name == "h36m" else (h36m, path)
     name = (name or config.DATASET or "h36m").lower()
     val = (arguments.dataset_val or name).lower()
     for flag, value in (("--dataset", name), ("--dataset_val", val)):
         if value not in family.datasets():
             raise Pose3DError(f"{flag} is {value!r}, expected one of {', '.join(family.datasets())}")
-    reads_h36m = "h36m" in (name, val)
+    read = [one for one in POSE_FILE_DATASETS if one in (name, val)]
     for flag, value in (("--keypoints", arguments.keypoints), ("--actions", arguments.actions)):
-        if value is not None and not reads_h36m:
-            raise Pose3DError(f"{flag} is about Human3.6M, which this run does not read")
+        if value is not None and not read:
+            raise Pose3DError(f"{flag} is about Human3.6M or HumanEva-I, which this run does not read")
     if arguments.keypoints is not None and arguments.dataset_2d_path is not None:
         raise Pose3DError("--dataset_2d_path and --keypoints both name 2D poses; give one of them")
-    h36m_2d, keypoints = arguments.dataset_2d_path or DataFiles.h36m_2d, arguments.keypoints
-    if arguments.dataset_2d_path is None and reads_h36m and (keypoints or config.KEYPOINTS):
-        h36m_2d = keypoint_file(keypoints or config.KEYPOINTS, Path(h36m).parent)
     files = DataFiles(
-        h36m=Path(h36m),
-        h36m_2d=Path(h36m_2d),
         amass=Path(arguments.amass_path) if arguments.amass_path else None,
         amass_frame_rate=arguments.amass_frame_rate,
         actions=arguments.actions,
     )
+    keypoints = arguments.keypoints or config.KEYPOINTS
+    for one in read:
+        main = h36m if one == "h36m" else humaneva
+        files = pose_files(one, main, arguments.dataset_2d_path, keypoints, files)
     return name, val, files
 
 

@@ -92,7 +92,7 @@ class FrameStore:
         num_frames: Frames F over all sequences; row F + i is the mirror image of row i.
         zero_row: Index of the row of zeros, or None.
         offsets, lengths, multiples: `(S,)` first row, frames, and frame rate over `frame_rate`.
-        intrinsics: `(S, 11)` normalised intrinsics, NaN where there is no camera.
+        intrinsics: `(S, 11)` normalised intrinsics, NaN where they are unknown.
         subjects, actions: Distinct names; `subject_ids`, `action_ids` `(S,)` point into them.
         names, camera_ids: `(S,)` the recording's full name and its camera's id (empty: none).
 
@@ -171,7 +171,8 @@ def _multiple(sequence: Sequence, frame_rate: int) -> int:
 
 
 def _intrinsics(camera: Camera | None) -> np.ndarray:
-    return np.full(11, np.nan, np.float32) if camera is None else camera.intrinsics()
+    known = camera is not None and camera.has_intrinsics
+    return camera.intrinsics() if known else np.full(11, np.nan, np.float32)
 
 
 def _quantities(sequence: Sequence) -> dict[str, np.ndarray]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def get_converter(arch: str) -> Converter:
 
 
 def convert(
-    checkpoint: str | os.PathLike,
+    checkpoint: str | os.PathLike | Sequence[str | os.PathLike],
     arch: str,
     out: str | os.PathLike | None = None,
     log: Callable[[str], None] | None = None,
@@ -68,7 +69,8 @@ def convert(
     defaults.
 
     Args:
-        checkpoint: The release's file, e.g. `ckpt_best.pth.tar`.
+        checkpoint: The release's file, e.g. `ckpt_best.pth.tar`; or several files that make one model, as
+            Strided Transformer's and its refine module's.
         arch: ARCH or short name of the family, e.g. `"hoif"`.
         out: `.h5` file to write weights and config to, so that `load_model(out)` needs nothing else.
         log: Takes lines about what the checkpoint holds; None: they are not said.
@@ -84,7 +86,7 @@ def convert(
             written.
     """
     converter = get_converter(arch)
-    held = converter.read(checkpoint)
+    held = _read(converter, checkpoint)
     if not converter.recognises(held):
         raise Pose3DError(_another_family(converter, held))
     for line in converter.notes(held) if log is not None else ():
@@ -95,6 +97,27 @@ def convert(
     if out is not None:
         save_model(model, out)
     return model
+
+
+def _read(converter: Converter, checkpoint: str | os.PathLike | Sequence[str | os.PathLike]) -> Checkpoint:
+    """One checkpoint of one or several files."""
+    if isinstance(checkpoint, (str, os.PathLike)):
+        return converter.read(checkpoint)
+    parts = [converter.read(path) for path in checkpoint]
+    first = parts[0]
+    for other in parts[1:]:
+        twice = first.tensors.keys() & other.tensors.keys()
+        if twice:
+            raise Pose3DError(
+                f"{first.source} and {other.source} both hold {min(twice)}; give files of different parts"
+            )
+        first = dataclasses.replace(
+            first,
+            source=f"{first.source} with {other.source}",
+            tensors={**first.tensors, **other.tensors},
+            entries={**other.entries, **first.entries},
+        )
+    return first
 
 
 def _another_family(converter: Converter, held: Checkpoint) -> str:
