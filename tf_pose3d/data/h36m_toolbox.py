@@ -20,7 +20,16 @@ import numpy as np
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
 
-__all__ = ["TRAIN_SUBJECTS", "folder_items", "read_toolbox_cameras", "recording_folders", "write_pickles"]
+__all__ = [
+    "TRAIN_SUBJECTS",
+    "Cameras",
+    "folder_items",
+    "read_toolbox_cameras",
+    "recording_folders",
+    "recording_numbers",
+    "recording_poses",
+    "write_pickles",
+]
 
 TRAIN_SUBJECTS = (1, 5, 6, 7, 8)
 
@@ -97,8 +106,18 @@ def recording_folders(root: str | Path) -> tuple[list[Path], list[Path]]:
     return train, [path for path in folders if path not in train]
 
 
-def _poses(folder: Path) -> np.ndarray:
-    """`(F, 17, 3)` millimetres, camera frame."""
+def recording_numbers(folder: Path) -> tuple[int, int, int, int]:
+    """Subject, action, subaction and camera, the last from 1, of a folder's name."""
+    subject, action, subaction, camera = (int(part) for part in _FOLDER.fullmatch(folder.name).groups())
+    return subject, action, subaction, camera
+
+
+def recording_poses(folder: Path) -> np.ndarray:
+    """`(F, 17, 3)` millimetres, camera frame, of a recording's `matlab_meta.mat`.
+
+    Raises:
+        Pose3DError: It is missing or something else, or a root lies behind the camera.
+    """
     try:
         from scipy.io import loadmat
     except ImportError:
@@ -118,7 +137,10 @@ def _poses(folder: Path) -> np.ndarray:
         raise Pose3DError(
             f"{path}: Y3d_mono has {values.size} numbers, expected {count} x {_JOINTS} x 3 for num_images"
         )
-    return values.reshape(count, _JOINTS, 3).astype(np.float64)
+    poses = values.reshape(count, _JOINTS, 3).astype(np.float64)
+    if (poses[:, 0, 2] <= 0).any():
+        raise Pose3DError(f"{path}: a root lies behind the camera")
+    return poses
 
 
 def folder_items(folder: Path, video: int, cameras: Cameras) -> list[dict[str, Any]]:
@@ -132,13 +154,11 @@ def folder_items(folder: Path, video: int, cameras: Cameras) -> list[dict[str, A
     Raises:
         Pose3DError: An unknown camera, or a `matlab_meta.mat` that is missing or something else.
     """
-    subject, action, subaction, camera = (int(part) for part in _FOLDER.fullmatch(folder.name).groups())
+    subject, action, subaction, camera = recording_numbers(folder)
     facts = cameras.get((subject, camera))
     if facts is None:
         raise Pose3DError(f"{folder.name}: cameras.h5 has no camera {camera} of subject {subject}")
-    poses = _poses(folder)
-    if (poses[:, 0, 2] <= 0).any():
-        raise Pose3DError(f"{folder / 'matlab_meta.mat'}: a root lies behind the camera")
+    poses = recording_poses(folder)
     focal = np.array([facts["fx"], facts["fy"]])
     center = np.array([facts["cx"], facts["cy"]])
     root = poses[:, :1]

@@ -17,35 +17,37 @@ __all__ = ["Outfit", "View", "background", "draw_figure"]
 
 _JOINTS = get_skeleton("h36m_17").joints
 
-# Part -> (joint, joint, radius in millimetres, colour). The two sides differ in colour, so that a network can
-# tell them apart.
+# Part -> (joint, joint, radius in millimetres, colour). No two limbs have one colour, as on a suit made for
+# motion capture: small images show little else that tells left from right.
 _PARTS: Mapping[str, tuple[str, str, float, str]] = {
-    "hips": ("l_hip", "r_hip", 88, "trousers"),
+    "hips": ("l_hip", "r_hip", 88, "shorts"),
     "belly": ("pelvis", "spine", 112, "shirt"),
     "chest": ("spine", "neck", 108, "shirt"),
     "shoulders": ("l_shoulder", "r_shoulder", 62, "shirt"),
     "throat": ("neck", "head", 45, "skin"),
     "skull": ("head", "head_top", 82, "hair"),
-    "l_thigh": ("l_hip", "l_knee", 72, "trousers"),
-    "r_thigh": ("r_hip", "r_knee", 72, "trousers_right"),
-    "l_shin": ("l_knee", "l_ankle", 52, "sock_left"),
-    "r_shin": ("r_knee", "r_ankle", 52, "sock_right"),
-    "l_upper_arm": ("l_shoulder", "l_elbow", 46, "sleeve_left"),
-    "r_upper_arm": ("r_shoulder", "r_elbow", 46, "sleeve_right"),
-    "l_forearm": ("l_elbow", "l_wrist", 37, "skin"),
-    "r_forearm": ("r_elbow", "r_wrist", 37, "glove_right"),
+    "l_thigh": ("l_hip", "l_knee", 72, "green"),
+    "r_thigh": ("r_hip", "r_knee", 72, "purple"),
+    "l_shin": ("l_knee", "l_ankle", 52, "lime"),
+    "r_shin": ("r_knee", "r_ankle", 52, "pink"),
+    "l_upper_arm": ("l_shoulder", "l_elbow", 46, "blue"),
+    "r_upper_arm": ("r_shoulder", "r_elbow", 46, "red"),
+    "l_forearm": ("l_elbow", "l_wrist", 37, "cyan"),
+    "r_forearm": ("r_elbow", "r_wrist", 37, "orange"),
 }
 _COLOURS = {
     "skin": (224, 172, 138),
-    "hair": (92, 58, 40),
-    "shirt": (70, 110, 190),
-    "trousers": (70, 75, 100),
-    "trousers_right": (110, 80, 120),
-    "sock_left": (90, 160, 150),
-    "sock_right": (205, 90, 80),
-    "sleeve_left": (60, 170, 210),
-    "sleeve_right": (235, 190, 70),
-    "glove_right": (240, 120, 60),
+    "hair": (80, 50, 36),
+    "shirt": (230, 228, 220),
+    "shorts": (60, 62, 72),
+    "green": (36, 124, 72),
+    "purple": (122, 48, 140),
+    "lime": (130, 214, 70),
+    "pink": (238, 120, 196),
+    "blue": (44, 84, 214),
+    "red": (212, 46, 46),
+    "cyan": (70, 204, 236),
+    "orange": (246, 160, 40),
 }
 # Towards the light, world frame.
 _LIGHT = np.array([0.35, -0.25, 0.9])
@@ -90,7 +92,7 @@ class Outfit:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Outfit:
         """A person's clothes and build, drawn round the common ones."""
-        shades = {name: np.array(colour) + rng.uniform(-24, 24, 3) for name, colour in _COLOURS.items()}
+        shades = {name: np.array(colour) + rng.uniform(-16, 16, 3) for name, colour in _COLOURS.items()}
         colours = np.stack([shades[colour] for *_, colour in _PARTS.values()]).clip(0, 255)
         build = rng.uniform(0.9, 1.12)
         return cls(colours, np.array([radius * build for *_, radius, _ in _PARTS.values()]))

@@ -32,7 +32,7 @@ class Calibrations:
     def __post_init__(self) -> None:
         for field in ("rotation", "centre", "intrinsics"):
             values = getattr(self, field)
-            finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
             if not finite.all():
                 name = self.names[int(np.argmin(finite))]
                 raise Pose3DError(f"camera {name}: its {field} must be finite numbers")
