@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
+from tf_pose3d.layers.normed_relu import normed_relu
 from tf_pose3d.skeleton import Skeleton, get_skeleton
 
 __all__ = [
@@ -126,14 +127,19 @@ class SemanticGraphConvolution(keras.layers.Layer):
             shape=(self.units,), initializer=_bias_initializer(self.units), name="bias"
         )
 
-    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+    def product(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """The layer's output without its bias."""
         weights = self._edge_softmax(self.edges)
         own = _mix_features(inputs, self.kernel[0])
         others = _mix_features(inputs, self.kernel[1])
         # The neighbours' matrix has a zero diagonal; a joint's own share is a mere scaling.
         own_share = ops.cast(ops.sum(weights * self._self, axis=-1), own.dtype)
         mixed = _mix_joints(weights * (1 - self._self), others)
-        return own * own_share[:, None, None] + mixed + ops.cast(self.bias, own.dtype)
+        return own * own_share[:, None, None] + mixed
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        product = self.product(inputs)
+        return product + ops.cast(self.bias, product.dtype)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.units)
@@ -213,7 +219,15 @@ class HighOrderGraphConvolution(keras.layers.Layer):
             name="bias_of_sum",
         )
 
-    def call(self, inputs: keras.KerasTensor, initial: keras.KerasTensor | None = None) -> keras.KerasTensor:
+    @property
+    def bias(self) -> keras.Variable:
+        """The one of the two biases that is used."""
+        return self.bias_of_concatenation if self.combine == "concatenate" else self.bias_of_sum
+
+    def product(
+        self, inputs: keras.KerasTensor, initial: keras.KerasTensor | None = None
+    ) -> keras.KerasTensor:
+        """The layer's output without its bias."""
         share, scale = self.initial_share, self.kernel_scale
         outputs = []
         for hop, softmax in enumerate(self._edge_softmax):
@@ -226,10 +240,12 @@ class HighOrderGraphConvolution(keras.layers.Layer):
                 features = _mix_features(inputs, kernel)
                 outputs.append(_mix_joints(softmax(self.edges[hop]), features) if hop else features)
         if self.combine == "concatenate":
-            joined = ops.concatenate(outputs, axis=-1)
-            return joined + ops.cast(self.bias_of_concatenation, joined.dtype)
-        total = sum(outputs[1:], outputs[0])
-        return total + ops.cast(self.bias_of_sum, total.dtype)
+            return ops.concatenate(outputs, axis=-1)
+        return sum(outputs[1:], outputs[0])
+
+    def call(self, inputs: keras.KerasTensor, initial: keras.KerasTensor | None = None) -> keras.KerasTensor:
+        product = self.product(inputs, initial)
+        return product + ops.cast(self.bias, product.dtype)
 
     def compute_output_shape(self, input_shape: tuple, initial_shape: tuple | None = None) -> tuple:
         width = self.units * (self.hops if self.combine == "concatenate" else 1)
@@ -262,7 +278,8 @@ class GraphBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         self.convolution = convolution
         self.norm = UnbiasedBatchNormalization(name="norm")
-        self.dropout = keras.layers.Dropout(dropout) if dropout else None
+        self.dropout = float(dropout)
+        self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape: tuple, initial_shape: tuple | None = None) -> None:
         self.convolution.build(input_shape)
@@ -275,8 +292,13 @@ class GraphBlock(keras.layers.Layer):
         training: bool | None = None,
     ) -> keras.KerasTensor:
         further = {} if initial is None else {"initial": initial}
-        features = ops.relu(self.norm(self.convolution(inputs, **further), training=training))
-        return features if self.dropout is None else self.dropout(features, training=training)
+        product = self.convolution.product(inputs, **further)
+        joints, _, width = product.shape
+        rows = ops.reshape(product, (-1, width))
+        features = normed_relu(
+            rows, self.convolution.bias, self.norm, self.dropout, self.seed_generator, training
+        )
+        return ops.reshape(features, (joints, -1, width))
 
     def compute_output_shape(self, input_shape: tuple, initial_shape: tuple | None = None) -> tuple:
         return self.convolution.compute_output_shape(input_shape)
@@ -285,7 +307,7 @@ class GraphBlock(keras.layers.Layer):
         return {
             **super().get_config(),
             "convolution": keras.saving.serialize_keras_object(self.convolution),
-            "dropout": self.dropout.rate if self.dropout is not None else 0.0,
+            "dropout": self.dropout,
         }
 
     @classmethod

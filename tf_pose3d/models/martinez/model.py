@@ -8,6 +8,8 @@ import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
+from tf_pose3d.layers.normed_relu import normed_relu
+from tf_pose3d.ops.block_matmul import matmul
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["LinearBlock", "MartinezNet"]
@@ -34,21 +36,22 @@ class LinearBlock(keras.layers.Layer):
         self.units = units
         self.dense = keras.layers.Dense(units, kernel_initializer=_he_normal(), name="dense")
         self.norm = UnbiasedBatchNormalization(name="norm")
-        self.dropout = keras.layers.Dropout(dropout)
+        self.dropout = float(dropout)
+        self.seed_generator = keras.random.SeedGenerator()
 
     def build(self, input_shape: tuple) -> None:
         self.dense.build(input_shape)
         self.norm.build((None, self.units))
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        features = ops.relu(self.norm(self.dense(inputs), training=training))
-        return self.dropout(features, training=training)
+        rows = matmul(inputs, ops.convert_to_tensor(self.dense.kernel))
+        return normed_relu(rows, self.dense.bias, self.norm, self.dropout, self.seed_generator, training)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.units)
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "units": self.units, "dropout": self.dropout.rate}
+        return {**super().get_config(), "units": self.units, "dropout": self.dropout}
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

@@ -13,6 +13,9 @@ namespace {
 constexpr int64_t kWidth = kPanel<float>;
 // Rows of a register tile, and rows of the batch that one task takes.
 constexpr int64_t kTile = 6, kRows = 48;
+// Up to so many blocks of rows, where there are panels enough for all threads, the thread that multiplies with a
+// panel packs it, right before.
+constexpr int64_t kPackedRowBlocks = 2, kTasks = 16;
 // Numbers that are added up in one go, so that sums do not depend on the number of threads.
 constexpr int64_t kSumBlock = 1 << 15;
 
@@ -81,32 +84,35 @@ struct Side {
   int64_t packed_size() const { return from() * depth() * padded_width(); }
 };
 
-// The blocks that meet `t` on top of each other, in panels of kWidth columns; padding is zero.
-void Pack(const Side& side, int64_t t, const float* kernel, float* packed) {
+// Columns `column` to `column + n` of the blocks that meet `t` on top of each other, kWidth apart; padding is zero.
+void PackPanel(const Side& side, int64_t t, int64_t column, int64_t n, const float* kernel, float* packed) {
   const int64_t depth = side.depth(), width = side.width(), stride = side.matrix.width();
-  const int64_t blocks = side.ForRuns(t, [](int64_t, int64_t, int64_t) {});
-  const int64_t panel = blocks * depth * kWidth;
   side.ForRuns(t, [&](int64_t first, int64_t count, int64_t before) {
-    for (int64_t f = first; f < first + count; ++f) {
-      float* out = packed + (before + f - first) * depth * kWidth;
-      const float* block = side.transposed ? kernel + t * width * stride + f * depth
-                                           : kernel + f * depth * stride + t * width;
-      for (int64_t column = 0; column < width; column += kWidth, out += panel) {
-        const int64_t n = Min(kWidth, width - column);
-        if (side.transposed) {
-          if (n < kWidth) memset(out, 0, depth * kWidth * sizeof(float));
-          for (int64_t j = 0; j < n; ++j) {
-            const float* in = block + (column + j) * stride;
-            for (int64_t d = 0; d < depth; ++d) out[d * kWidth + j] = in[d];
-          }
-        } else if (n == kWidth) {
-          for (int64_t d = 0; d < depth; ++d) {
-            AsVector(out + d * kWidth) = AsVector(block + d * stride + column);
-            AsVector(out + d * kWidth + kLanes) = AsVector(block + d * stride + column + kLanes);
-          }
+    // Adjacent blocks follow each other in the kernel, too.
+    float* out = packed + before * depth * kWidth;
+    const int64_t rows = count * depth;
+    if (side.transposed) {
+      const float* in = kernel + (t * width + column) * stride + first * depth;
+      int64_t d = 0;
+      for (; n == kWidth && d + kLanes <= rows; d += kLanes) {
+        for (int64_t half = 0; half < kWidth; half += kLanes) {
+          Lanes square[kLanes];
+          for (int64_t j = 0; j < kLanes; ++j) square[j] = AsVector(in + (half + j) * stride + d);
+          Transpose(square);
+          for (int64_t j = 0; j < kLanes; ++j) AsVector(out + (d + j) * kWidth + half) = square[j];
+        }
+      }
+      for (; d < rows; ++d) {
+        for (int64_t j = 0; j < kWidth; ++j) out[d * kWidth + j] = j < n ? in[j * stride + d] : 0.0f;
+      }
+    } else {
+      const float* in = kernel + first * depth * stride + t * width + column;
+      for (int64_t d = 0; d < rows; ++d) {
+        if (n == kWidth) {
+          AsVector(out + d * kWidth) = AsVector(in + d * stride);
+          AsVector(out + d * kWidth + kLanes) = AsVector(in + d * stride + kLanes);
         } else {
-          memset(out, 0, depth * kWidth * sizeof(float));
-          for (int64_t d = 0; d < depth; ++d) memcpy(out + d * kWidth, block + d * stride + column, n * sizeof(float));
+          for (int64_t j = 0; j < kWidth; ++j) out[d * kWidth + j] = j < n ? in[d * stride + j] : 0.0f;
         }
       }
     }
@@ -116,35 +122,43 @@ void Pack(const Side& side, int64_t t, const float* kernel, float* packed) {
 // y = scale * x kernel, or scale * x kernel^T.
 void Product(const Side& side, int64_t batch, const float* x, const float* kernel, float scale, float* y,
              float* packed, const Workers& workers) {
-  const int64_t size = side.packed_size(), depth = side.depth(), width = side.width();
-  const int64_t x_row = side.from() * depth, y_row = side.to() * width, padded = side.padded_width();
-  ParallelFor(side.to(), workers, [&](int64_t t) { Pack(side, t, kernel, packed + t * size); });
-  const int64_t row_blocks = CeilDiv(batch, kRows);
-  ParallelFor(side.to() * row_blocks, workers, [&](int64_t task) {
-    const int64_t t = task / row_blocks, row = task % row_blocks * kRows;
+  const int64_t depth = side.depth(), width = side.width(), panels = side.padded_width() / kWidth;
+  const int64_t x_row = side.from() * depth, y_row = side.to() * width;
+  const int64_t panel_size = side.from() * depth * kWidth;
+  const auto pack = [&](int64_t panel) {
+    const int64_t column = panel % panels * kWidth;
+    PackPanel(side, panel / panels, column, Min(kWidth, width - column), kernel, packed + panel * panel_size);
+  };
+  const auto multiply = [&](int64_t panel, int64_t row) {
+    const int64_t t = panel / panels, column = panel % panels * kWidth, n = Min(kWidth, width - column);
     const int64_t count = Min(kRows, batch - row);
-    const int64_t blocks = side.ForRuns(t, [](int64_t, int64_t, int64_t) {});
-    const int64_t panel = blocks * depth * kWidth;
     alignas(64) float tile[kRows * kWidth];
-    for (int64_t column = 0; column < padded; column += kWidth) {
-      memset(tile, 0, count * kWidth * sizeof(float));
-      const float* right = packed + t * size + column / kWidth * panel;
-      side.ForRuns(t, [&](int64_t first, int64_t number, int64_t before) {
-        MultiplyAdd<float>(count, kWidth, number * depth, x + row * x_row + first * depth, x_row, 1,
-                           right + before * depth * kWidth, kWidth, panel, tile, kWidth);
-      });
-      const int64_t n = Min(kWidth, width - column);
-      for (int64_t r = 0; r < count; ++r) {
-        float* out = y + (row + r) * y_row + t * width + column;
-        if (n == kWidth) {
-          AsVector(out) = AsVector(tile + r * kWidth) * scale;
-          AsVector(out + kLanes) = AsVector(tile + r * kWidth + kLanes) * scale;
-        } else {
-          for (int64_t i = 0; i < n; ++i) out[i] = tile[r * kWidth + i] * scale;
-        }
+    memset(tile, 0, count * kWidth * sizeof(float));
+    side.ForRuns(t, [&](int64_t first, int64_t number, int64_t before) {
+      MultiplyAdd<float>(count, kWidth, number * depth, x + row * x_row + first * depth, x_row, 1,
+                         packed + panel * panel_size + before * depth * kWidth, kWidth, 0, tile, kWidth);
+    });
+    for (int64_t r = 0; r < count; ++r) {
+      float* out = y + (row + r) * y_row + t * width + column;
+      if (n == kWidth) {
+        AsVector(out) = AsVector(tile + r * kWidth) * scale;
+        AsVector(out + kLanes) = AsVector(tile + r * kWidth + kLanes) * scale;
+      } else {
+        for (int64_t i = 0; i < n; ++i) out[i] = tile[r * kWidth + i] * scale;
       }
     }
-  });
+  };
+  const int64_t count = side.to() * panels, row_blocks = CeilDiv(batch, kRows);
+  if (row_blocks <= kPackedRowBlocks && count >= kTasks) {
+    // A panel is used while it is in the cache.
+    ParallelFor(count, workers, [&](int64_t panel) {
+      pack(panel);
+      for (int64_t row = 0; row < batch; row += kRows) multiply(panel, row);
+    });
+    return;
+  }
+  ParallelFor(count, workers, pack);
+  ParallelFor(count * row_blocks, workers, [&](int64_t task) { multiply(task / row_blocks, task % row_blocks * kRows); });
 }
 
 int64_t GradientTiles(const BlockMatrix& m) { return CeilDiv(m.rows, kTile); }
@@ -154,58 +168,55 @@ void KernelGradient(const BlockMatrix& m, int64_t batch, const float* x, const f
                     float scale, float shrink, float* grad_kernel, float* left, float* right,
                     const Workers& workers) {
   const int64_t height = m.height(), width = m.width(), tiles = GradientTiles(m);
-  const int64_t padded = RoundUp(m.columns, kWidth), panel = batch * kWidth;
-  const int64_t left_size = tiles * kTile * batch, right_size = padded * batch;
+  const int64_t panels = CeilDiv(m.columns, kWidth), panel = batch * kWidth;
+  const int64_t left_size = tiles * kTile * batch, right_size = panels * panel;
   // x in tiles of kTile features, grad_y in panels of kWidth: both are read along the batch.
-  ParallelFor(m.inputs, workers, [&](int64_t i) {
-    for (int64_t tile = 0; tile < tiles; ++tile) {
-      const int64_t n = Min(kTile, m.rows - tile * kTile);
-      float* out = left + i * left_size + tile * kTile * batch;
-      const float* in = x + i * m.rows + tile * kTile;
-      for (int64_t b = 0; b < batch; ++b) {
-        for (int64_t r = 0; r < kTile; ++r) out[b * kTile + r] = r < n ? in[b * height + r] : 0.0f;
-      }
+  ParallelFor(m.inputs * tiles, workers, [&](int64_t task) {
+    const int64_t i = task / tiles, tile = task % tiles, n = Min(kTile, m.rows - tile * kTile);
+    float* out = left + i * left_size + tile * kTile * batch;
+    const float* in = x + i * m.rows + tile * kTile;
+    for (int64_t b = 0; b < batch; ++b) {
+      for (int64_t r = 0; r < kTile; ++r) out[b * kTile + r] = r < n ? in[b * height + r] : 0.0f;
     }
   });
-  ParallelFor(m.outputs, workers, [&](int64_t o) {
-    for (int64_t column = 0; column < padded; column += kWidth) {
-      const int64_t n = Min(kWidth, m.columns - column);
-      float* out = right + o * right_size + column / kWidth * panel;
-      for (int64_t b = 0; b < batch; ++b) {
-        const float* in = grad_y + b * width + o * m.columns + column;
-        for (int64_t j = 0; j < kWidth; ++j) out[b * kWidth + j] = j < n ? in[j] : 0.0f;
-      }
+  ParallelFor(m.outputs * panels, workers, [&](int64_t task) {
+    const int64_t o = task / panels, column = task % panels * kWidth, n = Min(kWidth, m.columns - column);
+    float* out = right + o * right_size + column / kWidth * panel;
+    for (int64_t b = 0; b < batch; ++b) {
+      const float* in = grad_y + b * width + o * m.columns + column;
+      for (int64_t j = 0; j < kWidth; ++j) out[b * kWidth + j] = j < n ? in[j] : 0.0f;
     }
   });
-  ParallelFor(m.inputs * m.outputs, workers, [&](int64_t task) {
-    const int64_t i = task / m.outputs, o = task % m.outputs;
-    const int64_t corner = i * m.rows * width + o * m.columns;
-    alignas(64) float tile[kTile * kWidth];
-    if (!m.present[task]) {
+  ParallelFor(m.inputs * m.outputs * panels, workers, [&](int64_t task) {
+    const int64_t block = task / panels, i = block / m.outputs, o = block % m.outputs;
+    const int64_t column = task % panels * kWidth, n = Min(kWidth, m.columns - column);
+    const int64_t corner = i * m.rows * width + o * m.columns + column;
+    if (!m.present[block]) {
       for (int64_t r = 0; r < m.rows; ++r) {
         const float* in = kernel + corner + r * width;
         float* out = grad_kernel + corner + r * width;
-        for (int64_t c = 0; c < m.columns; ++c) out[c] = shrink * in[c];
+        for (int64_t c = 0; c < n; ++c) out[c] = shrink * in[c];
       }
       return;
     }
-    for (int64_t column = 0; column < padded; column += kWidth) {
-      const int64_t n = Min(kWidth, m.columns - column);
-      for (int64_t t = 0; t < tiles; ++t) {
-        memset(tile, 0, sizeof(tile));
-        MultiplyTile<float, kTile, 2>(batch, left + i * left_size + t * kTile * batch, 1, kTile,
-                                      right + o * right_size + column / kWidth * panel, kWidth, tile, kWidth);
-        const int64_t count = Min(kTile, m.rows - t * kTile);
-        for (int64_t r = 0; r < count; ++r) {
-          const int64_t place = corner + (t * kTile + r) * width + column;
-          const float* in = kernel + place;
-          float* out = grad_kernel + place;
-          if (n == kWidth) {
-            AsVector(out) = AsVector(tile + r * kWidth) * scale + AsVector(in) * shrink;
-            AsVector(out + kLanes) = AsVector(tile + r * kWidth + kLanes) * scale + AsVector(in + kLanes) * shrink;
-          } else {
-            for (int64_t c = 0; c < n; ++c) out[c] = tile[r * kWidth + c] * scale + in[c] * shrink;
-          }
+    alignas(64) float tile[kTile * kWidth];
+    for (int64_t t = 0; t < tiles; ++t) {
+      memset(tile, 0, sizeof(tile));
+      MultiplyTile<float, kTile, 2>(batch, left + i * left_size + t * kTile * batch, 1, kTile,
+                                    right + o * right_size + column / kWidth * panel, kWidth, tile, kWidth);
+      const int64_t count = Min(kTile, m.rows - t * kTile);
+      for (int64_t r = 0; r < count; ++r) {
+        const int64_t place = corner + (t * kTile + r) * width;
+        const float *in = kernel + place, *sum = tile + r * kWidth;
+        float* out = grad_kernel + place;
+        if (n < kWidth) {
+          for (int64_t c = 0; c < n; ++c) out[c] = sum[c] * scale + in[c] * shrink;
+        } else if (shrink == 0) {  // as most kernels do, without reading the kernel
+          AsVector(out) = AsVector(sum) * scale;
+          AsVector(out + kLanes) = AsVector(sum + kLanes) * scale;
+        } else {
+          AsVector(out) = AsVector(sum) * scale + AsVector(in) * shrink;
+          AsVector(out + kLanes) = AsVector(sum + kLanes) * scale + AsVector(in + kLanes) * shrink;
         }
       }
     }
