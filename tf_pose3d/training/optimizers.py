@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 from keras import ops
+from tensorflow.python.ops import control_flow_util
 
 from tf_pose3d.config import TrainingConfig, nearest
 from tf_pose3d.errors import Pose3DError
@@ -23,35 +24,56 @@ def _resource(variable: Any) -> tf.Tensor | None:
     return getattr(value, "handle", None) if plain else None
 
 
+def _inside_xla() -> bool:
+    return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
+
+
 @keras.saving.register_keras_serializable(package="tf_pose3d")
 class FusedAdam(keras.optimizers.Adam):
     """Keras's Adam in one pass over each weight, by TensorFlow's own operation.
 
-    Keras's takes some ten passes, which for wide dense layers is as slow as the network itself. With amsgrad,
-    and for variables that are mirrored over devices, it is Keras's.
+    Keras's takes some ten passes, which for wide dense layers is as slow as the network itself. For variables
+    that are mirrored over devices, and with amsgrad inside XLA, which lacks that operation, it is Keras's.
     """
+
+    def _clip_gradients(self, grads: list) -> list:
+        # Most steps clip nothing: the norm takes one pass then, where Keras's way takes three.
+        if not self.global_clipnorm or _inside_xla():
+            return super()._clip_gradients(grads)
+        norm = tf.sqrt(2 * tf.add_n([tf.nn.l2_loss(tf.cast(gradient, tf.float32)) for gradient in grads]))
+        return tf.cond(
+            norm > self.global_clipnorm,
+            lambda: [gradient * tf.cast(self.global_clipnorm / norm, gradient.dtype) for gradient in grads],
+            lambda: [tf.identity(gradient) for gradient in grads],
+        )
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         index = self._get_variable_index(variable)
-        held = [_resource(v) for v in (variable, self._momentums[index], self._velocities[index])]
-        if self.amsgrad or None in held:
+        slots = [self._momentums[index], self._velocities[index]]
+        if self.amsgrad:
+            slots.append(self._velocity_hats[index])
+        held = [_resource(v) for v in (variable, *slots)]
+        if None in held or (self.amsgrad and _inside_xla()):
             super().update_step(gradient, variable, learning_rate)
             return
         dtype = variable.dtype
         step = ops.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = ops.cast(self.beta_1, dtype), ops.cast(self.beta_2, dtype)
-        tf.raw_ops.ResourceApplyAdam(
-            var=held[0],
-            m=held[1],
-            v=held[2],
-            beta1_power=ops.power(beta_1, step),
-            beta2_power=ops.power(beta_2, step),
-            lr=ops.cast(learning_rate, dtype),
-            beta1=beta_1,
-            beta2=beta_2,
-            epsilon=ops.cast(self.epsilon, dtype),
-            grad=ops.cast(gradient, dtype),
-        )
+        settings = {
+            "beta1_power": ops.power(beta_1, step),
+            "beta2_power": ops.power(beta_2, step),
+            "lr": ops.cast(learning_rate, dtype),
+            "beta1": beta_1,
+            "beta2": beta_2,
+            "epsilon": ops.cast(self.epsilon, dtype),
+            "grad": ops.cast(gradient, dtype),
+        }
+        if self.amsgrad:
+            tf.raw_ops.ResourceApplyAdamWithAmsgrad(
+                var=held[0], m=held[1], v=held[2], vhat=held[3], **settings
+            )
+        else:
+            tf.raw_ops.ResourceApplyAdam(var=held[0], m=held[1], v=held[2], **settings)
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
