@@ -281,6 +281,13 @@ class Family(abc.ABC):
             raise Pose3DError(f"{self.arch} needs --weights, the file that training or conversion wrote")
         return load_model(arguments.weights, arguments.config, arguments.arch)
 
+    def initialise(self, model: keras.Model, config: Config, log: Callable[[str], None]) -> None:  # noqa: B027
+        """Sets what weights a config says that training starts from; called unless `--weights` gives all.
+
+        Raises:
+            Pose3DError: A file is unreadable or does not fit.
+        """
+
     def load_initial_weights(self, model: keras.Model, path: str | os.PathLike) -> None:
         """Sets the weights that training starts from, given by `--weights`.
 

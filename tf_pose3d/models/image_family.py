@@ -11,6 +11,8 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import Family, Flag
 
 if TYPE_CHECKING:
+    import keras
+
     from tf_pose3d.config import Config
     from tf_pose3d.data.multiview.batches import CropSpec
     from tf_pose3d.data.multiview.records import MultiViewRecords
@@ -93,6 +95,13 @@ class ImageFamily(Family):
             scale_factor=config.SCALE_FACTOR if training else 0.0,
             bgr=config.BGR,
         )
+
+    def initialise(self, model: keras.Model, config: ImageConfig, log: Callable[[str], None]) -> None:
+        """Loads the backbone that PRETRAINED names."""
+        if config.PRETRAINED is not None:
+            from tf_pose3d.models.pose_resnet.pretrained import load_backbone
+
+            log(load_backbone(getattr(model, "backbone", model), config.PRETRAINED, config.JOINTS))
 
     def save_evaluation(
         self,

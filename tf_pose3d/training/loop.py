@@ -122,6 +122,8 @@ class Trainer:
             self.model = family.build_model(config)
             if initial_weights is not None:
                 family.load_initial_weights(self.model, initial_weights)
+            else:
+                family.initialise(self.model, config, log)
             self.average = None
             if config.EMA_ENABLED:
                 self.average = family.build_model(config)

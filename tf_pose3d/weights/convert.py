@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +14,14 @@ from tf_pose3d.config import Config
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, save_model
-from tf_pose3d.weights.converters.converter import Converter
+from tf_pose3d.weights.converters.converter import Assignment, Converter
 
 if TYPE_CHECKING:
     import keras
 
     from tf_pose3d.weights.checkpoint import Checkpoint
 
-__all__ = ["CONVERTERS", "convert", "get_converter"]
+__all__ = ["CONVERTERS", "assignment_values", "convert", "get_converter"]
 
 # ARCH -> where the family's converter lives. Imported on demand.
 CONVERTERS: dict[str, str] = {
@@ -148,15 +148,24 @@ def _make_config(converter: Converter, held: Checkpoint, overrides: dict[str, An
     return family.config_class.from_dict({**suggested, **found, **wanted}, source=held.source)
 
 
-def _assign(converter: Converter, model: keras.Model, config: Config, held: Checkpoint) -> None:
-    """Sets every weight, or none."""
-    left = {name for name in held.tensors if not converter.ignores(name)}
+def assignment_values(
+    assignments: Iterable[Assignment], held: Checkpoint, arch: str
+) -> list[tuple[keras.Variable, np.ndarray]]:
+    """What a checkpoint says about weights, checked; nothing is set yet.
+
+    Args:
+        assignments: Weights and where they come from.
+        held: The checkpoint.
+        arch: ARCH of its family, for messages.
+
+    Raises:
+        Pose3DError: A tensor is missing, of another shape, or holds NaN or infinity.
+    """
     values = []
-    for assignment in converter.assignments(model, config):
+    for assignment in assignments:
         for name in assignment.sources:
             if name not in held.tensors:
-                raise Pose3DError(f"{held.source} lacks {name}, which a {converter.arch} checkpoint holds")
-            left.discard(name)
+                raise Pose3DError(f"{held.source} lacks {name}, which a {arch} checkpoint holds")
         arrays = [held.tensors[name] for name in assignment.sources]
         names = " + ".join(assignment.sources)
         try:
@@ -170,6 +179,15 @@ def _assign(converter: Converter, model: keras.Model, config: Config, held: Chec
         if not np.isfinite(value).all():
             raise Pose3DError(f"{held.source}: {names} holds NaN or infinity")
         values.append((assignment.variable, value))
+    return values
+
+
+def _assign(converter: Converter, model: keras.Model, config: Config, held: Checkpoint) -> None:
+    """Sets every weight, or none."""
+    assignments = list(converter.assignments(model, config))
+    values = assignment_values(assignments, held, converter.arch)
+    used = {name for assignment in assignments for name in assignment.sources}
+    left = {name for name in held.tensors if not converter.ignores(name)} - used
     if left:
         some = ", ".join(sorted(left)[:4])
         raise Pose3DError(

@@ -133,6 +133,8 @@ class DenseWarper(keras.Model):
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""
         if not self.backbone.built:
             self.backbone.build()
+            # Weights are made trainable, whatever their layers are.
+            self.backbone.trainable = self.train_backbone
         for warper in self.warpers:
             warper.build((None, None, None, self.num_joints))
         self.built = True
@@ -247,10 +249,9 @@ class DenseWarper(keras.Model):
         return {
             **super().get_config(),
             **self.settings,
-            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "backbone": self.backbone.get_config(),
         }
 
     @classmethod
     def from_config(cls, config: dict) -> DenseWarper:
-        backbone = keras.saving.deserialize_keras_object(config["backbone"])
-        return cls(**{**config, "backbone": backbone})
+        return cls(**{**config, "backbone": PoseResNet.from_config(config["backbone"])})
