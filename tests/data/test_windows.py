@@ -290,3 +290,22 @@ def test_what_cannot_be_stored_together_is_refused():
         WindowSpec(stride=5, mask_strides=(7,))
     with pytest.raises(Pose3DError, match="every sequence is empty"):
         Windows([make_sequence(frames=0)], WindowSpec())
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_causal_windows_end_at_their_frame(stride):
+    sequences = [make_sequence(12)]
+    windows = Windows(sequences, WindowSpec(length=3, stride=stride, causal=True))
+    rows = windows.rows(np.arange(12))["rows"].numpy()
+    assert windows.spec.target_token == 2
+    for frame, row in enumerate(rows):
+        first = frame % stride
+        np.testing.assert_array_equal(
+            row, [max(frame - 2 * stride, first), max(frame - stride, first), frame]
+        )
+
+
+def test_a_fraction_of_the_frames():
+    sequences = [make_sequence(20), make_sequence(20, seed=1)]
+    windows = Windows(sequences, WindowSpec(length=3, fraction=0.25))
+    assert windows.store.lengths.tolist() == [5, 5]

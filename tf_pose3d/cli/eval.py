@@ -83,6 +83,8 @@ def evaluate_weights(
         model = load_model(weights, trained)
     windows = family.open_data(dataset, arguments.test_subset, files, config, "test", log)
     family.check_data(config, windows)
+    for note in family.data_notes(config, windows):
+        log(note)
     log(f"{weights}: {windows.num_centres} frames of {arguments.test_subset}")
     evaluations = []
     for evaluation in family.evaluate(model, config, windows, show_progress=True):

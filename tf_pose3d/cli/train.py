@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
 
 if TYPE_CHECKING:
     from tf_pose3d.data.sources import DataFiles
+    from tf_pose3d.models.family import Family
 
 __all__ = ["main", "train"]
 
@@ -135,7 +137,15 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     """
     arguments, family = parse(make_parser, arguments, "train")
     log = log or (lambda line: print(line, flush=True))
+    for run in family.training_runs(arguments, log):
+        code = _train(run, family, log)
+        if code:
+            return code
+    return 0
 
+
+def _train(arguments: Namespace, family: Family, log: Callable[[str], None]) -> int:
+    """One run; see `train`."""
     from tf_pose3d.models.loading import load_config
     from tf_pose3d.training.distribution import is_chief, make_strategy
     from tf_pose3d.training.loop import Interrupted, Trainer
@@ -145,6 +155,7 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     weights = resolve_weights(arguments.weights) if arguments.weights else None
     config = load_config(arguments.config, weights, arguments.arch or family.arch)
     config = apply_flags(config, arguments, family, "train", SHUFFLE_SEED=arguments.seed)
+    family.check_training(arguments, config)
     dataset, val_dataset, files = _data_names(arguments, config, family)
     files = family.data_files(arguments, config, files)
     train_subset = arguments.train_subset or config.TRAIN_SUBSET
@@ -160,6 +171,8 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     windows = family.open_data(dataset, train_subset, files, config, "train", log)
     log(f"{len(windows)} training windows")
     family.check_data(config, windows)
+    for note in family.data_notes(config, windows):
+        log(note)
     config = family.config_from_data(config, windows)
     validation = None
     if val_subset is not None:
@@ -195,6 +208,8 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
     except Interrupted as stop:
         log(f"{stop}; go on with --continue_training True")
         return 128 + stop.signal
+    if chief:
+        family.finish_training(config, out_dir, result, log)
     if test_subset is None or not chief:
         return 0
     if val_dataset == "amass":

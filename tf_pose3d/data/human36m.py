@@ -88,11 +88,14 @@ CAMERAS: Mapping[str, tuple[Camera, ...]] = _load_cameras()
 
 
 def split_subjects(name: str) -> list[str]:
-    """Subjects of a split: `train`, `val`, `trainval`, `test`, or one subject's name.
+    """Subjects of a split: `train`, `val`, `trainval`, `test`, or a subject's name, or several with commas.
 
     Raises:
         Pose3DError: There is no such split.
     """
+    if "," in name:
+        parts = [part.strip() for part in name.split(",")]
+        return list(dict.fromkeys(subject for part in parts for subject in split_subjects(part)))
     if name not in SPLITS:
         nearest = difflib.get_close_matches(str(name), SPLITS, n=1, cutoff=0.0)[0]
         raise Pose3DError(

@@ -18,6 +18,7 @@ import tensorflow as tf
 from tf_pose3d.camera import Camera, normalize_screen_coordinates
 from tf_pose3d.data.projection import project, world_to_camera
 from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.fractions import take_fraction
 from tf_pose3d.data.steps import shuffled_entries, step_dataset
 from tf_pose3d.errors import Pose3DError
 
@@ -50,6 +51,8 @@ class WindowSpec:
             window is followed by its mirror image.
         frame_rate: Hz; a sequence of n times that rate has all its strides multiplied by n.
         pack_visible: Also give `visible_rows` and `visible_lookup` (see `Windows.batch`).
+        causal: True: a window ends at its frame; False: it lies around it.
+        fraction: Share of each sequence's frames to use, see `take_fraction`.
     """
 
     length: int = 1
@@ -62,6 +65,13 @@ class WindowSpec:
     mirror: str = "none"
     frame_rate: int = 50
     pack_visible: bool = False
+    causal: bool = False
+    fraction: float = 1.0
+
+    @property
+    def target_token(self) -> int:
+        """Which token is the window's own frame."""
+        return self.length - 1 if self.causal else self.length // 2
 
     def __post_init__(self) -> None:
         if self.padding not in ("copy", "zeros"):
@@ -212,6 +222,8 @@ class Windows:
     ) -> None:
         self.spec = spec
         self.seed = seed
+        if spec.fraction < 1:
+            sequences = [take_fraction(sequence, spec.fraction, spec.stride) for sequence in sequences]
         self.store = FrameStore(
             sequences,
             mirrored=spec.mirror != "none",
@@ -291,7 +303,8 @@ class Windows:
         stride = spec.stride * multiple
 
         # Token k lies at begin + k * stride. Tokens outside the video take the nearest token inside.
-        begin = frame[:, None] - (spec.length - 1) * stride // 2
+        reach = (spec.length - 1) * stride
+        begin = frame[:, None] - (reach if spec.causal else reach // 2)
         token = tf.range(spec.length)[None, :]
         first = tf.maximum(0, -(begin // stride))
         last = tf.minimum(spec.length - 1, (length - 1 - begin) // stride)
@@ -303,7 +316,7 @@ class Windows:
         result = {}
         if spec.mask_strides is not None:
             mask_stride = self._draw_mask_stride(tf.shape(windows)[0], step) * multiple
-            offset = (token - spec.length // 2) * stride
+            offset = (token - spec.target_token) * stride
             if spec.align_mask:
                 offset = offset + frame[:, None]
             elif spec.shift_mask:

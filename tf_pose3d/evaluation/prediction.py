@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_pose3d.data.windows import Windows
+from tf_pose3d.evaluation.temporal_prediction import temporal_predictor
 
 __all__ = ["Predictor", "predict_poses", "predict_with_loss"]
 
@@ -44,6 +45,7 @@ class Predictor:
         self._shared = all(
             hasattr(model, name) for name in ("encode_frames", "replacement_token", "lift_tokens")
         )
+        self._temporal = temporal_predictor(model, flip, jit_compile)
         # What windows can differ in -> compiled functions.
         self._compiled: dict[Any, Any] = {}
 
@@ -56,6 +58,8 @@ class Predictor:
     ) -> np.ndarray:
         """The model's pose for the centre frame of each window; see `predict_poses`."""
         numbers = np.arange(windows.num_centres) if numbers is None else np.asarray(numbers)
+        if self._temporal is not None:
+            return self._temporal(windows, batch_size, numbers, progress)
         if not tf.config.list_physical_devices("GPU"):
             batch_size = min(batch_size, _CPU_BATCH)
         poses = []

@@ -6,6 +6,7 @@ import abc
 import dataclasses
 import importlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tf_pose3d.config import Config, nearest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.data.windows import Windows, WindowSpec
     from tf_pose3d.evaluation.evaluate import Evaluation
+    from tf_pose3d.training.loop import TrainingResult
 
 __all__ = ["FAMILIES", "Family", "Flag", "get_family"]
 
@@ -207,6 +209,40 @@ class Family(abc.ABC):
         Raises:
             Pose3DError: They do not.
         """
+
+    def data_notes(self, config: Config, windows: Windows) -> list[str]:
+        """Lines about the data that the user should know, such as videos shorter than a window."""
+        return []
+
+    def check_training(self, arguments: argparse.Namespace, config: Config) -> None:  # noqa: B027
+        """Checks flags and config together before a training run.
+
+        Raises:
+            Pose3DError: They do not fit.
+        """
+
+    def training_runs(
+        self, arguments: argparse.Namespace, log: Callable[[str], None]
+    ) -> Iterator[argparse.Namespace]:
+        """The runs that one call of `train.py` stands for, in order; each is asked for when the last is done.
+
+        Args:
+            arguments: Of `tf_pose3d.cli.train`.
+            log: Takes a line for the user.
+        """
+        yield arguments
+
+    def trained_variables(self, model: keras.Model, config: Config) -> list[keras.Variable]:
+        """The weights that training changes; the others stay as they are, their layers in training mode."""
+        return model.trainable_variables
+
+    def begin_epoch(self, model: keras.Model, config: Config, epoch: int) -> None:  # noqa: B027
+        """Sets what in the model follows the epochs, counted from 1; called on resuming, too."""
+
+    def finish_training(  # noqa: B027
+        self, config: Config, out_dir: Path, result: TrainingResult, log: Callable[[str], None]
+    ) -> None:
+        """Writes what a family keeps besides the weights in `checkpoints`."""
 
     def config_from_data(self, config: Config, windows: Windows) -> Config:
         """The config with what only the training data decide."""

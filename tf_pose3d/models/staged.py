@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +31,15 @@ if TYPE_CHECKING:
 __all__ = ["StagedConfig", "StagedFamily"]
 
 STAGES = (1, 2, 3)
-_RATE = "initial_learning_rate"
+# The model's arguments that training cannot change, by config key.
+_SIZES = {
+    "skeleton": "SKELETON",
+    "filter_widths": "FILTER_WIDTHS",
+    "channels": "CHANNELS",
+    "latent": "LATENT_FEATURES",
+    "hidden": "HIDDEN_FEATURES",
+    "causal": "CAUSAL",
+}
 
 
 @dataclasses.dataclass
@@ -90,7 +99,7 @@ class StagedFamily(TemporalFamily):
 
     def same_network(self, key: str, held: Any, wanted: Any) -> bool:
         # Stages 2 and 3 train one network.
-        return (held > 1) == (wanted > 1) if key == "STAGE" else held == wanted
+        return held == wanted or (key == "STAGE" and min(held, wanted) > 1)
 
     def complete_arguments(self, program: str, arguments: argparse.Namespace) -> None:
         super().complete_arguments(program, arguments)
@@ -163,38 +172,35 @@ class StagedFamily(TemporalFamily):
         elif arguments.pretrain is not None:
             raise Pose3DError("--pretrain is for stage 2 of the three-stage training; give --stage 2 as well")
 
-    def load_initial_weights(self, model: BodyPartModel, config: StagedConfig, path: Path) -> None:
-        """All weights; in stage 2, where the file is stage 1's, those of the encoders only."""
-        from tf_pose3d.models.loading import load_config, load_model
+    def load_initial_weights(self, model: BodyPartModel, path: str | os.PathLike) -> None:
+        """All weights; in stage 2, where the file is stage 1's, those of the encoders only.
+
+        Raises:
+            Pose3DError: The file is unreadable, or of another family, stage or size.
+        """
+        from tf_pose3d.models.loading import load_model
         from tf_pose3d.weights.hdf5 import load_weights
 
-        held = load_config(None, path, self.arch)
-        self._require_same_network(config, held, path)
-        first_stage = held.in_stages and held.STAGE == 1
-        if not config.in_stages or config.STAGE == 1 or not first_stage:
-            if config.in_stages and config.STAGE == 1 and not first_stage:
-                raise Pose3DError(
-                    f"{path} holds weights of stage {held.STAGE}, stage 1 starts without or with its own"
-                )
-            load_weights(model, path)
-            return
-        if config.STAGE == 3:
-            raise Pose3DError(
-                f"{path} holds stage 1's weights, stage 3 starts from stage 2's: {_best_name(2)}"
-            )
-        source = load_model(path, held)
-        for layer, other in zip(model.first_stage_layers, source.first_stage_layers, strict=True):
-            for variable, value in zip(layer.weights, other.weights, strict=True):
-                variable.assign(value)
-
-    def _require_same_network(self, config: StagedConfig, held: StagedConfig, path: Path) -> None:
-        if held.ARCH != config.ARCH:
-            raise Pose3DError(f"{path} holds weights of {held.ARCH}, this run trains {config.ARCH}")
-        keys = {*self.network_keys, "HIDDEN_FEATURES", "SKELETON"} - {"STAGE"}
-        for name in sorted(keys):
-            before, now = getattr(held, name), getattr(config, name)
+        source = load_model(path, arch=self.arch)
+        if type(source) is not type(model):
+            raise Pose3DError(f"{path} holds weights of {source.config.ARCH}, this run trains {self.arch}")
+        for name, config_key in _SIZES.items():
+            before, now = source.settings[name], model.settings[name]
             if before != now:
-                raise Pose3DError(f"{path} holds weights of {name} {before}, this run says {now}")
+                raise Pose3DError(f"{path} holds weights of {config_key} {before}, this run says {now}")
+        before, now = source.settings["stage"], model.settings["stage"]
+        if before == 1 and now == 2:
+            for layer, other in zip(model.first_stage_layers, source.first_stage_layers, strict=True):
+                for variable, value in zip(layer.weights, other.weights, strict=True):
+                    variable.assign(value)
+            return
+        if not self.same_network("STAGE", before, now):
+            what = {0: "of the one-stage network", 1: "of stage 1"}
+            raise Pose3DError(
+                f"{path} holds weights {what.get(before, 'of stage 2 or 3')}, this run trains the network "
+                f"{what.get(now, f'of stage {now}')}"
+            )
+        load_weights(model, path)
 
     def trained_variables(self, model: BodyPartModel, config: StagedConfig) -> list[keras.Variable]:
         """All; in stage 2 not those of the encoders, which still keep their statistics and drop features."""

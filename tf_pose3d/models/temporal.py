@@ -111,6 +111,10 @@ class TemporalFamily(Family):
     def skeleton(self, config: TemporalConfig) -> str:
         return config.SKELETON
 
+    def datasets(self) -> tuple[str, ...]:
+        """All that are videos with 2D poses of their own."""
+        return tuple(name for name in super().datasets() if name not in ("amass", "lcn"))
+
     def window_spec(self, config: TemporalConfig, split: str) -> WindowSpec:
         steps = {
             "train": config.DATASET_TRAIN_3D_SUBSAMPLE_STEP,
@@ -219,7 +223,9 @@ class TemporalFamily(Family):
         metrics = {"loss": overall["frame_wise"]["mpjpe"] / 1000}
         parts = [("", "frame_wise"), ("AW-", "action_wise_average")][: 2 if action_wise else 1]
         for prefix, part in parts:
-            metrics.update({prefix + name.upper(): value for name, value in overall[part].items()})
+            values = {prefix + name.upper(): value for name, value in overall[part].items()}
+            # Videos of one frame have no velocity.
+            metrics.update({name: value for name, value in values.items() if value is not None})
         return metrics
 
     def size_flags(self) -> list[Flag]:

@@ -131,7 +131,8 @@ class Trainer:
             self.optimizer = make_optimizer(config, self.steps_per_epoch)
             if config.MIXED_PRECISION == "mixed_float16":
                 self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
-            self.optimizer.build(self.model.trainable_variables)
+            self.trained = family.trained_variables(self.model, config)
+            self.optimizer.build(self.trained)
             # The sum of the epoch's losses, and the first step whose loss was not finite.
             self.loss_sum = keras.Variable(0.0, dtype="float32", trainable=False, name="loss_sum")
             self.bad_step = keras.Variable(-1, dtype="int64", trainable=False, name="bad_step")
@@ -162,9 +163,8 @@ class Trainer:
                 # Replicas hold equal shares, so the mean over all is the mean of their means.
                 loss = self.loss(outputs, batch) / replicas
                 scaled = self.optimizer.scale_loss(loss)
-            variables = self.model.trainable_variables
-            gradients = tape.gradient(scaled, [variable.value for variable in variables])
-            self.optimizer.apply(gradients, variables)
+            gradients = tape.gradient(scaled, [variable.value for variable in self.trained])
+            self.optimizer.apply(gradients, self.trained)
             return loss
 
         compiled = tf.function(replica_step, jit_compile=True) if self.config.JIT_COMPILE else replica_step
@@ -201,11 +201,11 @@ class Trainer:
             return iter(make(tf.distribute.InputContext()))
         return iter(self.strategy.distribute_datasets_from_function(make))
 
-    def run(self, resume: bool = False) -> TrainingResult:
+    def run(self, resume: bool | Path = False) -> TrainingResult:
         """Trains until EPOCHS.
 
         Args:
-            resume: Continue from the latest checkpoint in `out_dir`.
+            resume: Continue from the latest checkpoint in `out_dir`, or from this one.
 
         Raises:
             Pose3DError: Nothing to resume or a checkpoint that does not fit; a loss that is not finite
@@ -214,7 +214,7 @@ class Trainer:
         """
         config = self.config
         if resume:
-            self._restore(latest_checkpoint(self.folder))
+            self._restore(resume if isinstance(resume, Path) else latest_checkpoint(self.folder))
         first_epoch = self.step // self.steps_per_epoch + 1
         with contextlib.ExitStack() as stack:
             stop = stack.enter_context(StopSignals())
@@ -234,6 +234,7 @@ class Trainer:
         done = self.step % self.steps_per_epoch
         if done == 0:
             self.loss_sum.assign(0.0)
+        self.family.begin_epoch(self.model, config, epoch)
         with Progress(self.steps_per_epoch - done, f"epoch {epoch}/{config.EPOCHS}") as progress:
             for _ in range(done, self.steps_per_epoch):
                 decay = 0.0

@@ -1,0 +1,254 @@
+"""Poses of whole recordings from temporal convolutions, with work that frames share done once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_pose3d.data.windows import Windows
+from tf_pose3d.layers.normed_linear import folded_weights
+
+__all__ = ["SequencePredictor", "WindowPredictor", "temporal_predictor"]
+
+# Frames that are predicted together: bounds memory and keeps activations near the cache.
+_SEQUENCE_FRAMES = 1024
+# Frames whose first layer is kept for the windows over them.
+_EXPANDED_FRAMES = 8192
+_CPU_BATCH = 64
+_MIRRORED_PRINCIPAL_POINT = 4
+_MIRRORED_TANGENTIAL = 9
+
+
+def temporal_predictor(model: keras.Model, flip: bool, jit_compile: bool) -> Any | None:
+    """The predictor that serves a model best, or None where it is no temporal convolution network."""
+    if hasattr(model, "lift_sequence"):
+        return SequencePredictor(model, flip, jit_compile)
+    if hasattr(model, "lift_windows"):
+        return WindowPredictor(model, flip, jit_compile)
+    return None
+
+
+def _mirrored(poses: np.ndarray, flip_order: tuple[int, ...]) -> np.ndarray:
+    """Swaps left and right joints (axis -2) and negates x."""
+    image = poses[..., list(flip_order), :].copy()
+    image[..., 0] *= -1
+    return image
+
+
+def _padded_videos(
+    windows: Windows, numbers: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+    """Videos as windows see them: frames at the windows' stride, the first and last one repeated.
+
+    Yields:
+        `(T,)` rows of the store that are one video's frames, up to N - 1 of them repetitions; positions
+        `(n,)` in `numbers` of the windows that lie in it; `(n,)` where each of these begins; its number.
+        At a stride of k frames a video is k such sequences.
+    """
+    store, spec = windows.store, windows.spec
+    sequence, frame = windows.centre_frames(numbers)
+    reach = spec.length - 1
+    before = reach if spec.causal else reach // 2
+    for video in np.unique(sequence):
+        mine = np.flatnonzero(sequence == video)
+        stride = spec.stride * int(store.multiples[video])
+        length, offset = int(store.lengths[video]), int(store.offsets[video])
+        for phase in np.unique(frame[mine] % stride):
+            those = mine[frame[mine] % stride == phase]
+            positions = np.arange(phase, length, stride)
+            rows = offset + np.pad(positions, (before, reach - before), "edge")
+            yield rows, those, frame[those] // stride, int(video)
+
+
+class SequencePredictor:
+    """Predicts all frames of a video at once, for models with `lift_sequence`.
+
+    Weights are those of the first call.
+
+    Args:
+        model: Maps `(B, T, J, 2)` to the poses of all frames that have a whole window in it.
+        flip: Average with the mirrored prediction for the mirrored input.
+        jit_compile: Compile the forward pass with XLA.
+    """
+
+    def __init__(self, model: keras.Model, flip: bool, jit_compile: bool) -> None:
+        self._model = model
+        self._flip = flip
+        self._jit_compile = jit_compile
+        self._run: Callable[..., tf.Tensor] | None = None
+
+    def _compile(self, joints: int) -> Callable[..., tf.Tensor]:
+        model = self._model
+
+        @tf.function(
+            input_signature=[tf.TensorSpec((None, None, joints, 2))],
+            jit_compile=self._jit_compile,
+            autograph=False,
+        )
+        def run(keypoints: tf.Tensor) -> tf.Tensor:
+            return tf.cast(model.lift_sequence(keypoints), tf.float32)
+
+        with folded_weights(model):
+            run.get_concrete_function()
+        return run
+
+    def __call__(
+        self,
+        windows: Windows,
+        batch_size: int,
+        numbers: np.ndarray,
+        progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """`(n, J, 3)` poses of windows; `batch_size` is not needed. See `predict_poses`."""
+        store = windows.store
+        frames, flip_order = store.arrays["keypoints_2d"], store.skeleton.flip_order
+        joints, reach = frames.shape[1], windows.spec.length - 1
+        if self._run is None:
+            self._run = self._compile(joints)
+        result = np.empty((len(numbers), joints, 3), np.float32)
+        for rows, those, begins, _ in _padded_videos(windows, numbers):
+            keypoints = frames[rows, :, :2]
+            views = [keypoints, _mirrored(keypoints, flip_order)] if self._flip else [keypoints]
+            views = np.stack(views)
+            count = len(rows) - reach
+            poses = np.concatenate(
+                [
+                    self._run(views[:, first : first + _SEQUENCE_FRAMES + reach]).numpy()
+                    for first in range(0, count, _SEQUENCE_FRAMES)
+                ],
+                axis=1,
+            )
+            pose = (poses[0] + _mirrored(poses[1], flip_order)) / 2 if self._flip else poses[0]
+            result[those] = pose[begins]
+            if progress is not None:
+                progress(len(those))
+        return result
+
+
+class WindowPredictor:
+    """Predicts window by window, with the first layer done once a frame, for models with `lift_windows`.
+
+    Weights are those of the first call.
+
+    Args:
+        model: A `BodyPartModel`.
+        flip: Average with the mirrored prediction for the mirrored input.
+        jit_compile: Compile the forward passes with XLA.
+    """
+
+    def __init__(self, model: keras.Model, flip: bool, jit_compile: bool) -> None:
+        self._model = model
+        self._flip = flip
+        self._jit_compile = jit_compile
+        self._functions: tuple[Callable, Callable] | None = None
+
+    def _compile(self, joints: int) -> tuple[Callable, Callable]:
+        model = self._model
+        width = model.settings["filter_widths"][0]
+        channels, parts = model.settings["channels"], len(model.parts)
+        tokens = tf.constant(np.arange(0, model.window, width), tf.int64)
+
+        @tf.function(
+            input_signature=[tf.TensorSpec((None, joints, 2))],
+            jit_compile=self._jit_compile,
+            autograph=False,
+        )
+        def expand(keypoints: tf.Tensor) -> list[tf.Tensor]:
+            return [frames[0] for frames in model.expand_frames(keypoints[None], stride=1)]
+
+        @tf.function(
+            input_signature=[
+                [tf.TensorSpec((None, channels), model.compute_dtype)] * parts,
+                tf.TensorSpec((None, joints, 2)),
+                tf.TensorSpec((None,), tf.int64),
+                tf.TensorSpec((None, 11)),
+            ],
+            jit_compile=self._jit_compile,
+            autograph=False,
+        )
+        def lift(
+            expanded: list[tf.Tensor], keypoints: tf.Tensor, begins: tf.Tensor, intrinsics: tf.Tensor
+        ) -> tf.Tensor:
+            rows = begins[:, None] + tokens
+            frames = begins[:, None] + tf.range(model.window, dtype=tf.int64)
+            outputs = model.lift_windows(
+                [tf.gather(frames_of_part, rows) for frames_of_part in expanded],
+                tf.gather(keypoints, frames),
+                intrinsics,
+                training=False,
+            )
+            return tf.cast(outputs["pose_3d"], tf.float32)
+
+        with folded_weights(model):
+            expand.get_concrete_function()
+            lift.get_concrete_function()
+        return expand, lift
+
+    def __call__(
+        self,
+        windows: Windows,
+        batch_size: int,
+        numbers: np.ndarray,
+        progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """`(n, J, 3)` poses of windows; see `predict_poses`."""
+        joints = windows.store.skeleton.num_joints
+        if self._functions is None:
+            self._functions = self._compile(joints)
+        if not tf.config.list_physical_devices("GPU"):
+            batch_size = min(batch_size, _CPU_BATCH)
+        result = np.empty((len(numbers), joints, 3), np.float32)
+        for rows, those, begins, videos in _groups(_padded_videos(windows, numbers)):
+            keypoints = windows.store.arrays["keypoints_2d"][rows, :, :2]
+            intrinsics = windows.store.intrinsics[videos]
+            result[those] = self._predict(keypoints, begins, intrinsics, windows, batch_size, progress)
+        return result
+
+    def _predict(
+        self,
+        keypoints: np.ndarray,
+        begins: np.ndarray,
+        intrinsics: np.ndarray,
+        windows: Windows,
+        batch_size: int,
+        progress: Callable[[int], None] | None,
+    ) -> np.ndarray:
+        expand, lift = self._functions
+        flip_order = windows.store.skeleton.flip_order
+        views = [(keypoints, intrinsics)]
+        if self._flip:
+            image = intrinsics.copy()
+            image[:, [_MIRRORED_PRINCIPAL_POINT, _MIRRORED_TANGENTIAL]] *= -1
+            views.append((_mirrored(keypoints, flip_order), image))
+        tables = [(tf.constant(frames), cameras, expand(frames)) for frames, cameras in views]
+        poses = []
+        for first in range(0, len(begins), batch_size):
+            part = slice(first, first + batch_size)
+            pose, *mirrored = (
+                lift(expanded, frames, begins[part], cameras[part]).numpy()
+                for frames, cameras, expanded in tables
+            )
+            poses.append((pose + _mirrored(mirrored[0], flip_order)) / 2 if mirrored else pose)
+            if progress is not None:
+                progress(len(pose))
+        return np.concatenate(poses)
+
+
+def _groups(
+    videos: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]],
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Videos end to end, so many that their first layers fit in memory; the last item is by window."""
+    group: list[tuple[np.ndarray, ...]] = []
+    frames = 0
+    for rows, those, begins, video in videos:
+        group.append((rows, those, begins + frames, np.full(len(those), video)))
+        frames += len(rows)
+        if frames >= _EXPANDED_FRAMES:
+            yield tuple(np.concatenate(parts) for parts in zip(*group, strict=True))
+            group, frames = [], 0
+    if group:
+        yield tuple(np.concatenate(parts) for parts in zip(*group, strict=True))
