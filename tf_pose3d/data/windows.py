@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_pose3d.camera import Camera, normalize_screen_coordinates
+from tf_pose3d.data.fractions import take_fraction
 from tf_pose3d.data.projection import project, world_to_camera
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.data.fractions import take_fraction
 from tf_pose3d.data.steps import shuffled_entries, step_dataset
 from tf_pose3d.errors import Pose3DError
 
