@@ -129,6 +129,12 @@ class DenseWarper(keras.Model):
             if pattern[other] == frame
         ]
 
+    def set_triangulation(self, method: str, min_confidence: float, ransac_threshold: float) -> None:
+        """Changes how views make 3D joints; see the arguments of the model."""
+        self.settings.update(
+            triangulation=method, min_confidence=min_confidence, ransac_threshold=ransac_threshold
+        )
+
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""
         if not self.backbone.built:
