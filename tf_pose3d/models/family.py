@@ -57,6 +57,7 @@ class Flag:
         kind: Converts the text; None: a switch without text.
         const: What a switch sets.
         metavar: Stands for the text in the help.
+        nargs: As argparse's: `"+"` for a list of texts.
     """
 
     names: tuple[str, ...]
@@ -65,6 +66,7 @@ class Flag:
     kind: Callable[[str], Any] | None = str
     const: Any = True
     metavar: str | None = None
+    nargs: str | None = None
 
     @property
     def destination(self) -> str:
@@ -80,7 +82,12 @@ class Flag:
             )
         else:
             parser.add_argument(
-                *self.names, dest=self.destination, type=self.kind, metavar=self.metavar, help=self.help
+                *self.names,
+                dest=self.destination,
+                type=self.kind,
+                metavar=self.metavar,
+                nargs=self.nargs,
+                help=self.help,
             )
 
 
