@@ -1,5 +1,6 @@
 """Strided Transformer and PoseFormer equal their releases; how they are built and loaded."""
 
+import dataclasses
 import json
 
 import keras
@@ -149,7 +150,7 @@ def test_parameters_of_the_published_sizes(golden):
 
 
 TINY = {
-    "strided": {"FRAMES": 9, "STRIDES": [3, 3, 1], "CHANNELS": 8, "HIDDEN": 12, "LAYERS": 1, "NUM_HEADS": 2},
+    "strided": {"FRAMES": 9, "STRIDES": [3, 1, 3], "CHANNELS": 8, "HIDDEN": 12, "LAYERS": 1, "NUM_HEADS": 2},
     "poseformer": {"FRAMES": 9, "JOINT_DIM": 4, "LAYERS": 2, "NUM_HEADS": 2},
 }
 
@@ -303,3 +304,15 @@ def test_refinement_needs_the_root_s_depth_and_intrinsics():
 def test_configs_say_what_is_wrong(arch, values, words):
     with pytest.raises(Pose3DError, match=words):
         get_family(arch).config_class.from_dict({**TINY[arch], **values})
+
+
+def test_flags_of_the_release():
+    flags = {name: flag for flag in get_family("strided").flags("train") for name in flag.names}
+    assert flags["--frames"].key == "FRAMES"
+    assert flags["--refine"].key == "REFINE"
+    assert flags["--lr_decay_large"].key == "SCHEDULE_PARAMS.large_decay_rate"
+    known = {field.name for field in dataclasses.fields(get_family("poseformer").config_class)}
+    for flag in get_family("poseformer").flags("train"):
+        assert flag.key is None or flag.key.partition(".")[0] in known
+    # There are no convolutions to set.
+    assert not {"-arc", "--causal"} & {n for f in get_family("poseformer").flags("eval") for n in f.names}

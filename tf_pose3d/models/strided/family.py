@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.centre_frame import CentreFrameFamily, Tensors
+from tf_pose3d.models.family import Flag
 from tf_pose3d.models.strided.config import StridedTransformerConfig
 from tf_pose3d.models.strided.model import StridedTransformer
 from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
@@ -27,6 +28,7 @@ class StridedTransformerFamily(CentreFrameFamily):
 
     arch = "StridedTransformer"
     config_class = StridedTransformerConfig
+    network_keys = ("FRAMES", "CHANNELS", "HIDDEN", "LAYERS")
 
     def build_model(self, config: StridedTransformerConfig) -> StridedTransformer | RefinedStridedTransformer:
         lifter = {
@@ -61,6 +63,36 @@ class StridedTransformerFamily(CentreFrameFamily):
             return centre_loss(outputs, batch) + mean_joint_distance(outputs["pose_3d_sequence"], target)
 
         return loss
+
+    def size_flags(self) -> list[Flag]:
+        return [
+            Flag(("--layers",), "LAYERS", "blocks before the strided ones", int, metavar="N"),
+            Flag(("--channel",), "CHANNELS", "width of a frame token", int, metavar="N"),
+            Flag(("--d_hid",), "HIDDEN", "width inside the MLPs", int, metavar="N"),
+        ]
+
+    def training_flags(self) -> list[Flag]:
+        schedule = "SCHEDULE_PARAMS"
+        return [
+            Flag(("--refine",), "REFINE", "train with the refine module", None),
+            Flag(
+                ("--lr",), f"{schedule}.initial_learning_rate", "initial learning rate", float, metavar="LR"
+            ),
+            Flag(
+                ("--large_decay_epoch",),
+                f"{schedule}.large_decay_epochs",
+                "epochs between larger decays",
+                int,
+                metavar="N",
+            ),
+            Flag(
+                ("--lr_decay_large",),
+                f"{schedule}.large_decay_rate",
+                "factor of a larger decay",
+                float,
+                metavar="FACTOR",
+            ),
+        ]
 
     def load_initial_weights(self, model: keras.Model, path: str) -> None:
         """Also weights without refine module into a model that has one."""
