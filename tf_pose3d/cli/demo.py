@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.config import TrainingConfig
 
-__all__ = ["DEMO_WEIGHTS", "demo_arguments", "demo_clip", "lift_demo"]
+__all__ = ["DEMO_WEIGHTS", "demo_arguments", "demo_weights", "lift_demo"]
 
 # Made by `python tools/make_demo_weights.py`.
 DEMO_WEIGHTS = "demo_weights.h5"
@@ -29,17 +29,22 @@ def demo_arguments(arguments: Sequence[str] | None) -> list[str]:
     names = {argument.partition("=")[0] for argument in given}
     if "--demo" not in names or names & {"--weights", "-h", "--help"}:
         return given
-    return [*given, "--weights", str(_weights())]
+    return [*given, "--weights", str(demo_weights())]
 
 
-def _weights() -> Path:
+def demo_weights() -> Path:
+    """Path of the weights that come with the package.
+
+    Raises:
+        Pose3DError: They are not there.
+    """
     path = Path(str(resources.files("tf_pose3d.inference").joinpath(DEMO_WEIGHTS)))
     if not path.is_file():
         raise Pose3DError(f"--demo: {path} is not there; python tools/make_demo_weights.py makes it")
     return path
 
 
-def demo_clip() -> tuple[object, str]:
+def _demo_clip() -> tuple[object, str]:
     """A sequence of a person that the demo's weights never saw, and the layout of its keypoints."""
     from tf_pose3d.data.synthetic import synthetic_sequences
 
@@ -64,7 +69,7 @@ def lift_demo(
     from tf_pose3d.inference.output import save_poses
     from tf_pose3d.skeleton import joint_indices
 
-    sequence, layout = demo_clip()
+    sequence, layout = _demo_clip()
     lifter = Lifter(model, config)
     camera = sequence.camera
     poses = lifter(sequence.pose_2d, camera.width, camera.height, sequence.fps, layout)

@@ -23,12 +23,62 @@ from tf_pose3d.models.lcn.image_frame import camera_poses, image_poses
 from tf_pose3d.models.lcn.model import LCN
 
 __all__ = [
+    "ImagePosePredictor",
     "evaluate_windows",
     "predict_image_poses",
     "screen_keypoints",
     "validate_windows",
     "window_labels",
 ]
+
+
+class ImagePosePredictor:
+    """The network's output for any number of poses, compiled once.
+
+    Its weights are a copy: training the network further does not change it.
+
+    Args:
+        model: A built network.
+        channels: Numbers per joint of the keypoints that it will be given.
+        flip_order: Order of the joints after mirroring, to average with the mirrored prediction for the
+            mirrored input; None: no mirroring.
+
+    Attributes:
+        model: As given.
+    """
+
+    def __init__(self, model: LCN, channels: int, flip_order: tuple[int, ...] | None = None) -> None:
+        self.model = model
+        folded = FoldedLCN(model)
+        signs = tf.constant([-1.0] + [1.0] * (channels - 1))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, model.num_joints, channels))], autograph=False)
+        def predict(batch: tf.Tensor) -> tf.Tensor:
+            poses = folded(batch)
+            if flip_order is None:
+                return poses
+            mirrored = folded(tf.gather(batch, flip_order, axis=1) * signs)
+            return (poses + tf.gather(mirrored, flip_order, axis=1) * tf.constant([-1.0, 1.0, 1.0])) / 2
+
+        self._predict = predict
+
+    def __call__(
+        self, keypoints: np.ndarray, batch_size: int = 200, progress: Callable[[int], None] | None = None
+    ) -> np.ndarray:
+        """`(N, J, 3)` float32 normalised image coordinates of `(N, J, C)` normalised keypoints.
+
+        Args:
+            keypoints: The poses.
+            batch_size: Poses at once.
+            progress: Called with the number of poses done since the last call.
+        """
+        result = np.empty((*keypoints.shape[:2], 3), np.float32)
+        for begin in range(0, len(keypoints), batch_size):
+            part = keypoints[begin : begin + batch_size]
+            result[begin : begin + len(part)] = self._predict(part).numpy()
+            if progress is not None:
+                progress(len(part))
+        return result
 
 
 def predict_image_poses(
@@ -38,37 +88,8 @@ def predict_image_poses(
     batch_size: int = 200,
     progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    """The network's output for many poses.
-
-    Args:
-        model: A built network.
-        keypoints: `(N, J, C)` normalised.
-        flip_order: Order of the joints after mirroring, to average with the mirrored prediction for the
-            mirrored input; None: no mirroring.
-        batch_size: Poses at once.
-        progress: Called with the number of poses done since the last call.
-
-    Returns:
-        `(N, J, 3)` float32 normalised image coordinates.
-    """
-    folded = FoldedLCN(model)
-    signs = tf.constant([-1.0] + [1.0] * (keypoints.shape[2] - 1))
-
-    @tf.function(input_signature=[tf.TensorSpec((None, *keypoints.shape[1:]))], autograph=False)
-    def predict(batch: tf.Tensor) -> tf.Tensor:
-        poses = folded(batch)
-        if flip_order is None:
-            return poses
-        mirrored = folded(tf.gather(batch, flip_order, axis=1) * signs)
-        return (poses + tf.gather(mirrored, flip_order, axis=1) * tf.constant([-1.0, 1.0, 1.0])) / 2
-
-    result = np.empty((*keypoints.shape[:2], 3), np.float32)
-    for begin in range(0, len(keypoints), batch_size):
-        part = keypoints[begin : begin + batch_size]
-        result[begin : begin + len(part)] = predict(part).numpy()
-        if progress is not None:
-            progress(len(part))
-    return result
+    """The network's output for many poses; see `ImagePosePredictor`."""
+    return ImagePosePredictor(model, keypoints.shape[2], flip_order)(keypoints, batch_size, progress)
 
 
 def screen_keypoints(sequences: SequenceType[Sequence]) -> np.ndarray:

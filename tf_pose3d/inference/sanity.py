@@ -12,9 +12,12 @@ __all__ = ["check_image_range", "check_keypoints", "check_poses", "check_sides"]
 
 # Shares of joints outside the image at which to warn and to refuse.
 _SOME_OUTSIDE, _MOST_OUTSIDE = 0.05, 0.5
-# A limb this many times too long or short, against the torso, is a wrong joint.
-_RATIO = 2.5
+# A limb this many times too long, against all others, is a wrong joint: sound recordings stay below 2, wrong
+# orders above 2.6. Short limbs may point at the camera.
+_TOO_LONG = 2.3
 _ASYMMETRY = 1.8
+# Joints whose limbs are long enough to compare their sides.
+_LIMBS = ("knee", "ankle", "elbow", "wrist")
 # The longest view of a limb, robust to single bad frames, stands for its length.
 _LONGEST = 95
 
@@ -98,20 +101,14 @@ def _limb_warnings(points: np.ndarray, skeleton: Skeleton) -> list[str]:
     share = {
         bone: (longest[bone] / total) / (length / sum(typical.values())) for bone, length in typical.items()
     }
-    # Hips, spine and head are short, and detectors' rules for them rough.
-    limbs = ("knee", "ankle", "elbow", "wrist")
-    odd = [
-        (parent, child)
-        for parent, child in typical
-        if skeleton.joints[child][2:] in limbs and not 1 / _RATIO < share[parent, child] < _RATIO
-    ]
+    odd = [bone for bone in typical if share[bone] > _TOO_LONG]
     if odd:
         names = ", ".join(f"{skeleton.joints[a]} to {skeleton.joints[b]}" for a, b in odd[:4])
-        return [f"limbs of odd length ({names}): is the joint layout right?"]
+        return [f"limbs too long for the others ({names}): is the joint layout right?"]
     uneven = []
     for left, right in zip(skeleton.left, skeleton.right, strict=True):
         first, second = (skeleton.parents[left], left), (skeleton.parents[right], right)
-        if first not in longest or skeleton.joints[left][2:] not in limbs:
+        if first not in longest or skeleton.joints[left][2:] not in _LIMBS:
             continue
         ratio = max(longest[first], 1e-6) / max(longest[second], 1e-6)
         if not 1 / _ASYMMETRY < ratio < _ASYMMETRY:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 from keras import ops
 
 from tf_pose3d.anthropometry import typical_bones
@@ -29,11 +28,9 @@ if TYPE_CHECKING:
     from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.evaluation.evaluate import Evaluation
+    from tf_pose3d.evaluation.lcn_evaluation import ImagePosePredictor
 
 __all__ = ["LCNFamily"]
-
-# Frames that one pass estimates depths for.
-_FRAMES = 4096
 
 # Where converted weights are put.
 _MODELS = "models"
@@ -51,6 +48,9 @@ class LCNFamily(Family):
     arch = "LCN"
     config_class = LCNConfig
     telling_flags = ("--test_indices", "--mask_type", "--data_type")
+
+    def __init__(self) -> None:
+        self._image_poses: ImagePosePredictor | None = None
 
     def skeleton(self, config: LCNConfig) -> str:
         return config.skeleton
@@ -190,16 +190,16 @@ class LCNFamily(Family):
 
     def complete_sequence(self, model: LCN, config: LCNConfig, sequence: Sequence) -> Sequence:
         """Adds the root's depth at which the predicted pose has the bones of a typical adult."""
-        from tf_pose3d.evaluation.lcn_evaluation import screen_keypoints
+        from tf_pose3d.evaluation.lcn_evaluation import ImagePosePredictor, screen_keypoints
 
-        # Not compiled: in a stream this is called for every single frame.
         keypoints = screen_keypoints([sequence])
-        parts = [
-            ops.convert_to_numpy(model({"keypoints_2d": keypoints[begin : begin + _FRAMES]})["pose_image"])
-            for begin in range(0, len(keypoints), _FRAMES)
-        ]
+        # Kept, as a stream asks for one frame after another.
+        if self._image_poses is None or self._image_poses.model is not model:
+            flip = sequence.skeleton.flip_order if config.EVAL_FLIP else None
+            self._image_poses = ImagePosePredictor(model, keypoints.shape[2], flip)
+        pose_image = self._image_poses(keypoints, config.BATCH_SIZE)
         bones = typical_bones(sequence.skeleton)
-        depth = typical_root_depth(np.concatenate(parts), sequence.camera.intrinsics(), bones)
+        depth = typical_root_depth(pose_image, sequence.camera.intrinsics(), bones)
         return dataclasses.replace(sequence, per_frame={"root_depth": depth[:, None]})
 
     def check_data(self, config: LCNConfig, windows: Windows) -> None:

@@ -1,0 +1,122 @@
+"""How long it takes to lift a clip, from the start of Python, and each frame of a stream; and the memory.
+
+    python tools/benchmark_lifting.py [startup|clip|stream|memory ...]
+
+With no name, all of them. Weights are random: they take the time of trained ones. Run it on an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+import numpy as np
+
+SIZE = ("--width", "1000", "--height", "1000")
+
+
+def walk(frames):
+    """`(F, 17, 3)` keypoints in the layout h36m_17: a made-up walk, repeated."""
+    from tf_pose3d.data.synthetic import synthetic_sequences
+
+    pixels = synthetic_sequences(["S9"], frames=500, actions=["Walking"], skeleton="h36m_17")[0].pose_2d
+    pixels = np.concatenate([pixels, pixels[::-1]])
+    pixels = np.tile(pixels, (-(-frames // len(pixels)), 1, 1))[:frames]
+    return np.concatenate([pixels, np.ones((frames, 17, 1), np.float32)], axis=2)
+
+
+def random_weights(folder, config):
+    from tf_pose3d.models.loading import build_model, load_config, save_model
+
+    path = Path(folder) / f"{config}.h5"
+    if not path.exists():
+        save_model(build_model(load_config(REPOSITORY / "config" / f"{config}.json")), path)
+    return path
+
+
+def timed(*command, **arguments):
+    start = time.perf_counter()
+    subprocess.run([sys.executable, *map(str, command)], check=True, cwd=REPOSITORY, **arguments)
+    return time.perf_counter() - start
+
+
+def startup(folder):
+    code = "import sys; from tf_pose3d.cli.program import start_tensorflow; start_tensorflow()"
+    print(f"start of Python and TensorFlow: {min(timed('-c', code) for _ in range(3)):.1f} s")
+    code = "import tf_pose3d; tf_pose3d.load(r'{}')".format(random_weights(folder, "h36m_351"))
+    print(f"and a lifter of h36m_351: {min(timed('-c', code) for _ in range(3)):.1f} s")
+
+
+def clip(folder):
+    """A minute at 50 Hz, as a user does it."""
+    np.savez(Path(folder) / "clip.npz", keypoints=walk(3000), layout="h36m_17")
+    for config in ("h36m_351", "hoif_gt", "martinez_gt"):
+        weights = random_weights(folder, config)
+        command = ["inference.py", "--weights", weights, "--input", Path(folder) / "clip.npz", *SIZE]
+        seconds = timed(*command, "--output", Path(folder) / "pose.npz", capture_output=True)
+        print(f"{config}: 3000 frames, start-up included: {seconds:.1f} s")
+
+
+def stream(folder):
+    import tf_pose3d
+    from tf_pose3d.inference.stream import lift_lines
+
+    lines = [json.dumps(frame) for frame in walk(300).tolist()]
+    for config in ("martinez_gt", "semgcn_gt", "hgcn_gt", "hoif_gt", "lcn_gt", "h36m_351"):
+        lifter = tf_pose3d.load(random_weights(folder, config))
+        times, last = [], time.perf_counter()
+        for _ in lift_lines(lines, lifter, 1000, 1000, layout="h36m_17"):
+            times.append(time.perf_counter() - last)
+            last = time.perf_counter()
+        median, slow = 1000 * np.percentile(times[5:], [50, 95])
+        print(f"{config}: {median:.1f} ms a frame, 95 % below {slow:.1f} ms; the first {times[0]:.1f} s")
+
+
+def memory(folder):
+    """Peak memory of the whole program, for a minute and for an hour."""
+    for config, counts in (("martinez_gt", (3000, 180_000)), ("quickstart", (3000, 180_000))):
+        weights = random_weights(folder, config)
+        for frames in counts:
+            np.savez(Path(folder) / "clip.npz", keypoints=walk(frames), layout="h36m_17")
+            code = (
+                "import resource, sys; from tf_pose3d.cli.inference import main; code = main(sys.argv[1:]); "
+                "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024); sys.exit(code)"
+            )
+            flags = ["--weights", weights, "--input", Path(folder) / "clip.npz", *SIZE]
+            flags += ["--output", Path(folder) / "pose.npy"]
+            start = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-c", code, *map(str, flags)], cwd=REPOSITORY, capture_output=True, text=True
+            )
+            done.check_returncode()
+            peak = float(done.stdout.rsplit("PEAK", 1)[1])
+            print(f"{config}: {frames} frames: {peak:.0f} MB, {time.perf_counter() - start:.0f} s")
+
+
+WHAT = {function.__name__: function for function in (startup, clip, stream, memory)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", nargs="*", help=f"any of {', '.join(WHAT)}")
+    names = parser.parse_args().what or list(WHAT)
+    for name in names:
+        if name not in WHAT:
+            parser.error(f"{name} is none of {', '.join(WHAT)}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            WHAT[name](folder)
+
+
+if __name__ == "__main__":
+    main()
