@@ -6,15 +6,17 @@ import dataclasses
 
 import numpy as np
 
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, get_skeleton
 
 __all__ = ["BodyPart", "body_parts", "join_order"]
 
+# Limb -> how the names of its joints begin and end.
 _LIMBS = {
-    "right_arm": ("r_shoulder", "r_elbow", "r_wrist"),
-    "left_arm": ("l_shoulder", "l_elbow", "l_wrist"),
-    "right_leg": ("r_hip", "r_knee", "r_ankle"),
-    "left_leg": ("l_hip", "l_knee", "l_ankle"),
+    "right_arm": ("r_", ("shoulder", "elbow", "wrist")),
+    "left_arm": ("l_", ("shoulder", "elbow", "wrist")),
+    "right_leg": ("r_", ("hip", "knee", "ankle")),
+    "left_leg": ("l_", ("hip", "knee", "ankle")),
 }
 
 
@@ -60,18 +62,26 @@ def body_parts(layout: str | Skeleton) -> tuple[BodyPart, ...]:
     """Torso, right arm, left arm, right leg and left leg: the releases' order, with the true sides.
 
     The releases hard-code 17 joints and call the right arm left and the right leg left. Here the parts follow
-    from the joints' names: limbs are shoulder, elbow, wrist and hip, knee, ankle; the torso is the rest.
+    from the joints' names: limbs are shoulder, elbow, wrist and hip, knee, ankle, each of which a layout may
+    hold twice (HumanEva-I's 20 joints); the torso is the rest.
 
     Raises:
-        Pose3DError: The layout lacks a joint of a limb.
+        Pose3DError: The layout lacks a limb.
     """
     skeleton = get_skeleton(layout)
-    limbs = {name: tuple(skeleton.index(joint) for joint in joints) for name, joints in _LIMBS.items()}
+    limbs: dict[str, tuple[int, ...]] = {}
+    for limb, (side, ends) in _LIMBS.items():
+        limbs[limb] = tuple(
+            joint
+            for joint, name in enumerate(skeleton.joints)
+            if name.startswith(side) and name.endswith(ends)
+        )
+        if not limbs[limb]:
+            raise Pose3DError(f"layout {skeleton.name} has no joints of the {limb.replace('_', ' ')}")
     taken = {joint for joints in limbs.values() for joint in joints}
     torso = tuple(joint for joint in range(skeleton.num_joints) if joint not in taken)
     parts = []
     for name, joints in {"torso": torso, **limbs}.items():
-        joints = tuple(sorted(joints))
         inputs = joints if skeleton.root in joints else (*joints, skeleton.root)
         parts.append(BodyPart(name, joints, inputs, inputs.index(skeleton.root)))
     return tuple(parts)
