@@ -1,3 +1,5 @@
+"""VideoPose3D, RIE and EHFusion against their releases, and what they refuse."""
+
 import json
 
 import numpy as np
@@ -5,10 +7,17 @@ import pytest
 import tensorflow as tf
 
 import tf_pose3d
+from tf_pose3d.camera import Camera
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.windows import Windows
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.normed_linear import folded_weights
+from tf_pose3d.models.ehfusion.model import motion_angles
 from tf_pose3d.models.family import get_family
+from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.training.losses import mean_joint_distance
 from tf_pose3d.weights.convert import get_converter
+from tf_pose3d.weights.converters.temporal_layers import dense_filter_widths
 
 SMALL_CASES = ["videopose3d/strided", "videopose3d/dilated", "rie/stage1", "rie/stage2"]
 LARGE_CASES = ["ehfusion/one_stage_released", "ehfusion/three_stage_1", "ehfusion/three_stage_2"]
@@ -109,3 +118,119 @@ def test_parameters_of_the_published_sizes(golden, name):
     model = family.build_model(family.config_class.from_dict(values))
     counts = json.loads((golden / "parameter_counts.json").read_text())
     assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == counts[name]
+
+
+TINY = {"FILTER_WIDTHS": [3], "CHANNELS": 4, "LATENT_FEATURES": 8, "HIDDEN_FEATURES": 8}
+
+
+def build(arch, **values):
+    family = get_family(arch)
+    config = family.config_class.from_dict(values)
+    return family, config, family.build_model(config)
+
+
+@pytest.mark.parametrize(("layout", "joints"), [("humaneva_15", 15), ("humaneva_20", 20), ("h36m_16", 16)])
+def test_other_layouts(layout, joints):
+    keypoints = np.random.default_rng(0).normal(size=(3, 3, joints, 2)).astype(np.float32)
+    for arch, values in (("rie", {"STAGE": 2}), ("ehfusion", {"CAMERA": "zeros"})):
+        _, _, model = build(arch, SKELETON=layout, **values, **TINY)
+        assert model({"keypoints_2d": keypoints}, training=False)["pose_3d"].shape == (3, joints, 3)
+
+
+def test_motion_angles():
+    random = np.random.default_rng(0)
+    keypoints = random.normal(size=(2, 5, 17, 2)).astype(np.float32)
+    predicted = keypoints[:, 2]
+    vectors, target = keypoints - keypoints[:, :, :1], (predicted - predicted[:, :1])[:, None]
+    angle = np.arctan2(vectors[..., 1], vectors[..., 0]) - np.arctan2(target[..., 1], target[..., 0])
+    angle = np.abs((angle + np.pi) % (2 * np.pi) - np.pi)
+    angle[:, :, 0] = np.pi / 2
+    np.testing.assert_allclose(motion_angles(keypoints, predicted, 0), np.exp(angle - np.pi), atol=1e-4)
+
+
+def test_the_release_never_fuses_and_the_paper_does():
+    keypoints = np.random.default_rng(0).normal(size=(3, 3, 17, 2)).astype(np.float32)
+    inputs = {"keypoints_2d": keypoints, "intrinsics": np.ones((3, 11), np.float32)}
+    for strategy, changes in (("one_stage", True), ("one_stage_released", False)):
+        family, config, model = build("ehfusion", STRATEGY=strategy, **TINY)
+        before = model(inputs, training=False)
+        model.limb_fusion.norm.beta.assign(np.full(8, 3.0))
+        after = model(inputs, training=False)
+        assert bool(np.abs(before["pose_3d"] - after["pose_3d"]).max() > 1e-5) == changes
+        np.testing.assert_array_equal(before["pose_3d_unfused"], after["pose_3d_unfused"])
+        trained = {id(variable) for variable in family.trained_variables(model, config)}
+        fusion = [variable for layer in model.fusion_layers for variable in layer.trainable_variables]
+        assert all((id(variable) in trained) == changes for variable in fusion)
+
+
+def test_stage_two_trains_all_but_the_encoders():
+    for stage in (1, 2, 3):
+        family, config, model = build("ehfusion", STRATEGY="three_stage", STAGE=stage, **TINY)
+        trained = family.trained_variables(model, config)
+        left = len(model.trainable_variables) - len(trained)
+        # Of the release's 167 frozen parameters 24 a part are those of the four further layers.
+        assert left == (0 if stage != 2 else 167 - 5 * 24)
+        assert {v.path.split("/")[1] for v in trained} >= {"angle_torso", "camera_1", "decoder_torso"}
+
+
+def test_momentum_decays_in_the_local_networks_only():
+    family, config, model = build("ehfusion", EPOCHS=80, **TINY)
+    family.begin_epoch(model, config, 1)
+    assert float(model.momentum.variable) == pytest.approx(0.9)
+    family.begin_epoch(model, config, 41)
+    assert float(model.momentum.variable) == pytest.approx(0.99)
+    family.begin_epoch(model, config, 81)
+    assert float(model.momentum.variable) == pytest.approx(0.999)
+    assert all(network.expand.norm.momentum is model.momentum for network in model.local_networks)
+    others = [*model.angle_networks, model.global_encoder]
+    norms = [
+        getattr(layer, name).norm for layer in others for name in ("expand", "first") if hasattr(layer, name)
+    ]
+    assert [norm.momentum for norm in norms] == [0.9] * 6
+
+
+def test_windows_of_another_length_are_refused():
+    _, _, model = build("rie", **TINY)
+    with pytest.raises(ValueError, match="9 frames, this model reads 3"):
+        model({"keypoints_2d": np.zeros((1, 9, 17, 2), np.float32)})
+
+
+def test_missing_intrinsics_are_refused_where_they_are_read():
+    camera = Camera("0", 1000, 1000)
+    pose = np.zeros((4, 17, 3), np.float32)
+    recording = Sequence(
+        "S9", "Walking", "Walking 1", get_skeleton("h36m_17"), 50.0, camera, pose[..., :2], pose
+    )
+    for choice, refused in (("intrinsics", True), ("zeros", False)):
+        family, config, _ = build("ehfusion", CAMERA=choice, **TINY)
+        windows = Windows([recording], family.window_spec(config, "test"))
+        if refused:
+            with pytest.raises(Pose3DError, match=r"1 of 1 sequences.*intrinsics.*Walking 1.*CAMERA"):
+                family.check_data(config, windows)
+        else:
+            family.check_data(config, windows)
+
+
+def test_checkpoints_of_another_stage_width_or_family(golden, shared):
+    videopose3d = golden / "videopose3d" / "strided" / "model.bin"
+    rie = golden / "rie" / "stage1" / "stage_1_best_model.bin"
+    ehfusion = shared / "golden" / "ehfusion" / "three_stage_2" / "stage_2_best_model.bin"
+    for path, arch, overrides, words in (
+        (videopose3d, "rie", {}, "checkpoint of VideoPose3D, not of RIE"),
+        (rie, "ehfusion", {}, "checkpoint of RIE, not of EHFusion"),
+        (ehfusion, "rie", {}, "checkpoint of EHFusion, not of RIE"),
+        (rie, "rie", {"stage": 2}, "has STAGE 1, not 2"),
+        (rie, "rie", {"latent_features": 512}, "has LATENT_FEATURES 32, not 512"),
+        (videopose3d, "videopose3d", {"filter_widths": [3, 3, 3]}, r"has FILTER_WIDTHS \[3, 3\]"),
+        (ehfusion, "ehfusion", {"strategy": "one_stage"}, "has STRATEGY three_stage"),
+    ):
+        with pytest.raises(Pose3DError, match=words):
+            tf_pose3d.convert(path, arch, **overrides)
+    assert tf_pose3d.convert(ehfusion, "ehfusion", stage=2).config.STAGE == 2
+    assert tf_pose3d.convert(videopose3d, "videopose3d", causal=True).config.CAUSAL
+
+
+def test_dense_checkpoints_tell_by_their_widths():
+    assert dense_filter_widths([3, 7, 19]) == [3, 3, 3]
+    assert dense_filter_widths([3, 3, 3]) is None
+    assert dense_filter_widths([3, 5, 7]) is None
