@@ -5,7 +5,7 @@ from scipy.io import savemat
 from tf_pose3d.cli.prepare_humaneva import main, prepare_humaneva
 from tf_pose3d.data.archive import load_archive
 from tf_pose3d.data.humaneva import SUBJECTS, read_humaneva
-from tf_pose3d.data.humaneva_preparation import FRAME_RANGES, read_recordings
+from tf_pose3d.data.humaneva_preparation import FRAME_RANGES, read_detections, read_recordings
 from tf_pose3d.errors import Pose3DError
 
 # Frames, counted in the file, at which motion capture fails.
@@ -150,6 +150,26 @@ def test_detectron_takes_the_best_box(folder, tmp_path):
     positions = load_archive(tmp_path / "data_2d_humaneva15_detectron_pt_coco.npz")["positions_2d"]
     # Frame 700 found nobody and repeats the one before.
     assert (positions["Train/S1"]["Walking 1 chunk3"][0] == 2).all()
+
+
+def test_detectron_files_of_another_form(tmp_path):
+    path = tmp_path / "S1" / "Walking_1_(C1).avi.npz"
+    path.parent.mkdir()
+    nobody, person = [[], np.zeros((0, 5))], [[], np.ones((1, 5))]
+    for boxes, keypoints, words in (
+        ([nobody], [[[], []]], "no person in its first frame"),
+        ([person, person], [[[], [np.zeros((6, 17))]]], "frame 1 is not as Detectron writes it"),
+        ([person], [[[], []]], "frame 0 is not as Detectron writes it"),
+    ):
+        arrays = {"boxes": boxes, "keypoints": keypoints}
+        boxed = {}
+        for name, frames in arrays.items():
+            boxed[name] = np.empty((len(frames), 2), object)
+            for number, (background, people) in enumerate(frames):
+                boxed[name][number, 0], boxed[name][number, 1] = background, people
+        np.savez(path, **boxed)
+        with pytest.raises(Pose3DError, match=words):
+            read_detections(tmp_path, "detectron_pt_coco")
 
 
 def change(folder, subject="Train/S2", name="Walking_1", **arrays):

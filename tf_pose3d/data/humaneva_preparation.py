@@ -302,16 +302,25 @@ def _read_detectron(path: Path) -> np.ndarray:
     content = load_archive(path)
     require_keys(content, path, "keypoints", "boxes")
     poses: list[np.ndarray] = []
-    for frame, (keypoints, boxes) in enumerate(zip(content["keypoints"], content["boxes"], strict=True)):
-        found = np.asarray(boxes[1])
-        if not len(found):
-            if not poses:
-                raise Pose3DError(f"{path}: no person in frame {frame}, and none before it")
-            poses.append(poses[-1])
-            continue
-        best = int(np.argmax(found[:, 4]))
-        poses.append(np.asarray(keypoints[1][best])[4:6].T)
-    return np.array(poses)
+    try:
+        for keypoints, boxes in zip(content["keypoints"], content["boxes"], strict=True):
+            # Entry 1 holds what was found of people.
+            found = np.asarray(boxes[1])
+            if len(found):
+                best = int(np.argmax(found[:, 4]))
+                poses.append(np.asarray(keypoints[1][best])[4:6].T)
+            elif poses:
+                poses.append(poses[-1])
+            else:
+                raise Pose3DError(f"{path}: no person in its first frame")
+        return np.array(poses)
+    except Pose3DError:
+        raise
+    except (IndexError, KeyError, TypeError, ValueError):
+        raise Pose3DError(
+            f"{path}: frame {len(poses)} is not as Detectron writes it, expected boxes[frame][1] (people, 5) "
+            "and keypoints[frame][1] (people, 6 or more, joints)"
+        ) from None
 
 
 def _read_cpn(path: Path) -> np.ndarray:
