@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_pose3d.camera import Camera
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.data.windows import Windows
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.prediction import Predictor
 from tf_pose3d.models.family import get_family
 
@@ -99,3 +101,12 @@ def test_long_videos_are_cut_into_pieces(monkeypatch):
     whole = Predictor(model)(windows, 16)
     monkeypatch.setattr(temporal_prediction, "_SEQUENCE_FRAMES", 7)
     np.testing.assert_allclose(Predictor(model)(windows, 16), whole, rtol=1e-4, atol=2e-5)
+
+
+def test_missing_intrinsics_give_no_silent_nan():
+    family, config, model = make("ehfusion")
+    (sequence,) = make_sequences([5])
+    sequence = dataclasses.replace(sequence, camera=Camera("0", 1000, 1000))
+    windows = Windows([sequence], family.window_spec(config, "test"))
+    with pytest.raises(Pose3DError, match=r"Walking.*no camera intrinsics"):
+        Predictor(model)(windows, 4)

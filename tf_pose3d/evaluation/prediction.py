@@ -30,7 +30,8 @@ class Predictor:
     """The compiled forward passes of one model, for any number of windows and recordings.
 
     A model with `encode_frames`, `replacement_token` and `lift_tokens` (each frame encoded alone, then
-    lifted together) has every frame of a video encoded once, however many windows hold it.
+    lifted together) has every frame of a video encoded once, however many windows hold it. Temporal
+    convolutions go through a predictor of their own, see `temporal_predictor`.
 
     Args:
         model: Maps a batch dict to an output dict with `pose_3d`.

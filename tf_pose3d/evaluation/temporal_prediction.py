@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_pose3d.data.windows import Windows
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.normed_linear import folded_weights
 
 __all__ = ["SequencePredictor", "WindowPredictor", "temporal_predictor"]
@@ -205,6 +206,13 @@ class WindowPredictor:
         for rows, those, begins, videos in _groups(_padded_videos(windows, numbers)):
             keypoints = windows.store.arrays["keypoints_2d"][rows, :, :2]
             intrinsics = windows.store.intrinsics[videos]
+            known = np.isfinite(intrinsics[:, 2:6]).all(axis=1)
+            if self._model.settings.get("camera") and not known.all():
+                name = windows.store.names[videos[int(np.argmin(known))]]
+                raise Pose3DError(
+                    f"{name}: no camera intrinsics, which the model's embedding reads; train with CAMERA "
+                    "zeros to do without"
+                )
             result[those] = self._predict(keypoints, begins, intrinsics, windows, batch_size, progress)
         return result
 
