@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Callable
@@ -156,6 +157,7 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
     video, interrupted = _read_input(arguments, log)
     people = choose_people(video, arguments.people)
     log(_summary(video, people))
+    _check_pictures(arguments, video)
     several = arguments.people == "all"
     for person in people:
         interrupted = _lift_person(arguments, lifter, video, person, several, log) or interrupted
@@ -164,9 +166,32 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
     return INTERRUPTED if interrupted else 0
 
 
+def _check_pictures(arguments: Namespace, video: KeypointVideo) -> None:
+    """Finds what is wrong with the pictures before people are lifted."""
+    if arguments.viz_output is None:
+        return
+    import numpy as np
+
+    from tf_pose3d.data.sequence import Sequence
+    from tf_pose3d.inference.trajectory import default_camera
+
+    points = np.broadcast_to(np.float32(0), (video.num_frames, video.skeleton.num_joints, 2))
+    sequence = Sequence(
+        subject="",
+        action="",
+        name=video.source,
+        skeleton=video.skeleton,
+        fps=video.fps,
+        camera=default_camera(video.width, video.height),
+        pose_2d=points,
+    )
+    check_pictures(arguments, sequence)
+
+
 def _read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
     """The keypoints, with what flags say about them, and whether Ctrl-C cut them short."""
     from tf_pose3d.inference.formats import ReadOptions, read_keypoints
+    from tf_pose3d.inference.lifter import check_clip
 
     interrupted = False
     if arguments.detector is not None:
@@ -186,6 +211,7 @@ def _read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
     if fps is None:
         fps = _FPS
         log(f"{video.source} does not tell its frame rate: taken as {fps:g} per second (--fps)")
+    check_clip(facts["width"], facts["height"], fps, video.source)
     return dataclasses.replace(video, fps=fps, **facts), interrupted
 
 
@@ -234,7 +260,8 @@ def _lift_person(
         print(f"inference.py: warning: {f'{name}: ' if name else ''}{message}", file=sys.stderr, flush=True)
     if lifted.interrupted:
         log(f"interrupted: the first {len(lifted.pose_3d)} of {video.num_frames} frames are kept")
-    suffix = f"_{person.id}" if several else ""
+    # Ids may be names that someone gave, with characters that files cannot have.
+    suffix = "_" + re.sub(r"[^\w.-]+", "_", person.id) if several else ""
     return write_person(arguments, lifted, name, Path(video.source).name, suffix, log) or lifted.interrupted
 
 
@@ -271,7 +298,6 @@ def write_person(
     if arguments.viz_output is not None:
         path = _with_suffix(arguments.viz_output, suffix)
         arguments = Namespace(**{**vars(arguments), "viz_output": path})
-        check_pictures(arguments, sequence)
     if arguments.output is not None:
         path = _with_suffix(arguments.output, suffix)
         save_poses(path, _placed(lifted, arguments.placement), sequence, lifted.root)

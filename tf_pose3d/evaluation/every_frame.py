@@ -41,7 +41,6 @@ def predict_every_frame(
     windows: Windows,
     numbers: np.ndarray | None = None,
     progress: Callable[[int], None] | None = None,
-    predictor: Predictor | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Poses of all centres under one setting.
 
@@ -52,7 +51,6 @@ def predict_every_frame(
         windows: Over the recordings, cut with the family's spec for `"test"`.
         numbers: From `frames_to_predict`, which is the default.
         progress: Called with the number of windows done since the last call.
-        predictor: The model's compiled passes, where they serve several calls.
 
     Returns:
         `(N, J, 3)` for every centre, predicted or interpolated, and `(N, J, 3)` with the predictions
@@ -61,7 +59,7 @@ def predict_every_frame(
     numbers = frames_to_predict(family, setting, windows) if numbers is None else numbers
     frame = windows.centre_frames()[1]
     predicted = np.zeros((len(frame), windows.store.skeleton.num_joints, 3), np.float32)
-    predictor = predictor or Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE)
+    predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE)
     predicted[numbers] = predictor(
         windows.with_mask_strides(family.window_spec(setting, "test").mask_strides),
         setting.BATCH_SIZE,
