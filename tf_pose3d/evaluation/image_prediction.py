@@ -20,7 +20,7 @@ from tf_pose3d.evaluation.multiview_evaluation import (
     multiview_errors,
 )
 
-__all__ = ["ImageEvaluation", "evaluate_groups", "evaluate_images", "run_batches"]
+__all__ = ["ImageEvaluation", "evaluate_groups", "evaluate_images", "original_pixels", "run_batches"]
 
 Loss = Callable[[dict[str, Any], dict[str, Any]], Any]
 
@@ -119,7 +119,7 @@ def _rates_by_name(rates: np.ndarray, joints: tuple[str, ...]) -> dict[str, dict
     }
 
 
-def _original_pixels(positions: np.ndarray, crops: np.ndarray, stride: np.ndarray) -> np.ndarray:
+def original_pixels(positions: np.ndarray, crops: np.ndarray, stride: np.ndarray) -> np.ndarray:
     """Heat-map pixels `(N, J, 2)` in the original images, through the inverse of crops `(N, 2, 3)`."""
     shifted = positions * stride - crops[:, None, :, 2]
     return np.einsum("nij,nkj->nki", np.linalg.inv(crops[..., :2]), shifted)
@@ -167,7 +167,7 @@ def evaluate_images(
     target = heatmap_peaks(inputs["heatmaps"][..., used])
     accuracy, mean_accuracy = heatmap_accuracy(plain.positions, target.positions, size)
     rows = inputs["record"]
-    pixels = _original_pixels(found.positions, inputs["crop"], data.spec.stride)
+    pixels = original_pixels(found.positions, inputs["crop"], data.spec.stride)
     truth = data.records.keypoints_2d[rows][:, used]
     joints = tuple(data.records.joints[joint] for joint in used)
     rates = detection_rates(pixels, truth, data.records.box[rows])
@@ -248,8 +248,8 @@ def evaluate_groups(
     crops = np.broadcast_to(inputs["crop"][:, None], (len(groups), frames, views, 2, 3))
     crops = crops.reshape(count_maps, 2, 3)
     flat = (count_maps, len(joints), 2)
-    pixels = _original_pixels(outputs["keypoints_2d"].reshape(flat), crops, data.spec.stride)
-    truth = _original_pixels(inputs["keypoints_2d"].reshape(flat), crops, data.spec.stride)
+    pixels = original_pixels(outputs["keypoints_2d"].reshape(flat), crops, data.spec.stride)
+    truth = original_pixels(inputs["keypoints_2d"].reshape(flat), crops, data.spec.stride)
     box = np.broadcast_to(records.box[shown][:, None], (len(groups), frames, views, 2)).reshape(-1, 2)
     rates = detection_rates(pixels, truth, box)
     accuracy, mean_accuracy = heatmap_accuracy(

@@ -11,11 +11,14 @@ from keras import ops
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
 from tf_pose3d.models.densewarper.losses import joint_loss, released_targets, views_that_see
 from tf_pose3d.models.densewarper.model import DenseWarper
+from tf_pose3d.models.family import Flag
 from tf_pose3d.models.image_family import ImageFamily
 from tf_pose3d.models.pose_resnet.family import make_backbone
 from tf_pose3d.models.pose_resnet.losses import gaussian_heatmaps, heatmap_loss
 
 if TYPE_CHECKING:
+    import argparse
+
     from tf_pose3d.data.multiview.batches import ViewGroupImages
     from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.evaluation.image_prediction import ImageEvaluation
@@ -72,6 +75,31 @@ class DenseWarperFamily(ImageFamily):
             return total
 
         return loss
+
+    def flags(self, program: str) -> list[Flag]:
+        flags = super().flags(program)
+        if program == "inference":
+            flags += [
+                Flag(("--images",), None, "one image per view, in their order", metavar="FILE", nargs="+"),
+                Flag(
+                    ("--cameras",), None, "their calibration, .json; see docs/densewarper.md", metavar="FILE"
+                ),
+            ]
+        return flags
+
+    def infer(
+        self,
+        arguments: argparse.Namespace,
+        config: DenseWarperConfig,
+        model: DenseWarper,
+        log: Callable[[str], None],
+    ) -> bool:
+        """Poses of one group of views, in the frame of the first view's camera."""
+        from tf_pose3d.inference.multiview import lift_views
+
+        model.set_triangulation(config.TRIANGULATION, config.MIN_CONFIDENCE, config.RANSAC_THRESHOLD)
+        lift_views(self, model, config, arguments, log)
+        return True
 
     def open_data(
         self,

@@ -131,15 +131,15 @@ class DenseWarper(keras.Model):
 
     def set_triangulation(self, method: str, min_confidence: float, ransac_threshold: float) -> None:
         """Changes how views make 3D joints; see the arguments of the model."""
-        self.settings.update(
-            triangulation=method, min_confidence=min_confidence, ransac_threshold=ransac_threshold
-        )
+        changed = {"triangulation": method, "min_confidence": min_confidence}
+        self.settings.update({**changed, "ransac_threshold": ransac_threshold})
 
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""
         if not self.backbone.built:
             self.backbone.build()
-            # Weights are made trainable, whatever their layers are.
+            # Setting what is set already would not reach the new weights.
+            self.backbone.trainable = True
             self.backbone.trainable = self.train_backbone
         for warper in self.warpers:
             warper.build((None, None, None, self.num_joints))
@@ -260,4 +260,5 @@ class DenseWarper(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict) -> DenseWarper:
-        return cls(**{**config, "backbone": PoseResNet.from_config(config["backbone"])})
+        backbone = PoseResNet.from_config({**config["backbone"], "trainable": True})
+        return cls(**{**config, "backbone": backbone})

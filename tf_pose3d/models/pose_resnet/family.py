@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from tf_pose3d.models.family import Flag
 from tf_pose3d.models.image_family import ImageFamily
 from tf_pose3d.models.pose_resnet.config import ImageConfig, PoseResNetConfig
 from tf_pose3d.models.pose_resnet.losses import heatmap_loss
@@ -52,6 +53,14 @@ class PoseResNetFamily(ImageFamily):
             return heatmap_loss(outputs["heatmaps"], batch["heatmaps"], weights)
 
         return loss
+
+    def flags(self, program: str) -> list[Flag]:
+        flags = super().flags(program)
+        if program == "eval":
+            flags.append(
+                Flag(("--post_process",), "POST_PROCESS", "move maxima by a quarter of a pixel", None)
+            )
+        return flags
 
     def open_data(
         self,
