@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
@@ -125,4 +124,4 @@ class ImageFamily(Family):
         if arguments.csv is not None:
             with write_whole(arguments.csv, "w") as file:
                 csv.writer(file, lineterminator="\n").writerows(evaluation.detection_rows())
-            log(f"wrote {Path(arguments.csv)}")
+            log(f"wrote {arguments.csv}")
