@@ -197,6 +197,8 @@ def test_stages_one_by_one(run):
     refused(run("train", f"{bad} --stage 2 -p {first} -ft {first}", **SIZES), "--pretrain", "--finetune")
     refused(run("train", f"{bad} --stage 2 -p {first} --all-stages", **SIZES), "--all-stages")
     refused(run("train", f"{bad} -s 2", **SIZES), "-s 2")
+    one_stage = {**THREE_STAGE, "STRATEGY": "one_stage"}
+    refused(run("train", f"{bad} --all-stages", **one_stage), "--all-stages", "three_stage")
     evaluation = f"--weights {first} -k gt"
     refused(run("eval", f"{evaluation} --stage 2"), "STAGE 1", "2")
     refused(run("eval", f"{evaluation} -lfd 512"), "LATENT_FEATURES 8", "512")

@@ -162,6 +162,8 @@ class StagedFamily(TemporalFamily):
         return apply_flags(config, arguments, self, "train").FINE_TUNING_RATE
 
     def check_training(self, arguments: argparse.Namespace, config: StagedConfig) -> None:
+        if arguments.all_stages and not config.in_stages:
+            raise Pose3DError("--all-stages is for the three-stage network; STRATEGY is not three_stage")
         if config.in_stages and config.STAGE > 1:
             if arguments.weights is None and not arguments.continue_training:
                 flag = "--pretrain" if config.STAGE == 2 else "--finetune"
