@@ -27,31 +27,29 @@ def heatmap_maxima(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     by_row = ops.max(heatmaps, axis=-2)
     y = ops.reshape(ops.cast(ops.argmax(by_row, axis=-2), "int32"), (-1,))
     # Of the row with the maximum alone: a search through whole maps costs more than reading them.
-    row = _pixels(heatmaps, ops.zeros_like(y), y, np.arange(width, dtype="int32"))
+    row = _pixels(heatmaps, np.arange(width, dtype="int32")[None], y[:, None])[:, 0]
     x = ops.cast(ops.argmax(row, axis=-1), "int32")
     place = ops.reshape(ops.stack([x, y], axis=-1), (*lead, joints, 2))
     return place, ops.max(by_row, axis=-2)
 
 
-def _pixels(heatmaps: Tensor, x: Tensor, y: Tensor, steps: np.ndarray) -> Tensor:
-    """Values near a pixel of each map.
+def _pixels(heatmaps: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Values of each map where some columns and some rows meet.
 
     Args:
         heatmaps: `(..., h, w, J)`, M maps in all.
-        x, y: `(M,)` int32, in the order of `(..., J)`.
-        steps: `(K,)` int32, from there on in row-major order; those that leave all maps stop at their end.
+        x, y: `(M or 1, X)` and `(M or 1, Y)` int32, in the order of `(..., J)`.
 
     Returns:
-        `(M, K)`.
+        `(M, Y, X)`.
     """
     height, width, joints = heatmaps.shape[-3:]
     # One table for all maps: gathering along an axis of each would copy them first.
     table = ops.reshape(heatmaps, (-1,))
-    number = ops.arange(ops.shape(x)[0], dtype="int32")
+    number = ops.arange(ops.shape(table)[0] // (height * width), dtype="int32")
     first = number // joints * (height * width * joints) + number % joints
-    first = first + (y * width + x) * joints
-    index = ops.clip(first[:, None] + steps * joints, 0, ops.shape(table)[0] - 1)
-    return ops.take(table, index)
+    rows = first[:, None] + y * (width * joints)
+    return ops.take(table, rows[:, :, None] + (x * joints)[:, None, :])
 
 
 def soft_argmax(
@@ -75,17 +73,18 @@ def soft_argmax(
     height, width = heatmaps.shape[-3:-1]
     place, value = heatmap_maxima(heatmaps)
     radius = diameter / 2
-    reach = math.floor(radius)
-    offsets = np.stack(np.meshgrid(*[np.arange(-reach, reach + 1)] * 2, indexing="xy"), -1).reshape(-1, 2)
-    offsets = offsets[np.hypot(*offsets.T) <= radius].astype("int32")
+    steps = np.arange(-math.floor(radius), math.floor(radius) + 1, dtype="int32")
+    disc = np.hypot(*np.meshgrid(steps, steps)) <= radius
 
+    # A square round each maximum; columns and rows apart as long as possible, as pixels are many.
     flat = ops.reshape(place, (-1, 2))
-    x, y = flat[:, 0], flat[:, 1]
-    logits = _pixels(heatmaps, x, y, offsets[:, 1] * width + offsets[:, 0]) / temperature
-    column, row = x[:, None] + offsets[:, 0], y[:, None] + offsets[:, 1]
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    x, y = flat[:, :1] + steps, flat[:, 1:] + steps
+    values = _pixels(heatmaps, ops.clip(x, 0, width - 1), ops.clip(y, 0, height - 1))
+    inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :] & disc
     # Shares of what lies inside the disc and the image: finite, whatever the values are.
-    shares = ops.softmax(ops.where(inside, logits, ops.cast(-1e30, logits.dtype)), axis=-1)
+    logits = ops.where(inside, values * (1 / temperature), ops.cast(-1e30, values.dtype))
+    shares = ops.softmax(ops.reshape(logits, (-1, disc.size)), axis=-1)
+    offsets = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
     mean = ops.cast(flat, shares.dtype) + ops.matmul(shares, ops.cast(offsets, shares.dtype))
     mean = ops.reshape(mean, ops.shape(place))
     return ops.where(value[..., None] > least, mean, ops.zeros_like(mean)), value
