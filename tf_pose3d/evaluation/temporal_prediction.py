@@ -15,8 +15,9 @@ from tf_pose3d.layers.normed_linear import folded_weights
 
 __all__ = ["SequencePredictor", "WindowPredictor", "temporal_predictor"]
 
-# Frames that are predicted together: bounds memory and keeps activations near the cache.
-_SEQUENCE_FRAMES = 1024
+# Frames of a video that are predicted together. Bounds memory; pieces overlap by a receptive field, so that
+# small ones do more work.
+_SEQUENCE_FRAMES = 4096
 # Frames whose first layer is kept for the windows over them.
 _EXPANDED_FRAMES = 8192
 _CPU_BATCH = 64
