@@ -31,8 +31,8 @@ class UnbiasedLayerNormalization(keras.layers.Layer):
     """Normalises the last axis by its unbiased standard deviation: gain * (x - mean) / deviation + shift.
 
     From "The annotated transformer" (Rush, 2018) and those that build on it, where the deviation is the root
-    of the sum of squares over C - 1, plus an epsilon. Here epsilon is added under the root, squared, which
-    is the same as far as float32 tells unless the deviation is itself near epsilon.
+    of the sum of squares over C - 1, plus an epsilon. Here epsilon is added under the root, squared, so that
+    the compiled layer normalization serves; results differ by a share of epsilon over the deviation.
 
     Args:
         epsilon: Keeps constant rows finite.
