@@ -135,3 +135,16 @@ def test_rebuilt_from_its_config_and_compiled(layer, shape):
     compiled = tf.function(lambda x: again(x, training=False), jit_compile=True)(inputs)
     np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-5)
     assert tuple(again.compute_output_shape(shape)) == tuple(plain.shape)
+
+
+def test_half_precision():
+    momentum = SharedMomentum()
+    network = TemporalNetwork(6, [3, 3], channels=8, momentum=momentum, dtype="mixed_bfloat16")
+    network.build((None, None, 4))
+    frames = rng.normal(size=(4, 9, 4)).astype(np.float32)
+    for training in (True, False):
+        outputs = network(frames, training=training)
+        assert outputs.dtype == "bfloat16"
+        assert np.isfinite(np.asarray(outputs, np.float32)).all()
+    assert network.expand.norm.moving_mean.dtype == "float32"
+    assert np.abs(network.expand.norm.moving_mean.numpy()).max() > 0

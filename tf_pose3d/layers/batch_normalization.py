@@ -19,7 +19,9 @@ class SharedMomentum:
 
     def __init__(self, value: float = 0.9) -> None:
         self.initial = float(value)
-        self.variable = keras.Variable(self.initial, dtype="float32", trainable=False, name="momentum")
+        self.variable = keras.Variable(
+            self.initial, dtype="float32", trainable=False, autocast=False, name="momentum"
+        )
 
     def assign(self, value: float) -> None:
         """Sets it for all layers that follow it, in graphs already traced, too."""
