@@ -61,7 +61,10 @@ def test_train_evaluate_and_lift(folder, capfd):
     subjects = "Validate/S1,Validate/S3"
     flags = ("-ste", subjects, "-a", "Walk,Box", "--by-subject", "--json", folder / "numbers.json")
     assert run(eval_program, "--weights", weights, *data, *flags) == 0
-    results = json.loads((folder / "numbers.json").read_text())["evaluation_mm"]["all"]
+    document = json.loads((folder / "numbers.json").read_text())
+    assert document["dataset"] == str(folder / "data_3d_humaneva15.npz")
+    assert document["dataset_2d"] == str(folder / "data_2d_humaneva15_gt.npz")
+    results = document["evaluation_mm"]["all"]
     assert list(results) == ["all_frames", "Validate/S1", "Validate/S3"]
     overall = results["all_frames"]
     # Per action over subjects, chunks and cameras; a chunk of one frame has no velocity.
@@ -77,6 +80,9 @@ def test_train_evaluate_and_lift(folder, capfd):
         assert file["pose_3d"].shape == (5, 15, 3)
         assert (str(file["action"]), str(file["camera"])) == ("Box 1 chunk0", "C2")
     assert "Validate/S2, Box 1 chunk0, camera C2: 5 frames" in capfd.readouterr().out
+    keypoints = folder / "data_2d_humaneva15_gt.npz"
+    assert run(inference_program, "--weights", weights, *data, *choice, "--output", keypoints) == 2
+    assert "is a file that is read; name another" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,11 @@ def evaluate_weights(
         log(family.format_evaluation(evaluation, arguments.action_wise))
         evaluations.append(evaluation)
     if arguments.json is not None:
+        path_3d, path_2d = [str(path) for path in files.poses(dataset)] or (dataset, None)
         document = {
             "weights": str(weights),
-            "dataset": dataset if dataset != "h36m" else str(files.h36m),
-            "dataset_2d": str(files.h36m_2d) if dataset == "h36m" else None,
+            "dataset": path_3d,
+            "dataset_2d": path_2d,
             "subset": arguments.test_subset,
             "config": config.to_dict(),
             "evaluation_mm": {one.label or "all": one.results for one in evaluations},

@@ -107,8 +107,7 @@ def _lift_recording(
     dataset, files = find_test_data(arguments, config, family)
     files = family.data_files(arguments, config, files)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
-    if dataset == "h36m":
-        inputs += [files.h36m, files.h36m_2d]
+    inputs += files.poses(dataset)
     if arguments.output is not None:
         check_pose_file(arguments.output)
         check_output("--output", arguments.output, inputs)

@@ -55,6 +55,12 @@ class DataFiles:
     lcn_mode: str = "gt"
     lcn_confidence: bool = False
 
+    def poses(self, dataset: str) -> tuple[Path, ...]:
+        """3D and 2D file of Human3.6M or HumanEva-I; nothing for other data sets."""
+        if dataset not in POSE_FILE_DATASETS:
+            return ()
+        return (self.h36m, self.h36m_2d) if dataset == "h36m" else (self.humaneva, self.humaneva_2d)
+
 
 def dataset_of_file(path: str) -> str:
     """The data set whose 3D file this is, by its name: `data_3d_humaneva15.npz` is HumanEva-I's."""
