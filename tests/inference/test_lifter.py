@@ -31,6 +31,11 @@ CONFIGS = {
     ),
     "martinez": MartinezFamily.config_class(),
     "lcn": LCNConfig(CHANNELS=8, LAYERS=1),
+    "videopose3d": get_family("videopose3d").config_class(FILTER_WIDTHS=[3, 3], CHANNELS=8),
+    "rie": get_family("rie").config_class(FILTER_WIDTHS=[3, 3], CHANNELS=8),
+    "ehfusion": get_family("ehfusion").config_class(FILTER_WIDTHS=[3, 3], CHANNELS=8),
+    "strided": get_family("strided").config_class(FRAMES=9, STRIDES=[3, 3], CHANNELS=16, HIDDEN=16, LAYERS=2),
+    "poseformer": get_family("poseformer").config_class(FRAMES=9, JOINT_DIM=8, LAYERS=1),
 }
 
 
@@ -73,6 +78,20 @@ def test_as_the_evaluation_predicts(models, recording, name):
     expected = expected - expected[:, family.root_joint(config)][:, None]
     poses = Lifter(models[name])(recording.pose_2d[:, order], **image_size(recording))
     np.testing.assert_allclose(poses, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["uplift", "videopose3d", "ehfusion", "strided"])
+def test_long_clips_are_lifted_in_stretches(models, recording, name, monkeypatch):
+    whole = Lifter(models[name]).lift(recording.pose_2d, **image_size(recording), layout="h36m_17").pose_3d
+    monkeypatch.setattr("tf_pose3d.inference.lifter._CHUNK", 3)
+    parts = Lifter(models[name]).lift(recording.pose_2d, **image_size(recording), layout="h36m_17").pose_3d
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
+def test_image_families_are_refused():
+    config = get_family("densewarper").config_class()
+    with pytest.raises(Pose3DError, match="reads images, not sequences of 2D poses"):
+        Lifter(None, config)
 
 
 def test_lcn_gives_a_typical_adult(models, recording):

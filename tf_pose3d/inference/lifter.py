@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -14,7 +15,6 @@ from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.every_frame import frames_to_predict
 from tf_pose3d.evaluation.human36m_protocol import interpolate_keyframes
 from tf_pose3d.evaluation.prediction import Predictor
 from tf_pose3d.inference import sanity
@@ -237,27 +237,46 @@ class Lifter:
         return self.family.complete_sequence(self.model, self.config, sequence)
 
     def _lift_sequence(self, sequence: Sequence, show_progress: bool) -> np.ndarray:
-        windows = Windows([sequence], self.spec)
-        numbers = frames_to_predict(self.family, self._setting, windows)
-        frame = windows.centre_frames()[1]
-        predicted = np.zeros((len(frame), self.skeleton.num_joints, 3), np.float32)
+        stride = self.family.prediction_stride(self._setting)
+        numbers = np.arange(0, sequence.num_frames, stride)
+        predicted = np.zeros((sequence.num_frames, self.skeleton.num_joints, 3), np.float32)
         done = 0
         try:
             with Progress(len(numbers), "lifting") as progress:
+                count = (lambda done: progress.update(steps=done)) if show_progress else None
                 for start in range(0, len(numbers), _CHUNK):
                     part = numbers[start : start + _CHUNK]
-                    count = (lambda done: progress.update(steps=done)) if show_progress else None
-                    predicted[part] = self._predictor(windows, self._setting.BATCH_SIZE, part, count)
+                    predicted[part] = self._predict(sequence, part, count)
                     done = start + len(part)
         except KeyboardInterrupt:
             if not done:
                 raise
-        end = len(frame) if done == len(numbers) else int(numbers[done - 1]) + 1
-        stride = self.family.prediction_stride(self._setting)
+        end = sequence.num_frames if done == len(numbers) else int(numbers[done - 1]) + 1
         poses = predicted[:end]
         if stride > 1:
-            poses = interpolate_keyframes(poses, frame[:end], stride)
+            poses = interpolate_keyframes(poses, np.arange(end), stride)
         return poses - poses[:, self.root : self.root + 1]
+
+    def _predict(
+        self, sequence: Sequence, numbers: np.ndarray, count: Callable[[int], None] | None
+    ) -> np.ndarray:
+        """`(n, J, 3)` poses of some frames, from the stretch of the clip that their windows see.
+
+        However long the clip, only that stretch is held in the model's form.
+        """
+        multiple = max(round(sequence.fps / self.spec.frame_rate), 1)
+        reach = (self.spec.length - 1) * self.spec.stride * multiple
+        # Sampled frames lie where they would lie in the whole clip.
+        step = max(self.spec.mask_strides or (self.spec.stride,)) * multiple
+        first = max(int(numbers[0]) - reach, 0) // step * step
+        last = min(int(numbers[-1]) + reach + 1, sequence.num_frames)
+        stretch = dataclasses.replace(
+            sequence,
+            pose_2d=sequence.pose_2d[first:last],
+            per_frame={name: values[first:last] for name, values in sequence.per_frame.items()},
+        )
+        windows = Windows([stretch], self.spec)
+        return self._predictor(windows, self._setting.BATCH_SIZE, numbers - first, count)
 
     def lift_frame(self, keypoints: np.ndarray, frame: int, camera: Camera, fps: float) -> np.ndarray:
         """`(J, 3)` pose of one frame of a short clip; for streams.
@@ -280,8 +299,8 @@ class Lifter:
         stride = max(self.spec.mask_strides or (self.spec.stride,)) * max(round(fps / rate), 1)
         skipped = frame % stride
         fps = fps if self.spec.length > 1 else rate
-        windows = Windows([self._sequence(keypoints[skipped:], camera, fps)], self.spec)
-        pose = self._predictor(windows, 1, np.array([frame - skipped]))[0]
+        sequence = self._sequence(keypoints[skipped:], camera, fps)
+        pose = self._predict(sequence, np.array([frame - skipped]), None)[0]
         return pose - pose[self.root]
 
 
