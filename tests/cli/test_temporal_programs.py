@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from tf_pose3d.cli import eval as eval_program
 from tf_pose3d.cli import inference as inference_program
 from tf_pose3d.cli import train as train_program
+from tf_pose3d.cli.program import parse
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, save_model
 from tf_pose3d.weights.hdf5 import read_config
@@ -152,6 +154,35 @@ def test_continues_from_a_named_checkpoint(run, tmp_path):
     refused(run("train", "-k gt -c out -r cp_0009.h5", **VIDEOPOSE3D), "cp_0009.h5", "no such checkpoint")
 
 
+def test_runs_of_all_stages(tmp_path):
+    family = get_family("rie")
+    (tmp_path / "tiny.json").write_text(json.dumps(SIZES))
+    flags = f"--config {tmp_path}/tiny.json --out-dir {tmp_path}/out --all-stages".split()
+    arguments, _ = parse(train_program.make_parser, flags, "train")
+    lines, seen = [], []
+    for run in family.training_runs(arguments, lines.append):
+        seen.append(
+            (run.stage, run.weights and Path(run.weights).name, run.learning_rate, run.continue_training)
+        )
+        # As a finished run would.
+        Path(run.out_dir).mkdir(parents=True)
+        (Path(run.out_dir) / f"stage_{run.stage}_best_model.h5").touch()
+    assert seen == [
+        (1, None, None, False),
+        (2, "stage_1_best_model.h5", None, False),
+        (3, "stage_2_best_model.h5", 5e-4, False),
+    ]
+    # Stage 2 was interrupted: it goes on, and stage 1 is passed over.
+    second = tmp_path / "out" / "stage_2"
+    (second / "stage_2_best_model.h5").unlink()
+    (second / "checkpoints").mkdir()
+    (second / "checkpoints" / "cp_0001_step_5.h5").touch()
+    again = next(family.training_runs(arguments, lines.append))
+    assert (again.stage, again.continue_training) == (2, True)
+    assert "stage 1 is complete" in " ".join(lines)
+
+
+@pytest.mark.slow
 def test_three_stages(run, tmp_path):
     flags = "-k gt -ste S9 --out-dir out --all-stages -e 1"
     code, out, err = run("train", flags, **SIZES)
