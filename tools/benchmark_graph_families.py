@@ -27,6 +27,9 @@ from prettytable import PrettyTable
 from tf_pose3d.models.family import get_family
 from tf_pose3d.training.optimizers import make_optimizer
 
+# Poses at once in this package's evaluation (see `tf_pose3d.evaluation.prediction`); the releases evaluate
+# with their training batch.
+EVALUATED = 256
 # Short name -> config values and batch size of the measurement, and the yardstick's maker.
 CASES = {
     "hoif": ({"HID_DIM": 64}, 256, "HOIFNet"),
@@ -36,31 +39,30 @@ CASES = {
 }
 
 
-def ours(arch, values, keypoints, poses):
-    """(one training step, one forward pass) of this package, as the family's config runs them."""
+def ours(arch, values):
+    """(training step, forward pass) of this package, as the family's config runs them: of (2D, 3D) poses."""
     family = get_family(arch)
     config = family.config_class.from_dict(values)
-    jit_compile = config.JIT_COMPILE
     model, loss_of, optimizer = family.build_model(config), family.loss(config), make_optimizer(config)
     optimizer.build(model.trainable_variables)
-    batch = {"keypoints_2d": tf.constant(keypoints), "pose_3d": tf.constant(poses)}
 
-    @tf.function(jit_compile=jit_compile, autograph=False)
-    def train(batch):
+    @tf.function(jit_compile=config.JIT_COMPILE, autograph=False)
+    def train(keypoints, poses):
+        batch = {"keypoints_2d": keypoints, "pose_3d": poses}
         with tf.GradientTape() as tape:
             loss = loss_of(model(batch, training=True), batch)
         variables = model.trainable_variables
         optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
         return loss
 
-    @tf.function(jit_compile=jit_compile, autograph=False)
-    def infer(batch):
-        return model(batch, training=False)["pose_3d"]
+    @tf.function(jit_compile=config.JIT_COMPILE, autograph=False)
+    def infer(keypoints, poses):
+        return model({"keypoints_2d": keypoints}, training=False)["pose_3d"]
 
-    return lambda: train(batch).numpy(), lambda: infer(batch).numpy()
+    return lambda *poses: train(*poses).numpy(), lambda *poses: infer(*poses).numpy()
 
 
-def yardstick(maker, keypoints, poses, threads):
+def yardstick(maker, threads):
     """The same of the plain PyTorch form."""
     import graph_families_yardstick
     import torch
@@ -68,34 +70,41 @@ def yardstick(maker, keypoints, poses, threads):
     torch.set_num_threads(threads)
     model = getattr(graph_families_yardstick, maker)()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    inputs, targets = torch.from_numpy(keypoints), torch.from_numpy(poses)
-    targets = targets - targets[:, :1]
 
-    def train():
+    def train(keypoints, poses):
+        targets = torch.from_numpy(poses)
+        targets = targets - targets[:, :1]
         model.train()
         optimizer.zero_grad()
-        outputs = model(inputs)
+        outputs = model(torch.from_numpy(keypoints))
         torch.nn.functional.mse_loss(outputs, targets[:, -outputs.shape[1] :]).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1)
         optimizer.step()
 
-    def infer():
+    def infer(keypoints, poses):
         model.eval()
         with torch.no_grad():
-            model(inputs)
+            model(torch.from_numpy(keypoints))
 
     return train, infer
 
 
-def seconds(step, least=0.5):
-    """Seconds of one call, over as many calls as fill `least` seconds."""
+def make_poses(count):
+    """Random 2D and 3D poses."""
+    generator = np.random.default_rng(0)
+    return [generator.normal(size=(count, 16, numbers)).astype(np.float32) for numbers in (2, 3)]
+
+
+def poses_per_second(step, count, least=0.5):
+    """Over as many calls as fill `least` seconds."""
+    poses = make_poses(count)
     start, calls = time.perf_counter(), 0
     while True:
-        step()
+        step(*poses)
         calls += 1
         spent = time.perf_counter() - start
         if spent >= least:
-            return spent / calls
+            return count * calls / spent
 
 
 def main():
@@ -107,27 +116,27 @@ def main():
     compare = importlib.util.find_spec("torch") is not None
     tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
     tf.config.threading.set_inter_op_parallelism_threads(arguments.threads)
-    table = PrettyTable(["family", "batch", "what", "poses/s", "plain PyTorch", "ratio"])
+    table = PrettyTable(["family", "what", "batch", "poses/s", "plain PyTorch", "its batch", "ratio"])
     table.align = "r"
-    generator = np.random.default_rng(0)
     for name in arguments.families:
         values, size, maker = CASES[name]
-        keypoints = generator.normal(size=(size, 16, 2)).astype(np.float32)
-        poses = generator.normal(size=(size, 16, 3)).astype(np.float32)
-        sides = [ours(name, values, keypoints, poses)]
-        if compare:
-            sides.append(yardstick(maker, keypoints, poses, arguments.threads))
-        for side in sides:
-            for step in side:
-                step()
-        for what in (0, 1):
+        sides = [ours(name, values)] + ([yardstick(maker, arguments.threads)] if compare else [])
+        rows = [("training", 0, size), ("inference", 1, size)]
+        if size != EVALUATED:
+            rows.append(("inference, as in evaluation", 1, EVALUATED))
+        for title, which, count in rows:
+            counts = [count, size]
             rates = [[] for _ in sides]
+            for side, of in zip(sides, counts, strict=False):
+                side[which](*make_poses(of))
             for _ in range(arguments.rounds):
-                for rate, side in zip(rates, sides, strict=True):
-                    rate.append(size / seconds(side[what]))
+                for rate, side, of in zip(rates, sides, counts, strict=False):
+                    rate.append(poses_per_second(side[which], of))
             medians = [statistics.median(rate) for rate in rates]
-            other = [f"{medians[1]:,.0f}", f"{medians[0] / medians[1]:.2f}"] if compare else ["", ""]
-            table.add_row([name, size, ("training", "inference")[what], f"{medians[0]:,.0f}", *other])
+            other = (
+                [f"{medians[1]:,.0f}", size, f"{medians[0] / medians[1]:.2f}"] if compare else ["", "", ""]
+            )
+            table.add_row([name, title, count, f"{medians[0]:,.0f}", *other])
     print(table)
 
 

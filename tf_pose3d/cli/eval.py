@@ -58,7 +58,7 @@ def evaluate_weights(
     log = log or (lambda line: print(line, flush=True))
 
     from tf_pose3d.data.sources import POSE_FILE_DATASETS
-    from tf_pose3d.models.loading import load_config, load_model
+    from tf_pose3d.models.loading import load_config, load_model, require_fitting_weights
     from tf_pose3d.training.distribution import make_strategy
 
     if arguments.weights is None:
@@ -69,6 +69,7 @@ def evaluate_weights(
     weights = resolve_weights(arguments.weights)
     trained = load_config(arguments.config, weights, arguments.arch)
     config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
+    require_fitting_weights(weights, config, arguments.arch)
     dataset, files = find_test_data(arguments, config, family)
     if arguments.actions is not None:
         if dataset not in POSE_FILE_DATASETS:

@@ -76,12 +76,14 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     if arguments.input is not None or arguments.demo:
         check_input_flags(arguments)
 
-    from tf_pose3d.models.loading import load_config
+    from tf_pose3d.models.loading import load_config, require_fitting_weights
     from tf_pose3d.training.distribution import make_strategy
 
     weights = resolve_weights(arguments.weights) if arguments.weights else None
     config = load_config(arguments.config, weights, arguments.arch or family.arch)
     config = apply_flags(config, arguments, family, "inference")
+    if weights is not None:
+        require_fitting_weights(weights, config, arguments.arch)
     with make_strategy("one", config.GPU_ID).scope():
         model = family.load_model(arguments, config)
     if arguments.demo:

@@ -16,8 +16,10 @@ __all__ = ["Predictor", "predict_poses", "predict_with_loss"]
 
 # Windows whose frames are encoded together, and windows per forward pass on a CPU. The first bounds
 # memory, the second keeps a pass's activations near the cache; on a GPU the caller's batch size holds.
+# Windows of a single frame need more of them for efficient matrix products.
 _CHUNK = 4096
 _CPU_BATCH = 32
+_CPU_FRAMES = 256
 
 
 def _mirror(poses: tf.Tensor, flip_order: tf.Tensor) -> tf.Tensor:
@@ -62,7 +64,7 @@ class Predictor:
         if self._temporal is not None:
             return self._temporal(windows, batch_size, numbers, progress)
         if not tf.config.list_physical_devices("GPU"):
-            batch_size = min(batch_size, _CPU_BATCH)
+            batch_size = _CPU_FRAMES if windows.spec.length == 1 else min(batch_size, _CPU_BATCH)
         poses = []
         for start in range(0, len(numbers), _CHUNK):
             chunk = numbers[start : start + _CHUNK]

@@ -10,12 +10,13 @@ from tf_pose3d.config import Config, read_config_file
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.models.family import get_family
+from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weights.hdf5 import load_weights, read_config, save_weights
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build_model", "load_config", "load_model", "save_model"]
+__all__ = ["build_model", "load_config", "load_model", "require_fitting_weights", "save_model"]
 
 
 def load_config(
@@ -54,6 +55,37 @@ def load_config(
             f"{weights}: holds no config, as files of the original releases; give the config file beside it"
         )
     raise Pose3DError("give a config file or weights, or name the family (--arch)")
+
+
+def require_fitting_weights(weights: str | os.PathLike, config: Config, arch: str | None = None) -> None:
+    """Checks that weights are of the family and of the joints that a program is asked to run.
+
+    Args:
+        weights: `.h5` file; one that holds no config passes.
+        config: With what the flags overwrite.
+        arch: What `--arch` says.
+
+    Raises:
+        Pose3DError: They are not.
+    """
+    held = read_config(weights) or {}
+    if "ARCH" not in held:
+        return
+    asked = get_family(arch).arch if arch is not None else config.ARCH
+    for name in (asked, config.ARCH):
+        if name != held["ARCH"]:
+            raise Pose3DError(
+                f"{weights} holds weights of {held['ARCH']}, not of {name}; give weights of {name}"
+            )
+    family = get_family(config.ARCH)
+    trained = family.skeleton(family.config_class.from_dict(held, source=str(weights)))
+    wanted = family.skeleton(config)
+    if trained != wanted:
+        joints, others = (get_skeleton(name).num_joints for name in (trained, wanted))
+        raise Pose3DError(
+            f"{weights} holds a network of {joints} joints ({trained}), not of {others} ({wanted}); "
+            "leave the number of joints as it is, or give other weights"
+        )
 
 
 def build_model(config: Config) -> keras.Model:
