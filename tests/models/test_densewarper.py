@@ -120,12 +120,8 @@ def test_the_whole_network_equals_the_release(released):
     model, arrays, inputs = released
     own = tf.constant(channels_last(arrays["heatmaps_gaussian"])[None])
 
-    @tf.function
-    def run(maps):
-        heatmaps = model.dense_heatmaps(maps, inputs)
-        return heatmaps, model.joints(heatmaps, inputs)
-
-    heatmaps, joints = run(own)
+    heatmaps = model.dense_heatmaps(own, inputs)
+    joints = model.joints(heatmaps, inputs)
     used = model.used_joints
     # The release has [view][frame], leaves unused maps zero, and divides map [view][frame] by the maximum of
     # map [frame][view].
@@ -219,31 +215,35 @@ def test_warpers_that_start_as_identity_hand_the_map_on(group):
         )
 
 
+TWO_VIEWS = {"SELECTED_CAMS": [0, 1], "PATTERN": [0, 1], "MIN_TRAINING_VIEWS": 2, "DILATIONS": [1]}
+
+
+def two_views(batch):
+    """The batch's first two views and frames."""
+    joints = {name: batch[name][:, :2, :2] for name in ("keypoints_2d", "visible")}
+    return {**of_views(batch, [0, 1]), **joints, "pose_3d": batch["pose_3d"][:, :2]}
+
+
 def step_of(model, config, batch):
     """One training step: (loss, gradients by variable path)."""
     loss = get_family("densewarper").loss(config)
     batch = {name: tf.constant(value) for name, value in batch.items()}
-
-    @tf.function
-    def run():
-        with tf.GradientTape() as tape:
-            value = loss(model(batch, training=True), batch)
-        return value, tape.gradient(value, [v.value for v in model.trainable_variables])
-
-    value, gradients = run()
+    with tf.GradientTape() as tape:
+        value = loss(model(batch, training=True), batch)
+    gradients = tape.gradient(value, [v.value for v in model.trainable_variables])
     return float(value), dict(zip([v.path for v in model.trainable_variables], gradients, strict=True))
 
 
 def test_as_released_only_warpers_are_trained(group):
-    model = small_model(DILATIONS=[1])
+    model = small_model(**TWO_VIEWS)
     before = [np.array(weight) for weight in model.backbone.weights]
     norms = [np.array(v) for v in model.warpers[0].non_trainable_weights]
-    value, gradients = step_of(model, model.config, group)
+    value, gradients = step_of(model, model.config, two_views(group))
     assert np.isfinite(value)
     assert not any("backbone" in path for path in gradients)
     assert all(np.isfinite(gradient).all() for gradient in gradients.values())
     offsets = [np.abs(g).max() for path, g in gradients.items() if "offsets" in path]
-    assert len(offsets) == 12
+    assert len(offsets) == 2
     assert max(offsets) > 0
     for weight, old in zip(model.backbone.weights, before, strict=True):
         np.testing.assert_array_equal(weight, old)
@@ -254,9 +254,9 @@ def test_as_released_only_warpers_are_trained(group):
 
 
 def test_end_to_end_the_backbone_is_trained_too(group):
-    model = small_model(TRAIN_BACKBONE=True, HEATMAP_LOSS=1.0)
+    model = small_model(TRAIN_BACKBONE=True, HEATMAP_LOSS=1.0, **TWO_VIEWS)
     before = np.array(model.backbone.stem.norm.moving_mean)
-    value, gradients = step_of(model, model.config, group)
+    value, gradients = step_of(model, model.config, two_views(group))
     assert np.isfinite(value)
     backbone = {path: g for path, g in gradients.items() if "warper" not in path}
     assert backbone
@@ -267,13 +267,13 @@ def test_end_to_end_the_backbone_is_trained_too(group):
 
 @pytest.mark.parametrize("kind", ["one place", "parallel"])
 def test_degenerate_geometry_gives_no_nan_in_training(group, kind):
-    batch = {name: value.copy() for name, value in group.items()}
+    batch = {name: value.copy() for name, value in two_views(group).items()}
     batch["rotation"][:] = batch["rotation"][:, :1]
     batch["translation"][:] = batch["translation"][:, :1]
     if kind == "parallel":
         right = batch["rotation"][:, 0, 0]
-        batch["translation"] += 200 * np.arange(4, dtype="float32")[None, :, None] * right[:, None]
-    model = small_model(TRAIN_BACKBONE=True, HEATMAP_LOSS=1.0)
+        batch["translation"] += 200 * np.arange(2, dtype="float32")[None, :, None] * right[:, None]
+    model = small_model(TRAIN_BACKBONE=True, HEATMAP_LOSS=1.0, **TWO_VIEWS)
     value, gradients = step_of(model, model.config, batch)
     assert np.isfinite(value)
     assert all(np.isfinite(gradient).all() for gradient in gradients.values())
@@ -327,14 +327,13 @@ def test_joints_that_too_few_views_see_in_their_frame_do_not_count(group):
 
 
 def test_the_heat_map_loss_alone(group):
-    config = DenseWarperConfig.from_dict({**SMALL, "JOINT_LOSS": 0.0, "HEATMAP_LOSS": 2.0})
-    model = small_model(WARPER_START="identity", TRAIN_BACKBONE=True)
-    value, gradients = step_of(model, config, group)
+    model = small_model(TRAIN_BACKBONE=True, JOINT_LOSS=0.0, HEATMAP_LOSS=2.0, **TWO_VIEWS)
+    value, gradients = step_of(model, model.config, two_views(group))
     assert value > 0
     assert all(np.isfinite(gradient).all() for gradient in gradients.values())
 
 
-@pytest.mark.parametrize("values", [{}, {"PATTERN": [1, 0], "SELECTED_CAMS": [3, 5]}])
+@pytest.mark.parametrize("values", [{"PATTERN": [1, 0], "SELECTED_CAMS": [3, 5]}])
 def test_weights_are_saved_and_loaded(tmp_path, group, values):
     model = small_model(**values)
     batch = of_views(group, list(range(model.num_views)))
@@ -359,14 +358,14 @@ def test_models_and_warpers_build_from_their_config():
 
 
 def test_mixed_precision_keeps_cameras_in_float32(group):
-    exact = small_model(WARPER_START="identity")
+    exact = small_model(WARPER_START="identity", **TWO_VIEWS)
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        half = small_model(WARPER_START="identity")
+        half = small_model(WARPER_START="identity", **TWO_VIEWS)
     finally:
         keras.config.set_dtype_policy("float32")
     half.set_weights(exact.get_weights())
-    found, expected = (model(group, training=False) for model in (half, exact))
+    found, expected = (model(of_views(group, [0, 1]), training=False) for model in (half, exact))
     assert found["heatmaps"].dtype == found["pose_3d"].dtype == "float32"
     scale = np.abs(expected["heatmaps"]).max()
     np.testing.assert_allclose(found["heatmaps"], expected["heatmaps"], atol=0.1 * scale)
