@@ -155,7 +155,7 @@ def plot(curves, path):
         axis.set_xlabel(name)
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("MPJPE (mm)")
-    axes[0].set_ylim(bottom=0)
+    axes[0].set_ylim(0, 1.15 * max(error for _, errors in curves.values() for error in errors))
     figure.savefig(path, dpi=110)
 
 
