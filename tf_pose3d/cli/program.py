@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.process import tune_process
 
 if TYPE_CHECKING:
     from tf_pose3d.config import Config
@@ -300,8 +301,9 @@ def parse(
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow without the chatter that it writes before its own log level counts."""
+    """Imports TensorFlow, tuned, without the chatter that it writes before its own log level counts."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    tune_process()
     with _held_stderr():
         import tensorflow as tf
         from absl import logging
