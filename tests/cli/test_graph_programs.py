@@ -101,7 +101,7 @@ def test_flags_of_the_release_and_files_of_a_run(place, capsys):
     for word in ("MPJPE", "PAMPJPE", "Walking", "Eating", "Average"):
         assert word in printed
     results = json.loads((place / "result.json").read_text())["evaluation_mm"]["all"]["all_frames"]
-    assert results["action_wise"].keys() == {"Walking", "Eating"}
+    assert results["per_action"].keys() == {"Walking", "Eating"}
 
 
 def test_16_joints_of_either_file_are_the_same(place):
