@@ -27,7 +27,7 @@ def heatmap_maxima(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     by_row = ops.max(heatmaps, axis=-2)
     y = ops.reshape(ops.cast(ops.argmax(by_row, axis=-2), "int32"), (-1,))
     # Of the row with the maximum alone: a search through whole maps costs more than reading them.
-    row = _pixels(heatmaps, np.arange(width, dtype="int32")[None], y[:, None])[:, 0]
+    row = _pixels(heatmaps, ops.arange(width, dtype="int32")[None], y[:, None])[:, 0]
     x = ops.cast(ops.argmax(row, axis=-1), "int32")
     place = ops.reshape(ops.stack([x, y], axis=-1), (*lead, joints, 2))
     return place, ops.max(by_row, axis=-2)
@@ -74,17 +74,18 @@ def soft_argmax(
     place, value = heatmap_maxima(heatmaps)
     radius = diameter / 2
     steps = np.arange(-math.floor(radius), math.floor(radius) + 1, dtype="int32")
-    disc = np.hypot(*np.meshgrid(steps, steps)) <= radius
+    offsets = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    disc = ops.convert_to_tensor(np.hypot(*np.meshgrid(steps, steps)) <= radius)
 
     # A square round each maximum; columns and rows apart as long as possible, as pixels are many.
     flat = ops.reshape(place, (-1, 2))
+    steps = ops.convert_to_tensor(steps)
     x, y = flat[:, :1] + steps, flat[:, 1:] + steps
     values = _pixels(heatmaps, ops.clip(x, 0, width - 1), ops.clip(y, 0, height - 1))
     inside = ((y >= 0) & (y < height))[:, :, None] & ((x >= 0) & (x < width))[:, None, :] & disc
     # Shares of what lies inside the disc and the image: finite, whatever the values are.
     logits = ops.where(inside, values * (1 / temperature), ops.cast(-1e30, values.dtype))
-    shares = ops.softmax(ops.reshape(logits, (-1, disc.size)), axis=-1)
-    offsets = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    shares = ops.softmax(ops.reshape(logits, (-1, len(offsets))), axis=-1)
     mean = ops.cast(flat, shares.dtype) + ops.matmul(shares, ops.cast(offsets, shares.dtype))
     mean = ops.reshape(mean, ops.shape(place))
     return ops.where(value[..., None] > least, mean, ops.zeros_like(mean)), value

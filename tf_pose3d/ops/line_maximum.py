@@ -51,6 +51,7 @@ def line_maximum(images: Tensor, lines: Tensor, sources: Sequence[int]) -> Tenso
     # Pixel -1 is the zero outside: the last of the table.
     size = height * width * channels
     first = np.asarray(sources, "int32")[:, None, None] * size + np.arange(channels, dtype="int32")
+    first = ops.convert_to_tensor(first)
     first = first + ops.arange(batch, dtype="int32")[:, None, None, None] * (views * size)
     index = ops.where(place < 0, batch * views * size, first + place * channels)
     table = ops.concatenate([ops.reshape(images, (-1,)), ops.zeros((1,), images.dtype)])
@@ -96,7 +97,8 @@ def brightest_pixel(images: Tensor, lines: Tensor, sources: Sequence[int]) -> Te
     inside = inside & is_inside(along + reciprocal * (breadth - 1 - aside), length)
 
     table = ops.reshape(images, (batch * views * height * width, channels))
-    image = np.asarray(sources, "int32")[:, None] + ops.arange(batch, dtype="int32")[:, None, None] * views
+    image = ops.convert_to_tensor(np.asarray(sources, "int32")[:, None])
+    image = image + ops.arange(batch, dtype="int32")[:, None, None] * views
     first = image * (height * width)
     best = ops.where(
         (inside & is_line)[..., None], -float("inf"), ops.zeros((batch, sets, count, channels), "float32")
