@@ -145,19 +145,29 @@ class RefinedStridedTransformer(keras.Model):
         signs = ops.convert_to_tensor([-1.0] + [1.0] * (points.shape[-1] - 1), dtype=points.dtype)
         return ops.take(points, list(self.skeleton.flip_order), axis=-2) * signs
 
+    def __call__(
+        self, inputs: dict[str, keras.KerasTensor], *args: object, **kwargs: object
+    ) -> dict[str, keras.KerasTensor]:
+        """See the class.
+
+        Raises:
+            Pose3DError: Neither a true pose nor the root's depth is given. Keras would wrap what `call`
+                raises into many lines.
+        """
+        if not {"root_depth", "pose_3d"} & inputs.keys():
+            raise Pose3DError(
+                "REFINE needs the true depth of the root, which this recording has not; use weights without"
+            )
+        return super().__call__(inputs, *args, **kwargs)
+
     def call(
         self, inputs: dict[str, keras.KerasTensor], training: bool | None = None
     ) -> dict[str, keras.KerasTensor]:
         root, middle = self.skeleton.root, self.lifter.frames // 2
         keypoints = inputs["keypoints_2d"][..., :2]
-        if "root_depth" in inputs:
-            root_depth = inputs["root_depth"]
-        elif "pose_3d" in inputs:
+        root_depth = inputs.get("root_depth")
+        if root_depth is None:
             root_depth = inputs["pose_3d"][:, middle, root, 2]
-        else:
-            raise Pose3DError(
-                "REFINE needs the true depth of the root, which this recording has not; use weights without"
-            )
         pose = self._lift(keypoints, training)
         if self.average_mirrored and not training:
             pose = (pose + self._mirror(self._lift(self._mirror(keypoints), training))) / 2
