@@ -11,15 +11,17 @@ and runs the pass (Linux). Times are the least of the repeats, all in one proces
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tf_pose3d.cli.program import start_tensorflow
+
+start_tensorflow()
 
 import keras
 import numpy as np

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import statistics
 import sys
 import time
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tf_pose3d.cli.program import start_tensorflow
+
+start_tensorflow()
 
 import numpy as np
 import tensorflow as tf
