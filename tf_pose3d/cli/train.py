@@ -119,10 +119,9 @@ def _data_names(arguments: Any, config: Any, family: Any) -> tuple[str, str, Dat
         amass_frame_rate=arguments.amass_frame_rate,
         actions=arguments.actions,
     )
-    keypoints = arguments.keypoints or config.KEYPOINTS
     for one in read:
         main = h36m if one == "h36m" else humaneva
-        files = pose_files(one, main, arguments.dataset_2d_path, keypoints, files)
+        files = pose_files(one, main, arguments.dataset_2d_path, config.KEYPOINTS, files)
     return name, val, files
 
 
@@ -154,7 +153,9 @@ def _train(arguments: Namespace, family: Family, log: Callable[[str], None]) -> 
         raise Pose3DError("--out_dir is missing: the folder for weights, checkpoints and logs")
     weights = resolve_weights(arguments.weights) if arguments.weights else None
     config = load_config(arguments.config, weights, arguments.arch or family.arch)
-    config = apply_flags(config, arguments, family, "train", SHUFFLE_SEED=arguments.seed)
+    config = apply_flags(
+        config, arguments, family, "train", SHUFFLE_SEED=arguments.seed, KEYPOINTS=arguments.keypoints
+    )
     family.check_training(arguments, config)
     dataset, val_dataset, files = _data_names(arguments, config, family)
     files = family.data_files(arguments, config, files)
