@@ -111,7 +111,7 @@ def test_placements(run, tmp_path, clip):
     np.testing.assert_allclose(poses["floor"][..., 1].max(axis=1), 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("suffix", [".json", ".csv", ".bvh", ".trc"])
+@pytest.mark.parametrize("suffix", [".json", ".csv", ".bvh", ".trc", ".c3d"])
 def test_every_format_of_poses(run, tmp_path, clip, suffix):
     path = write("npz array, coco_17", tmp_path, clip)
     code, out, err = run("--input", path, "--output", f"pose{suffix}")

@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_array_alone(sequence, tmp_path):
 
 
 def test_other_formats_are_refused():
-    with pytest.raises(Pose3DError, match=r"poses\.txt: expected a name that ends in \.npz, .* or \.trc"):
+    with pytest.raises(Pose3DError, match=r"poses\.txt: expected a name that ends in \.npz, .* or \.c3d"):
         check_pose_file("poses.txt")
 
 
@@ -101,6 +102,33 @@ def test_trc(sequence, tmp_path):
         np.array(rows[3][2:], float).reshape(17, 3), poses[3] * [1000, -1000, -1000], atol=1e-3
     )
     assert set(rows[2][2:]) == {""}
+
+
+def test_c3d(sequence, tmp_path):
+    ezc3d = pytest.importorskip("ezc3d")
+    poses = missing_a_frame(sequence)
+    save_poses(tmp_path / "poses.c3d", poses, sequence, root=0)
+    held = ezc3d.c3d(str(tmp_path / "poses.c3d"))
+    points = held["parameters"]["POINT"]
+    assert points["LABELS"]["value"] == list(sequence.skeleton.joints)
+    assert (points["UNITS"]["value"], points["RATE"]["value"].tolist()) == (["mm"], [50])
+    # Millimetres, y up and z towards the camera; NaN where there is no pose.
+    np.testing.assert_allclose(
+        held["data"]["points"][:3].transpose(2, 1, 0), poses * [1000, -1000, -1000], atol=1e-3
+    )
+
+
+def test_c3d_without_its_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ezc3d", None)
+    with pytest.raises(Pose3DError, match=r"pip install 'tf_pose3d\[c3d\]'"):
+        check_pose_file("poses.c3d")
+
+
+@pytest.mark.parametrize("frames", [0, 65536])
+def test_c3d_is_refused_before_the_work_where_it_cannot_hold_the_frames(frames):
+    pytest.importorskip("ezc3d")
+    with pytest.raises(Pose3DError, match=f"1 to 65535 frames, these are {frames}"):
+        check_pose_file("poses.c3d", frames)
 
 
 def test_bvh_holds_the_last_pose_where_there_is_none(sequence, tmp_path):

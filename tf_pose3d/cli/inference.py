@@ -48,8 +48,8 @@ def make_parser() -> Parser:
         "--output",
         "--viz_export",
         metavar="FILE",
-        help="write the poses: .npz, .npy (the array alone), .json, .csv, .bvh (Blender) or .trc (OpenSim); "
-        "- writes a stream's poses to standard output",
+        help="write the poses: .npz, .npy (the array alone), .json, .csv, .bvh (Blender), .trc (OpenSim) or "
+        ".c3d; - writes a stream's poses to standard output",
     )
     add_input_flags(parser)
     recording = parser.add_argument_group("recording of a data set")
@@ -124,6 +124,8 @@ def _lift_recording(
         arguments.viz_camera,
     )
     log(f"{sequence.label}: {sequence.num_frames} frames")
+    if arguments.output is not None:
+        check_pose_file(arguments.output, sequence.num_frames)
     if arguments.viz_output is not None:
         check_pictures(arguments, sequence)
     poses = lift_sequences(family, model, config, [sequence], show_progress=True)[0]

@@ -149,6 +149,7 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
         Pose3DError: Bad input.
     """
     from tf_pose3d.inference.lifter import Lifter
+    from tf_pose3d.inference.output import check_pose_file
     from tf_pose3d.inference.people import choose_people
 
     lifter = Lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
@@ -157,6 +158,8 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
     video, interrupted = _read_input(arguments, log)
     people = choose_people(video, arguments.people)
     log(_summary(video, people))
+    if arguments.output is not None:
+        check_pose_file(arguments.output, video.num_frames)
     _check_pictures(arguments, video)
     several = arguments.people == "all"
     for person in people:

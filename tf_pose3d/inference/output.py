@@ -9,20 +9,34 @@ import numpy as np
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.metrics import mpjpe
-from tf_pose3d.files import write_json, write_whole
+from tf_pose3d.files import staged, write_json, write_whole
+from tf_pose3d.inference.c3d import C3D_FRAMES, require_c3d, write_c3d
 
 __all__ = ["SUFFIXES", "check_pose_file", "hold_poses", "save_poses"]
 
-SUFFIXES = (".npz", ".npy", ".json", ".csv", ".bvh", ".trc")
+SUFFIXES = (".npz", ".npy", ".json", ".csv", ".bvh", ".trc", ".c3d")
 
 
-def check_pose_file(path: str | Path) -> None:
+def check_pose_file(path: str | Path, frames: int | None = None) -> None:
     """Checks the name of a file for `save_poses`.
 
+    Args:
+        path: The file.
+        frames: How many it shall hold, where that is known.
+
     Raises:
-        Pose3DError: Another extension than those of `SUFFIXES`.
+        Pose3DError: Another extension than those of `SUFFIXES`; a format whose library is not installed or
+            that holds fewer frames.
     """
-    if Path(path).suffix.lower() not in SUFFIXES:
+    suffix = Path(path).suffix.lower()
+    if suffix == ".c3d":
+        require_c3d()
+        if frames is not None and not 0 < frames <= C3D_FRAMES:
+            raise Pose3DError(
+                f"--output {path}: a C3D file holds 1 to {C3D_FRAMES} frames, these are {frames}; .trc has no "
+                "limit"
+            )
+    if suffix not in SUFFIXES:
         raise Pose3DError(
             f"--output {path}: expected a name that ends in {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}"
         )
@@ -48,7 +62,7 @@ def save_poses(path: str | Path, poses: np.ndarray, sequence: Sequence, root: in
     * `.json` holds the same as `.npz` less the ground truth; poses frame by frame, null where there is none.
     * `.csv` has a line per frame: number, seconds, and x, y, z of each joint in metres, empty where there is
       no pose.
-    * `.bvh` and `.trc`: see `tf_pose3d.inference.bvh` and `tf_pose3d.inference.trc`.
+    * `.bvh`, `.trc` and `.c3d`: see the modules of these names in `tf_pose3d.inference`.
 
     Args:
         path: The file.
@@ -59,7 +73,7 @@ def save_poses(path: str | Path, poses: np.ndarray, sequence: Sequence, root: in
     Raises:
         Pose3DError: As `check_pose_file` and `tf_pose3d.files.write_whole`.
     """
-    check_pose_file(path)
+    check_pose_file(path, len(poses))
     suffix = Path(path).suffix.lower()
     if suffix == ".npy":
         with write_whole(path) as file:
@@ -76,6 +90,9 @@ def save_poses(path: str | Path, poses: np.ndarray, sequence: Sequence, root: in
 
         with write_whole(path, "w") as file:
             file.write(bvh_text(hold_poses(poses), sequence.skeleton, sequence.fps))
+    elif suffix == ".c3d":
+        with staged(path) as temporary:
+            write_c3d(temporary, poses, sequence.skeleton, sequence.fps)
     else:
         from tf_pose3d.inference.trc import trc_text
 
