@@ -33,8 +33,8 @@ def check_pose_file(path: str | Path, frames: int | None = None) -> None:
         require_c3d()
         if frames is not None and not 0 < frames <= C3D_FRAMES:
             raise Pose3DError(
-                f"--output {path}: a C3D file holds 1 to {C3D_FRAMES} frames, these are {frames}; .trc has no "
-                "limit"
+                f"--output {path}: a C3D file holds 1 to {C3D_FRAMES} frames, these are {frames}; "
+                ".trc has no limit"
             )
     if suffix not in SUFFIXES:
         raise Pose3DError(
