@@ -19,9 +19,9 @@ from tf_pose3d.data.multiview.crop import (
 )
 from tf_pose3d.data.multiview.grouping import ViewGroups
 from tf_pose3d.data.multiview.records import MultiViewRecords
-from tf_pose3d.data.multiview.targets import heatmap_targets
 from tf_pose3d.data.steps import shuffled_entries, step_dataset
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.geometry.heatmaps import heatmap_targets
 
 __all__ = ["CropSpec", "ImageBatches", "SingleImages", "ViewGroupImages"]
 

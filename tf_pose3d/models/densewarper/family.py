@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import keras
 from keras import ops
 
+from tf_pose3d.geometry.heatmaps import gaussian_heatmaps
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
 from tf_pose3d.models.densewarper.losses import joint_loss, released_targets, views_that_see
 from tf_pose3d.models.densewarper.model import DenseWarper
 from tf_pose3d.models.family import Flag
 from tf_pose3d.models.image_family import ImageFamily
 from tf_pose3d.models.pose_resnet.family import make_backbone
-from tf_pose3d.models.pose_resnet.losses import gaussian_heatmaps, heatmap_loss
+from tf_pose3d.models.pose_resnet.losses import heatmap_loss
 
 if TYPE_CHECKING:
     import argparse
@@ -68,9 +69,8 @@ class DenseWarperFamily(ImageFamily):
                 counts = ops.broadcast_to(seen[:, None, None], ops.shape(visible))
                 total = config.JOINT_LOSS * joint_loss(outputs["keypoints_2d"], target, counts)
             if config.HEATMAP_LOSS > 0:
-                width, height = config.HEATMAP_SIZE
                 maps = ops.take(outputs["heatmaps"], config.used_joints, axis=-1)
-                wanted = gaussian_heatmaps(target, height, width, config.SIGMA)
+                wanted = gaussian_heatmaps(target, config.HEATMAP_SIZE, config.SIGMA)
                 total = total + config.HEATMAP_LOSS * heatmap_loss(maps, wanted, visible)
             return total
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_pose3d.data.multiview.targets import heatmap_targets
+from tf_pose3d.geometry.heatmaps import gaussian_heatmaps, heatmap_targets
 
 
 def released_target(x, y, width, height, sigma):
@@ -45,3 +45,15 @@ def test_batches_of_any_shape():
     one, _ = heatmap_targets(points[1, 2], tf.ones([4], tf.bool), (16, 16), 1.0)
     np.testing.assert_array_equal(maps[1, 2], one)
     assert weights.numpy().all()
+
+
+def test_gaussians():
+    keypoints = np.array([[[5.4, 3.5], [30, 3], [-2.6, 7], [np.nan, 2]]], "float32")
+    maps = np.asarray(gaussian_heatmaps(keypoints, (12, 10), 1.0))
+    rows, columns = np.mgrid[:10, :12]
+    expected = np.exp(-(np.square(rows - 4) + np.square(columns - 5)) / 2)
+    expected[(np.abs(rows - 4) > 3) | (np.abs(columns - 5) > 3)] = 0
+    np.testing.assert_allclose(maps[0, ..., 0], expected, atol=1e-6)
+    assert not maps[0, ..., 1].any()
+    assert maps[0, 7, 0, 2] == pytest.approx(np.exp(-2))
+    assert not maps[0, ..., 3].any()
