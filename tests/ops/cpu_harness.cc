@@ -1,29 +1,16 @@
 // Runs the CPU kernels, without TensorFlow, over odd shapes and hostile offsets and compares them with the
 // definition. Built with the address and undefined behaviour sanitizers by test_sanitizers.py: every buffer
 // has exactly the size that the kernels are promised.
-#include <thread>
-#include <vector>
-
 #include "deform_conv_cpu.h"
 #include "harness.h"
+#include "thread_workers.h"
 
 namespace tf_pose3d {
 namespace {
 
-void RunThreads(void*, int tasks, void (*body)(void*, int), void* argument) {
-  constexpr int kThreads = 3;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < kThreads; ++t) {
-    threads.emplace_back([=] {
-      for (int task = t; task < tasks; task += kThreads) body(argument, task);
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-}
-
 template <typename T>
 void Check(const DeformConvKernels<T>& kernels, int threads, double tolerance) {
-  const Workers workers{threads, nullptr, RunThreads};
+  const Workers workers = ThreadWorkers(threads);
   CheckShapes<T>(tolerance, [&](const DeformConvShape& shape, const Tensors<T>& t) {
     const bool has_mask = t.mask != nullptr;
     const auto forward = Workspace(kernels.forward_bytes(shape, threads, has_mask));

@@ -45,9 +45,13 @@ def compile_and_run(commands, link, program):
     assert result.stdout == "0 failures\n"
 
 
-def test_cpu_kernels(compiler, tmp_path):
-    kernels = cache.SOURCES / "deform_conv_cpu.cc"
-    jobs = {"baseline.o": ["-DTF_POSE3D_ISA=baseline", kernels], "harness.o": [HERE / "cpu_harness.cc"]}
+@pytest.mark.parametrize(
+    ("harness", "kernels"),
+    [("cpu_harness.cc", "deform_conv_cpu.cc"), ("line_maximum_harness.cc", "line_maximum_cpu.cc")],
+)
+def test_cpu_kernels(compiler, tmp_path, harness, kernels):
+    kernels = cache.SOURCES / kernels
+    jobs = {"baseline.o": ["-DTF_POSE3D_ISA=baseline", kernels], "harness.o": [HERE / harness]}
     if platform.machine() == "x86_64":
         jobs["avx2.o"] = ["-DTF_POSE3D_ISA=avx2", "-mavx2", "-mfma", kernels]
         jobs["harness.o"].append("-DTF_POSE3D_HAS_AVX2")
