@@ -3,6 +3,17 @@ import pytest
 import tensorflow as tf
 
 from tf_pose3d.geometry.soft_argmax import heatmap_maxima, soft_argmax
+from tf_pose3d.ops import loader, soft_argmax_kernels
+
+
+@pytest.fixture(params=["compiled", "reference"], autouse=True)
+def implementation(request, monkeypatch):
+    """Each of the two ways of computing."""
+    if request.param == "reference":
+        monkeypatch.setattr(soft_argmax_kernels, "available", lambda *tensors: False)
+    elif loader.load() is None:
+        pytest.skip("no C++ compiler")
+    return request.param
 
 
 def straightforward(heatmap, diameter, temperature=0.05):
@@ -21,7 +32,9 @@ def test_equal_to_the_release(views_case, close):
     close(values, views_case["softargmax_max"])
 
 
-@pytest.mark.parametrize("shape", [(3, 9, 12, 2), (2, 3, 4, 8, 8, 5), (1, 1, 20, 1)])
+@pytest.mark.parametrize(
+    "shape", [(3, 9, 12, 2), (2, 3, 4, 8, 8, 5), (1, 1, 20, 1), (2, 9, 7, 8), (1, 12, 12, 20), (1, 6, 5, 45)]
+)
 @pytest.mark.parametrize("diameter", [1.0, 4.0, 15.0])
 def test_equal_to_the_definition(shape, diameter):
     maps = np.random.default_rng(0).normal(size=shape).astype("float32") * 0.2 + 0.5
@@ -73,3 +86,25 @@ def test_gradients_equal_differences():
         step[tuple(place)] = 1e-6
         slope = (loss(maps + step) - loss(maps - step)) / 2e-6
         assert gradient[tuple(place)] == pytest.approx(float(slope), abs=1e-5)
+
+
+def test_gradients_of_both_ways_are_equal(implementation):
+    maps = tf.constant(np.random.default_rng(4).uniform(0.2, 0.8, (2, 3, 9, 9, 12)), tf.float32)
+
+    def gradient(maps):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            places, values = soft_argmax(maps, 5.0)
+            total = tf.reduce_sum(tf.sin(3 * places)) + tf.reduce_sum(values**2)
+        return tape.gradient(total, maps)
+
+    # The reference, in another type than the compiled operation has.
+    expected = gradient(tf.cast(maps, tf.float64))
+    np.testing.assert_allclose(gradient(maps), expected, atol=1e-4)
+    np.testing.assert_allclose(tf.function(gradient)(maps), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("implementation", ["compiled"], indirect=True)
+def test_nothing_in_nothing_out(implementation):
+    places, values = soft_argmax(np.zeros((0, 4, 4, 3), "float32"), 3.0)
+    assert (places.shape, values.shape) == ((0, 3, 2), (0, 3))

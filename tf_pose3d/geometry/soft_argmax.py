@@ -1,4 +1,8 @@
-"""Coordinates of heat-map maxima with fractions of a pixel."""
+"""Coordinates of heat-map maxima with fractions of a pixel.
+
+Compiled for CPUs (see `tf_pose3d.ops.loader`), and computed with `keras.ops` wherever the compiled form does
+not serve: in other types than float32, on GPUs, inside XLA, and under other backends.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import math
 import keras
 import numpy as np
 from keras import ops
+
+from tf_pose3d.ops import soft_argmax_kernels
 
 __all__ = ["heatmap_maxima", "soft_argmax"]
 
@@ -70,8 +76,17 @@ def soft_argmax(
         the values inside the disc and through the maximum.
     """
     heatmaps = ops.convert_to_tensor(heatmaps)
+    if soft_argmax_kernels.available(heatmaps):
+        mean, value = _compiled(heatmaps, diameter, temperature)
+    else:
+        place, value = heatmap_maxima(heatmaps)
+        mean = _disc_mean(heatmaps, place, diameter, temperature)
+    return ops.where(value[..., None] > least, mean, ops.zeros_like(mean)), value
+
+
+def _disc_mean(heatmaps: Tensor, place: Tensor, diameter: float, temperature: float) -> Tensor:
+    """Means `(..., J, 2)` under the softmax inside the discs round `place (..., J, 2)`."""
     height, width = heatmaps.shape[-3:-1]
-    place, value = heatmap_maxima(heatmaps)
     radius = diameter / 2
     steps = np.arange(-math.floor(radius), math.floor(radius) + 1, dtype="int32")
     offsets = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
@@ -87,5 +102,30 @@ def soft_argmax(
     logits = ops.where(inside, values * (1 / temperature), ops.cast(-1e30, values.dtype))
     shares = ops.softmax(ops.reshape(logits, (-1, len(offsets))), axis=-1)
     mean = ops.cast(flat, shares.dtype) + ops.matmul(shares, ops.cast(offsets, shares.dtype))
-    mean = ops.reshape(mean, ops.shape(place))
-    return ops.where(value[..., None] > least, mean, ops.zeros_like(mean)), value
+    return ops.reshape(mean, ops.shape(place))
+
+
+def _compiled(heatmaps: Tensor, diameter: float, temperature: float) -> tuple[Tensor, Tensor]:
+    """Means and maxima in one sweep; the gradients go through `_disc_mean`, of few pixels."""
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def means_and_maxima(heatmaps: Tensor) -> tuple:
+        *lead, height, width, joints = ops.shape(heatmaps)
+        flat = ops.reshape(heatmaps, (-1, height, width, joints))
+        place, mean = soft_argmax_kernels.soft_argmax(flat, diameter, temperature)
+        place = ops.reshape(place, (*lead, joints, 2))
+
+        def maxima(heatmaps: Tensor) -> Tensor:
+            points = ops.reshape(place, (-1, 2))
+            return ops.reshape(_pixels(heatmaps, points[:, :1], points[:, 1:]), (*lead, joints))
+
+        def gradient(*upstream: Tensor) -> Tensor:
+            with tf.GradientTape() as tape:
+                tape.watch(heatmaps)
+                outputs = _disc_mean(heatmaps, place, diameter, temperature), maxima(heatmaps)
+            return tape.gradient(outputs, heatmaps, upstream)
+
+        return (ops.reshape(mean, (*lead, joints, 2)), maxima(heatmaps)), gradient
+
+    return means_and_maxima(heatmaps)

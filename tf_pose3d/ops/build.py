@@ -30,6 +30,7 @@ _SIMD_SOURCES = (
     "block_matmul_cpu.cc",
     "normed_activation_cpu.cc",
     "line_maximum_cpu.cc",
+    "soft_argmax_cpu.cc",
 )
 _TENSORFLOW_SOURCES = (
     "deform_conv_op.cc",
@@ -38,6 +39,7 @@ _TENSORFLOW_SOURCES = (
     "block_matmul_op.cc",
     "normed_activation_op.cc",
     "line_maximum_op.cc",
+    "soft_argmax_op.cc",
 )
 _TENSORFLOW_GPU_SOURCES = ("deform_conv_op_gpu.cc", "deform_psroi_pooling_op_gpu.cc")
 _CUDA_SOURCES = ("deform_conv_cuda.cu", "deform_psroi_pooling_cuda.cu")
