@@ -43,6 +43,7 @@ def test_errors_are_those_after_the_pelvis_is_moved(poses):
     assert result["action_wise_average"] == pytest.approx((10 + 50 / 3) / 2)
     assert result["not_seen"] == 0
     assert result["not_triangulated"] == 0
+    assert result["mpjpe_world"] == pytest.approx(np.linalg.norm(predicted - targets, axis=-1).mean())
 
 
 def test_joints_that_one_view_sees_count_as_zero_as_released(poses):

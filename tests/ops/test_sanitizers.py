@@ -47,7 +47,11 @@ def compile_and_run(commands, link, program):
 
 @pytest.mark.parametrize(
     ("harness", "kernels"),
-    [("cpu_harness.cc", "deform_conv_cpu.cc"), ("line_maximum_harness.cc", "line_maximum_cpu.cc")],
+    [
+        ("cpu_harness.cc", "deform_conv_cpu.cc"),
+        ("line_maximum_harness.cc", "line_maximum_cpu.cc"),
+        ("soft_argmax_harness.cc", "soft_argmax_cpu.cc"),
+    ],
 )
 def test_cpu_kernels(compiler, tmp_path, harness, kernels):
     kernels = cache.SOURCES / kernels

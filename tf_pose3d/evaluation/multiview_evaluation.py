@@ -1,7 +1,8 @@
 """The protocols of DenseWarper and of its backbone.
 
-3D poses are moved so that the root joint lies on the true one. Joints that fewer than two of the shown images
-see count as 0 in the mean, as in the release; how many they are is told beside it.
+3D poses are moved so that the root joint lies on the true one. Errors in the world, without that, are told
+beside it: aligned roots hide how far off whole people are. Joints that fewer than two of the shown images see
+count as 0 in the mean, as in the release; how many they are is told, too.
 """
 
 from __future__ import annotations
@@ -160,8 +161,9 @@ def multiview_errors(
 
     Returns:
         `mpjpe` as the release computes it (joints seen by fewer than two images count as 0), `mpjpe_seen`
-        (they are left out), `not_seen` (their share), `not_triangulated` (joints seen without a 3D position),
-        `per_action`, `action_wise_average` and `per_joint`, errors in mm.
+        (they are left out), `mpjpe_world` (the same without moving the root), `not_seen` (their share),
+        `not_triangulated` (joints seen without a 3D position), `per_action`, `action_wise_average` and
+        `per_joint`, errors in mm.
 
     Raises:
         Pose3DError: The root of a pose could not be triangulated anywhere.
@@ -182,8 +184,10 @@ def multiview_errors(
 
     names = np.asarray(actions)
     per_action = {str(name): mean(names == name) for name in dict.fromkeys(actions)}
+    world = np.linalg.norm(poses - targets, axis=-1)
     return {
         "mpjpe": mean(slice(None)),
+        "mpjpe_world": float(world[valid].mean()),
         "mpjpe_seen": float(errors.sum() / valid.sum()),
         "not_seen": float(1 - counted.mean()),
         "not_triangulated": int(failed.sum()),
@@ -202,6 +206,10 @@ def format_multiview(results: Mapping[str, Any], action_wise: bool = True) -> st
     """
     ways = {name: part for name, part in results.items() if name.startswith("j3d_")}
     lines = [f"MPJPE summary: {name} {errors['mpjpe']:.2f}" for name, errors in ways.items()]
+    lines += [
+        f"MPJPE in the world, no root aligned: {name} {errors['mpjpe_world']:.2f}"
+        for name, errors in ways.items()
+    ]
     first = next(iter(ways.values()))
     if first["not_seen"]:
         lines.append(

@@ -56,7 +56,7 @@ def test_every_joint_lies_on_the_figure(records):
 def test_images_are_small_coloured_and_the_same_every_time(records):
     first, again = records.images.read(3), synthetic_records("S1", frames=8, actions=["Walking", "Sitting"])
     assert first.dtype == np.uint8
-    assert first.shape == (192, 192, 3)
+    assert first.shape == (256, 256, 3)
     np.testing.assert_array_equal(first, again.images.read(3))
     other = synthetic_records("S1", seed=1, frames=8, actions=["Walking", "Sitting"])
     assert not np.array_equal(first, other.images.read(3))

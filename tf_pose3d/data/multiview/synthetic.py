@@ -1,7 +1,8 @@
-"""Multi-view images that are made on the spot: people in motion, seen by four calibrated cameras.
+"""Multi-view images that are drawn when they are read: people in motion, seen by four calibrated cameras.
 
 Subjects, actions and splits are Human3.6M's, motion is `tf_pose3d.data.motion`'s. Nothing is stored: the
-same seed gives the same images, bit for bit. An image is drawn when it is first read.
+same seed gives the same images, bit for bit. People stay on the spot, as on a treadmill, so that errors with
+aligned pelvises show how well limbs are followed.
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["SYNTHETIC_SIZE", "SyntheticImages", "synthetic_records", "synthetic_views"]
 
-SYNTHETIC_SIZE = (192, 192)
-_FPS = 10.0
-_FRAMES = 16
+SYNTHETIC_SIZE = (256, 256)
+_FPS = 2.5  # so few that limbs move by several heat-map pixels within a group of frames
+_FRAMES = 32
 _DISTANCE = 5200.0  # millimetres from each camera to the middle of the stage
 _FIELD = 4000.0  # millimetres that an image spans there
-_HEIGHTS = (1500.0, 1900.0, 1350.0, 2200.0)
+# Millimetres. High and uneven: epipolar lines then lie across most motion.
+_HEIGHTS = (2600.0, 4200.0, 3200.0, 4800.0)
 _BOX = 2000.0  # millimetres that a person's box spans
 # Millimetres above the floor towards which the cameras look.
 _AIM = 900.0
 
 
 def synthetic_views(size: tuple[int, int] = SYNTHETIC_SIZE) -> tuple[View, ...]:
-    """Four cameras round the stage, a little uneven, as a room's are."""
+    """Four cameras round the stage, under the ceiling of a hall."""
     views = []
     for number, height in enumerate(_HEIGHTS):
         angle = np.pi * (0.25 + 0.5 * number) + 0.12 * (-1) ** number
@@ -93,6 +95,13 @@ class SyntheticImages(ImageSource):
         return image
 
 
+def _on_the_spot(poses: np.ndarray) -> np.ndarray:
+    """Poses `(F, 17, 3)` whose pelvis stays over one point of the floor, as on a treadmill."""
+    drift = poses[:, :1] - poses[:1, :1]
+    drift[..., 2] = 0
+    return poses - drift
+
+
 def synthetic_records(
     subset: str,
     seed: int = 0,
@@ -100,7 +109,7 @@ def synthetic_records(
     actions: Sequence[str] | None = None,
     size: tuple[int, int] = SYNTHETIC_SIZE,
 ) -> MultiViewRecords:
-    """Records of a subset's recordings, one per subject and action, at ten frames per second.
+    """Records of a subset's recordings, one per subject and action, at 2.5 frames per second.
 
     Args:
         subset: `train` (S1, S5 to S8), `validation`, `val` or `test` (S9, S11), or one subject.
@@ -127,7 +136,7 @@ def synthetic_records(
         outfits.append(Outfit.draw(np.random.default_rng([seed, number, 0, 1])))
         for action in wanted:
             rng = np.random.default_rng([seed, number, 1 + ACTIONS.index(action)])
-            poses.append(1000 * perform(body, ACTIVITIES[action], frames, _FPS, rng))
+            poses.append(1000 * _on_the_spot(perform(body, ACTIVITIES[action], frames, _FPS, rng)))
             takes.append((subject, action))
     # Recording by recording, camera by camera, frame by frame.
     recording, view, frame = (

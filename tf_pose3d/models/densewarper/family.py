@@ -157,7 +157,10 @@ class DenseWarperFamily(ImageFamily):
     def validate(
         self, model: keras.Model, config: DenseWarperConfig, windows: ViewGroupImages, action_wise: bool
     ) -> dict[str, float]:
-        """`loss`, `MPJPE` in mm, and `MPJPE unwarped` of the views triangulated as if of one frame."""
+        """`loss`, `MPJPE` in mm with the root aligned, `MPJPE world` without, and both of the unwarped views.
+
+        Unwarped: triangulated as if all views showed one frame.
+        """
         from tf_pose3d.evaluation.image_prediction import evaluate_groups
 
         results = evaluate_groups(
@@ -169,8 +172,11 @@ class DenseWarperFamily(ImageFamily):
             None if config.VALIDATION_EXAMPLES < 0 else config.VALIDATION_EXAMPLES,
             jit_compile=config.JIT_COMPILE,
         ).results
+        warped, unwarped = results["j3d_DenseWarper"], results["j3d_unwarped"]
         return {
             "loss": results["loss"],
-            "MPJPE": results["j3d_DenseWarper"]["mpjpe"],
-            "MPJPE unwarped": results["j3d_unwarped"]["mpjpe"],
+            "MPJPE": warped["mpjpe"],
+            "MPJPE unwarped": unwarped["mpjpe"],
+            "MPJPE world": warped["mpjpe_world"],
+            "MPJPE world unwarped": unwarped["mpjpe_world"],
         }
