@@ -27,17 +27,17 @@ import tensorflow as tf
 from prettytable import PrettyTable
 
 from tf_pose3d.models.family import get_family
+from tf_pose3d.models.martinez.model import MartinezNet
 from tf_pose3d.training.optimizers import make_optimizer
 
-# Poses at once in this package's evaluation (see `tf_pose3d.evaluation.prediction`); the releases evaluate
-# with their training batch.
-EVALUATED = 256
-# Short name -> config values and batch size of the measurement, and the yardstick's maker.
+# Short name -> config values, batch size of the measurement, poses at once in this package's evaluation (see
+# `tf_pose3d.evaluation.prediction`; the releases evaluate with their training batch), and the yardstick's
+# maker.
 CASES = {
-    "hoif": ({"HID_DIM": 64}, 256, "HOIFNet"),
-    "hgcn": ({"HID_DIM": 64}, 256, "hgcn"),
-    "semgcn": ({"JIT_COMPILE": True}, 64, "semgcn"),
-    "martinez": ({}, 64, "martinez"),
+    "hoif": ({"HID_DIM": 64}, 256, 256, "HOIFNet"),
+    "hgcn": ({"HID_DIM": 64}, 256, 256, "hgcn"),
+    "semgcn": ({"JIT_COMPILE": True}, 64, 256, "semgcn"),
+    "martinez": ({}, 64, MartinezNet.cpu_batch, "martinez"),
 }
 
 
@@ -121,11 +121,11 @@ def main():
     table = PrettyTable(["family", "what", "batch", "poses/s", "plain PyTorch", "its batch", "ratio"])
     table.align = "r"
     for name in arguments.families:
-        values, size, maker = CASES[name]
+        values, size, evaluated, maker = CASES[name]
         sides = [ours(name, values)] + ([yardstick(maker, arguments.threads)] if compare else [])
         rows = [("training", 0, size), ("inference", 1, size)]
-        if size != EVALUATED:
-            rows.append(("inference, as in evaluation", 1, EVALUATED))
+        if size != evaluated:
+            rows.append(("inference, as in evaluation", 1, evaluated))
         for title, which, count in rows:
             counts = [count, size]
             rates = [[] for _ in sides]

@@ -64,7 +64,8 @@ class Predictor:
         if self._temporal is not None:
             return self._temporal(windows, batch_size, numbers, progress)
         if not tf.config.list_physical_devices("GPU"):
-            batch_size = _CPU_FRAMES if windows.spec.length == 1 else min(batch_size, _CPU_BATCH)
+            frames = getattr(self.model, "cpu_batch", _CPU_FRAMES)
+            batch_size = frames if windows.spec.length == 1 else min(batch_size, _CPU_BATCH)
         poses = []
         for start in range(0, len(numbers), _CHUNK):
             chunk = numbers[start : start + _CHUNK]
