@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
@@ -234,21 +235,37 @@ def _merged(config: Config, changes: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _find_family(arguments: Sequence[str]) -> Family | None:
-    """The family by config, else by weights, else by --arch, else by what the flags imply."""
+def _read_names(arguments: Sequence[str]) -> tuple[str | None, Path | None, str | None]:
+    """ARCH of --config, the file that --weights means, and --arch.
+
+    Needs no TensorFlow, so that a wrong name is said at once.
+    """
     from tf_pose3d.config import read_config_file
     from tf_pose3d.files import resolve_weights
-    from tf_pose3d.models.family import FAMILIES, get_family
-    from tf_pose3d.weights.hdf5 import read_config
 
     first = Parser(add_help=False)
     for flag in ("--config", "--weights", "--arch"):
         first.add_argument(flag)
     given, _ = first.parse_known_args(arguments)
     arch = read_config_file(given.config).get("ARCH") if given.config else None
-    if arch is None and given.weights:
-        arch = (read_config(resolve_weights(given.weights)) or {}).get("ARCH")
-    arch = arch or given.arch
+    return arch, resolve_weights(given.weights) if given.weights else None, given.arch
+
+
+def _find_family(
+    arguments: Sequence[str], arch: str | None, weights: Path | None, named: str | None
+) -> Family | None:
+    """The family by config, else by weights, else by --arch, else by what the flags imply.
+
+    Args:
+        arguments: All flags.
+        arch, weights, named: Of `_read_names`.
+    """
+    from tf_pose3d.models.family import FAMILIES, get_family
+    from tf_pose3d.weights.hdf5 import read_config
+
+    if arch is None and weights is not None:
+        arch = (read_config(weights) or {}).get("ARCH")
+    arch = arch or named
     if arch is not None:
         return get_family(arch)
     names = {argument.partition("=")[0] for argument in arguments}
@@ -283,8 +300,9 @@ def parse(
     parser = make_parser()
     if asks_help and not {a.partition("=")[0] for a in given} & {"--arch", "--config", "--weights"}:
         parser.parse_args(["--help"])
+    names = _read_names(given)
     start_tensorflow()
-    family = _find_family(given)
+    family = _find_family(given, *names)
     if family is not None:
         group = parser.add_argument_group(f"flags of {family.arch}")
         for flag in family.flags(program):
