@@ -86,7 +86,7 @@ def evaluate_weights(
     family.check_data(config, windows)
     for note in family.data_notes(config, windows):
         log(note)
-    log(f"{weights}: {windows.num_centres} frames of {arguments.test_subset}")
+    log(f"{weights}: {windows.num_centres} {family.predicted} of {arguments.test_subset}")
     evaluations = []
     for evaluation in family.evaluate(model, config, windows, show_progress=True):
         log(family.format_evaluation(evaluation, arguments.action_wise))

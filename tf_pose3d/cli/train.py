@@ -170,7 +170,7 @@ def _train(arguments: Namespace, family: Family, log: Callable[[str], None]) -> 
     out_dir = require_writable_folder(arguments.out_dir)
     log(f"reading {dataset}, subset {train_subset}")
     windows = family.open_data(dataset, train_subset, files, config, "train", log)
-    log(f"{len(windows)} training windows")
+    log(f"{len(windows)} training {family.examples}")
     family.check_data(config, windows)
     for note in family.data_notes(config, windows):
         log(note)
@@ -182,9 +182,9 @@ def _train(arguments: Namespace, family: Family, log: Callable[[str], None]) -> 
         if available < config.VALIDATION_EXAMPLES:
             raise Pose3DError(
                 f"VALIDATION_EXAMPLES is {config.VALIDATION_EXAMPLES}, but {val_subset} of {val_dataset} has "
-                f"{available} windows"
+                f"{available} {family.examples}"
             )
-        log(f"{available} validation windows")
+        log(f"{available} validation {family.examples}")
         family.check_data(config, val_windows)
 
         def validation(model: Any) -> dict[str, float]:

@@ -101,11 +101,15 @@ class Family(abc.ABC):
         arch: The ARCH of its configs.
         config_class: Its config schema.
         telling_flags: Flags that tell this family where neither config, weights nor --arch do.
+        examples: What it trains on, for messages.
+        predicted: What it is tested on, for messages.
     """
 
     arch: ClassVar[str]
     config_class: ClassVar[type[Config]]
     telling_flags: ClassVar[tuple[str, ...]] = ()
+    examples: ClassVar[str] = "windows"
+    predicted: ClassVar[str] = "frames"
 
     @abc.abstractmethod
     def skeleton(self, config: Config) -> str:

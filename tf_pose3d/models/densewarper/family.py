@@ -33,6 +33,7 @@ class DenseWarperFamily(ImageFamily):
     `(B, T, V, J)`."""
 
     arch = "DenseWarper"
+    examples = predicted = "groups of views"
     config_class = DenseWarperConfig
 
     def build_model(self, config: DenseWarperConfig) -> DenseWarper:

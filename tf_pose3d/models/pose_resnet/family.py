@@ -40,6 +40,7 @@ class PoseResNetFamily(ImageFamily):
     """See the base class. The batch has `image`, `heatmaps` and `weights`; see `PoseResNet`."""
 
     arch = "PoseResNet"
+    examples = predicted = "images"
     config_class = PoseResNetConfig
 
     def build_model(self, config: PoseResNetConfig) -> PoseResNet:
