@@ -60,14 +60,12 @@ def smallest_singular_vector(columns: list[Tensor]) -> Tensor:
 
 
 def _solve(points: Tensor, projection: Tensor, weights: Tensor) -> Tensor:
-    """Points `(N, 3)` of `(N, V, 2)`, `(N, V, 3, 4)` and weights `(N, V)` of the views."""
+    """Points `(N, 3)` of `(N, V, 2)`, `(N, V, 3, 4)` and weights `(N, V)` of the views, all float64."""
     equations = points[..., None] * projection[:, :, 2:3] - projection[:, :, :2]
     equations = equations * weights[..., None, None]
     rows = ops.transpose(ops.reshape(equations, (-1, 2 * points.shape[1], 4)), (2, 1, 0))
-    # In float64, as NumPy has it in the release: where views disagree, the solution is badly conditioned.
-    rows = ops.cast(rows, "float64")
     solution = smallest_singular_vector([rows[index] for index in range(4)])
-    return ops.cast(dehomogenise(ops.transpose(solution, (1, 0))), "float32")
+    return dehomogenise(ops.transpose(solution, (1, 0)))
 
 
 def _errors(solution: Tensor, points: Tensor, projection: Tensor) -> Tensor:
@@ -94,7 +92,7 @@ def agreeing_views(points: Tensor, projection: Tensor, usable: Tensor, threshold
     """
     views = points.shape[1]
     pairs = np.array(list(itertools.combinations(range(views), 2)))
-    chosen = np.zeros((len(pairs), views), "float32")
+    chosen = np.zeros((len(pairs), views), keras.backend.standardize_dtype(points.dtype))
     chosen[np.arange(len(pairs))[:, None], pairs] = 1
     count = ops.shape(points)[0]
 
@@ -108,7 +106,7 @@ def agreeing_views(points: Tensor, projection: Tensor, usable: Tensor, threshold
     agree = (errors < threshold) & all_usable
     # A pair with an unusable view proves nothing.
     agree = agree & ops.all(all_usable | (weights == 0), axis=-1, keepdims=True)
-    size = ops.sum(ops.cast(agree, "float32"), axis=-1)
+    size = ops.sum(ops.cast(agree, errors.dtype), axis=-1)
     mean = ops.sum(ops.where(agree, errors, 0.0), axis=-1) / ops.maximum(size, 1.0)
     # The mean error of a set is below the threshold, hence breaks ties only.
     score = ops.reshape(size - mean / (threshold + _TINY), (len(pairs), count))
@@ -150,25 +148,27 @@ def triangulate(
     """
     if method not in ("dlt", "confidence", "ransac"):
         raise ValueError(f"method is {method!r}, expected dlt, confidence or ransac")
-    points = ops.cast(ops.stop_gradient(ops.convert_to_tensor(points)), "float32")
-    projection = ops.cast(ops.stop_gradient(ops.convert_to_tensor(projection)), "float32")
+    # In float64, as NumPy has it in the release: where views disagree, the solution is badly conditioned.
+    points = ops.cast(ops.stop_gradient(ops.convert_to_tensor(points)), "float64")
+    projection = ops.cast(ops.stop_gradient(ops.convert_to_tensor(projection)), "float64")
     *lead, views, joints, _ = ops.shape(points)
     by_joint = ops.reshape(ops.swapaxes(points, -2, -3), (-1, points.shape[-3], 2))
     matrices = ops.broadcast_to(projection[..., None, :, :, :], (*lead, joints, views, 3, 4))
     matrices = ops.reshape(matrices, (-1, points.shape[-3], 3, 4))
     certainty = ops.ones_like(by_joint[..., 0])
     if confidence is not None:
-        confidence = ops.cast(ops.stop_gradient(ops.convert_to_tensor(confidence)), "float32")
+        confidence = ops.cast(ops.stop_gradient(ops.convert_to_tensor(confidence)), "float64")
         certainty = ops.reshape(ops.swapaxes(confidence, -1, -2), (-1, points.shape[-3]))
     usable = ops.isfinite(by_joint[..., 0]) & ops.isfinite(by_joint[..., 1]) & ops.isfinite(certainty)
     if least > 0:
         usable = usable & (certainty > least)
     by_joint = ops.where(usable[..., None], by_joint, 0.0)
     enough = ops.sum(ops.cast(usable, "int32"), axis=-1) >= 2
-    weights = ops.cast(usable, "float32")
+    weights = ops.cast(usable, "float64")
     if method == "ransac":
-        weights = ops.cast(agreeing_views(by_joint, matrices, usable, threshold), "float32")
+        weights = ops.cast(agreeing_views(by_joint, matrices, usable, threshold), "float64")
     elif method == "confidence":
         weights = weights * ops.maximum(ops.where(usable, certainty, 0.0), 0.0)
-    places = ops.where(enough[:, None], _solve(by_joint, matrices, weights), float("nan"))
+    places = ops.cast(_solve(by_joint, matrices, weights), "float32")
+    places = ops.where(enough[:, None], places, float("nan"))
     return ops.reshape(places, (*lead, joints, 3)), ops.reshape(enough, (*lead, joints))

@@ -218,10 +218,14 @@ class DenseWarper(keras.Model):
         if self.used_joints != list(range(self.num_joints)):
             heatmaps = ops.take(heatmaps, self.used_joints, axis=-1)
         keypoints, confidence = soft_argmax(heatmaps, _DISC_SIGMAS * self.settings["sigma"])
-        to_image = inverse_affine(heatmap_affine(inputs["crop"], _STRIDE))
-        projection = projection_matrix(inputs["intrinsics"], inputs["rotation"], inputs["translation"])
+        # In float64, as the release has it from here on.
+        crop, *camera = (
+            ops.cast(inputs[name], "float64") for name in ("crop", "intrinsics", "rotation", "translation")
+        )
+        to_image = inverse_affine(heatmap_affine(crop, _STRIDE))
+        projection = projection_matrix(*camera)
         pose, valid = triangulate(
-            image_points(ops.stop_gradient(keypoints), to_image[:, None]),
+            image_points(ops.cast(ops.stop_gradient(keypoints), "float64"), to_image[:, None]),
             projection[:, None],
             confidence,
             self.settings["triangulation"],
