@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
+from tf_pose3d.layers.convolution import convolve
 
 __all__ = ["BasicBlock", "BottleneckBlock", "NormedConvolution"]
 
@@ -64,7 +65,7 @@ class NormedConvolution(keras.layers.Layer):
         side = self.kernel_size // 2
         if self.strides > 1 and side:
             inputs = ops.pad(inputs, ((0, 0), (side, side), (side, side), (0, 0)))
-        features = self.norm(self.convolution(inputs), training=training)
+        features = self.norm(convolve(self.convolution, inputs), training=training)
         return ops.relu(features) if self.activation else features
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:

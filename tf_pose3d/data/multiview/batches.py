@@ -161,6 +161,8 @@ class ImageBatches(abc.ABC):
     def ordered_batches(self, batch_size: int, count: int | None = None) -> tf.data.Dataset:
         """Batches over the entries in order, each once; the last may be smaller.
 
+        Where all are equal, their size is known to what is traced for them.
+
         Args:
             batch_size: Entries per batch.
             count: Stop after this many entries; None: all.
@@ -169,7 +171,11 @@ class ImageBatches(abc.ABC):
         self._constants()
 
         def make(first: tf.Tensor) -> dict[str, tf.Tensor]:
-            return self.batch(tf.range(first, tf.minimum(first + batch_size, count)), first // batch_size)
+            if count % batch_size == 0:
+                entries = first + tf.range(batch_size, dtype=first.dtype)
+            else:
+                entries = tf.range(first, tf.minimum(first + batch_size, count))
+            return self.batch(entries, first // batch_size)
 
         dataset = tf.data.Dataset.range(0, count, batch_size)
         return dataset.map(make, num_parallel_calls=2, deterministic=True).prefetch(2)

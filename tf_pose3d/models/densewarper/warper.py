@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from tf_pose3d.layers.convolution import convolve
 from tf_pose3d.layers.deform_conv import DeformConv2D
 from tf_pose3d.layers.residual import BasicBlock
 
@@ -122,7 +123,7 @@ class Warper(keras.layers.Layer):
         for block in self.blocks:
             features = block(features, training=training)
         warped = [
-            deformation(heatmaps, offsets(features))
+            deformation(heatmaps, convolve(offsets, features))
             for offsets, deformation in zip(self.offsets, self.deformations, strict=True)
         ]
         return sum(warped[1:], start=warped[0]) / len(warped)
