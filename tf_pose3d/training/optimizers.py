@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -28,6 +29,23 @@ def _inside_xla() -> bool:
     return control_flow_util.GraphOrParentsInXlaContext(tf.compat.v1.get_default_graph())
 
 
+class _OncePerStep:
+    """Values that all weights of a step share: made for each anew, they are most of a step's graph."""
+
+    def __init__(self) -> None:
+        self._held: dict[Any, Any] = {}
+
+    def clear(self) -> None:
+        self._held.clear()
+
+    def get(self, name: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gave when it was first asked for in this step and this graph."""
+        key = name, None if tf.executing_eagerly() else id(tf.compat.v1.get_default_graph())
+        if key not in self._held:
+            self._held[key] = make()
+        return self._held[key]
+
+
 @keras.saving.register_keras_serializable(package="tf_pose3d")
 class FusedAdam(keras.optimizers.Adam):
     """Keras's Adam in one pass over each weight, by TensorFlow's own operation.
@@ -35,6 +53,30 @@ class FusedAdam(keras.optimizers.Adam):
     Keras's takes some ten passes, which for wide dense layers is as slow as the network itself. For variables
     that are mirrored over devices, and with amsgrad inside XLA, which lacks that operation, it is Keras's.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._shared = _OncePerStep()
+
+    def _backend_update_step(self, grads: list, trainable_variables: list, learning_rate: Any) -> None:
+        self._shared.clear()
+        try:
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
+        finally:
+            self._shared.clear()
+
+    def _scalars(self, dtype: str, learning_rate: Any) -> dict[str, Any]:
+        """What TensorFlow's operation wants to know of the step."""
+        step = ops.cast(self.iterations + 1, dtype)
+        beta_1, beta_2 = ops.cast(self.beta_1, dtype), ops.cast(self.beta_2, dtype)
+        return {
+            "beta1_power": ops.power(beta_1, step),
+            "beta2_power": ops.power(beta_2, step),
+            "lr": ops.cast(learning_rate, dtype),
+            "beta1": beta_1,
+            "beta2": beta_2,
+            "epsilon": ops.cast(self.epsilon, dtype),
+        }
 
     def _clip_gradients(self, grads: list) -> list:
         # Most steps clip nothing: the norm takes one pass then, where Keras's way takes three.
@@ -57,17 +99,8 @@ class FusedAdam(keras.optimizers.Adam):
             super().update_step(gradient, variable, learning_rate)
             return
         dtype = variable.dtype
-        step = ops.cast(self.iterations + 1, dtype)
-        beta_1, beta_2 = ops.cast(self.beta_1, dtype), ops.cast(self.beta_2, dtype)
-        settings = {
-            "beta1_power": ops.power(beta_1, step),
-            "beta2_power": ops.power(beta_2, step),
-            "lr": ops.cast(learning_rate, dtype),
-            "beta1": beta_1,
-            "beta2": beta_2,
-            "epsilon": ops.cast(self.epsilon, dtype),
-            "grad": ops.cast(gradient, dtype),
-        }
+        scalars = self._shared.get(dtype, lambda: self._scalars(dtype, learning_rate))
+        settings = {**scalars, "grad": ops.cast(gradient, dtype)}
         if self.amsgrad:
             tf.raw_ops.ResourceApplyAdamWithAmsgrad(
                 var=held[0], m=held[1], v=held[2], vhat=held[3], **settings
@@ -105,7 +138,8 @@ class AddonsAdamW(FusedAdam):
         return self.decay(self.iterations) if callable(self.decay) else self.decay
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        decay = ops.cast(self.current_decay(), variable.dtype)
+        dtype = variable.dtype
+        decay = self._shared.get(("decay", dtype), lambda: ops.cast(self.current_decay(), dtype))
         self.assign_sub(variable, ops.multiply(variable, decay))
         super().update_step(gradient, variable, learning_rate)
 
