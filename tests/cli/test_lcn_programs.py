@@ -14,7 +14,7 @@ from tf_pose3d.cli import eval as eval_program
 from tf_pose3d.cli import inference as inference_program
 from tf_pose3d.cli import train as train_program
 from tf_pose3d.data.human36m import CAMERAS
-from tf_pose3d.weights.hdf5 import read_config
+from tf_pose3d.weight_files.hdf5 import read_config
 
 PROGRAMS = {"train": train_program, "inference": inference_program, "eval": eval_program}
 

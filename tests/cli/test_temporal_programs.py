@@ -15,7 +15,7 @@ from tf_pose3d.cli import train as train_program
 from tf_pose3d.cli.program import parse
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, save_model
-from tf_pose3d.weights.hdf5 import read_config
+from tf_pose3d.weight_files.hdf5 import read_config
 
 PROGRAMS = {"train": train_program, "eval": eval_program, "inference": inference_program}
 SIZES = {

@@ -17,9 +17,9 @@ from tf_pose3d.evaluation.prediction import predict_poses
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.strided.refinement import PoseRefinement, back_projected
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 from tf_pose3d.weights.convert import get_converter
 from tf_pose3d.weights.converters.strided import refinement_assignments
-from tf_pose3d.weights.pytorch import read_pytorch_checkpoint
 
 CASES = {"strided": {}, "poseformer": {"num_heads": 4}}
 

@@ -7,8 +7,8 @@ from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, save_model
 from tf_pose3d.models.pose_resnet.config import PoseResNetConfig
 from tf_pose3d.models.pose_resnet.pretrained import load_backbone
-from tf_pose3d.weights import pytorch
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files import pytorch
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.pose_resnet import backbone_assignments
 
 NARROW = {

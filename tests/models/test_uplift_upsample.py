@@ -17,7 +17,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.evaluate import evaluate
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, load_config
-from tf_pose3d.weights.hdf5 import read_config, read_layout
+from tf_pose3d.weight_files.hdf5 import read_config, read_layout
 
 CASES = ("h36m_351_small", "h36m_81_small", "no_stride_bn")
 FAMILY = get_family("uplift")

@@ -261,7 +261,7 @@ def _find_family(
         arch, weights, named: Of `_read_names`.
     """
     from tf_pose3d.models.family import FAMILIES, get_family
-    from tf_pose3d.weights.hdf5 import read_config
+    from tf_pose3d.weight_files.hdf5 import read_config
 
     if arch is None and weights is not None:
         arch = (read_config(weights) or {}).get("ARCH")

@@ -341,7 +341,7 @@ class Family(abc.ABC):
         Raises:
             Pose3DError: The file is unreadable or does not fit.
         """
-        from tf_pose3d.weights.hdf5 import load_weights
+        from tf_pose3d.weight_files.hdf5 import load_weights
 
         load_weights(model, path)
 

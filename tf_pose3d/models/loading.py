@@ -11,7 +11,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.models.family import get_family
 from tf_pose3d.skeleton import get_skeleton
-from tf_pose3d.weights.hdf5 import load_weights, read_config, save_weights
+from tf_pose3d.weight_files.hdf5 import load_weights, read_config, save_weights
 
 if TYPE_CHECKING:
     import keras

@@ -181,7 +181,7 @@ class StagedFamily(TemporalFamily):
             Pose3DError: The file is unreadable, or of another family, stage or size.
         """
         from tf_pose3d.models.loading import load_model
-        from tf_pose3d.weights.hdf5 import load_weights
+        from tf_pose3d.weight_files.hdf5 import load_weights
 
         source = load_model(path, arch=self.arch)
         if type(source) is not type(model):

@@ -324,7 +324,7 @@ class TemporalFamily(Family):
     def _check_network(self, program: str, arguments: argparse.Namespace) -> None:
         """Checks that flags which name the network name the one whose weights are read."""
         from tf_pose3d.files import resolve_weights
-        from tf_pose3d.weights.hdf5 import read_config
+        from tf_pose3d.weight_files.hdf5 import read_config
 
         held = read_config(resolve_weights(arguments.weights)) or {}
         for flag in self.flags(program):

@@ -28,7 +28,7 @@ from tf_pose3d.training.curves import TrainingCurves
 from tf_pose3d.training.history import MetricHistory
 from tf_pose3d.training.optimizers import current_rates, make_optimizer
 from tf_pose3d.training.signals import StopSignals
-from tf_pose3d.weights.hdf5 import save_weights
+from tf_pose3d.weight_files.hdf5 import save_weights
 
 __all__ = ["Interrupted", "Trainer", "TrainingResult"]
 

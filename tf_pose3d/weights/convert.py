@@ -19,7 +19,7 @@ from tf_pose3d.weights.converters.converter import Assignment, Converter
 if TYPE_CHECKING:
     import keras
 
-    from tf_pose3d.weights.checkpoint import Checkpoint
+    from tf_pose3d.weight_files.checkpoint import Checkpoint
 
 __all__ = ["CONVERTERS", "assignment_values", "convert", "get_converter"]
 

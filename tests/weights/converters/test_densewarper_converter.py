@@ -6,8 +6,8 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
 from tf_pose3d.models.loading import build_model, load_model
 from tf_pose3d.models.pose_resnet.config import PoseResNetConfig
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights import convert as convert_module
-from tf_pose3d.weights.checkpoint import Checkpoint
 from tf_pose3d.weights.convert import convert, get_converter
 from tf_pose3d.weights.converters import densewarper, pose_resnet
 

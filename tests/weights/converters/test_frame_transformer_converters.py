@@ -7,8 +7,8 @@ import tf_pose3d
 from tf_pose3d.cli.convert import convert_weights, main
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
+from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 from tf_pose3d.weights.converters import converter as converter_module
-from tf_pose3d.weights.pytorch import read_pytorch_checkpoint
 
 
 @pytest.fixture

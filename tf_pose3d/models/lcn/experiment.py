@@ -19,7 +19,7 @@ import numpy as np
 from tf_pose3d.data.archive import load_archive
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
-from tf_pose3d.weights.hdf5 import read_config
+from tf_pose3d.weight_files.hdf5 import read_config
 
 if TYPE_CHECKING:
     import keras
@@ -77,7 +77,7 @@ def test_folder(root: str | Path, number: int) -> Path:
 
 
 def _weights_in(folder: Path, which: str) -> Iterator[FoundWeights]:
-    from tf_pose3d.weights.tensorflow1 import find_tensorflow1_checkpoint
+    from tf_pose3d.weight_files.tensorflow1 import find_tensorflow1_checkpoint
 
     checkpoints = folder / "checkpoints"
     for path in checkpoints.glob(f"{_STEMS[which]}_*.h5"):

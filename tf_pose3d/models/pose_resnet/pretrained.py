@@ -64,10 +64,10 @@ def _load_h5(backbone: PoseResNet, path: str | os.PathLike, joints: str) -> str:
 
 
 def _load_pytorch(backbone: PoseResNet, path: str | os.PathLike) -> str:
-    from tf_pose3d.weights.checkpoint import Checkpoint
+    from tf_pose3d.weight_files.checkpoint import Checkpoint
+    from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
     from tf_pose3d.weights.convert import assignment_values
     from tf_pose3d.weights.converters.pose_resnet import backbone_assignments, encoder_assignments
-    from tf_pose3d.weights.pytorch import read_pytorch_checkpoint
 
     held: Checkpoint = read_pytorch_checkpoint(path)
     prefix = "resnet." if "resnet.conv1.weight" in held.tensors else ""

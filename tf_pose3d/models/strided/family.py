@@ -96,7 +96,7 @@ class StridedTransformerFamily(CentreFrameFamily):
 
     def load_initial_weights(self, model: keras.Model, path: str) -> None:
         """Also weights without refine module into a model that has one."""
-        from tf_pose3d.weights.hdf5 import load_weights, read_layout
+        from tf_pose3d.weight_files.hdf5 import load_weights, read_layout
 
         whole = not isinstance(model, RefinedStridedTransformer) or "refinement" in read_layout(path)
         load_weights(model if whole else model.lifter, path)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tf_pose3d.weights.checkpoint import Checkpoint
-from tf_pose3d.weights.pytorch import read_pytorch_checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
+from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 
 if TYPE_CHECKING:
     import keras

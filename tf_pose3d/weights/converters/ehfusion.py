@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 from tf_pose3d.weights.converters.rie import RELEASED_PARTS, encoder_assignments, same_stage
 from tf_pose3d.weights.converters.temporal_layers import (

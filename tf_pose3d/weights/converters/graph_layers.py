@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.graph import hop_edges, skeleton_adjacency
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment
 
 if TYPE_CHECKING:

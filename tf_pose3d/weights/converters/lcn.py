@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
+from tf_pose3d.weight_files.tensorflow1 import read_tensorflow1_checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
-from tf_pose3d.weights.tensorflow1 import read_tensorflow1_checkpoint
 
 if TYPE_CHECKING:
     from tf_pose3d.models.lcn.config import LCNConfig

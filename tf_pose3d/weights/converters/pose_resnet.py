@@ -11,10 +11,10 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.pose_resnet.model import BLOCKS_PER_STAGE, has_bottlenecks
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
+from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 from tf_pose3d.weights.converters.graph_layers import count_numbered, norm_assignments
-from tf_pose3d.weights.pytorch import read_pytorch_checkpoint
 
 if TYPE_CHECKING:
     from tf_pose3d.layers.residual import BasicBlock, BottleneckBlock, NormedConvolution

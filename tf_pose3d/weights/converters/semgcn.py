@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 from tf_pose3d.weights.converters.graph_layers import (
     block_assignments,

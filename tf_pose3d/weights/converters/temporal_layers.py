@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment
 from tf_pose3d.weights.converters.graph_layers import count_numbered, dense_assignments, norm_assignments
 

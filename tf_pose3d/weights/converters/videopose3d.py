@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 from tf_pose3d.weights.converters.temporal_layers import (
     dense_filter_widths,

@@ -21,7 +21,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.unpickling import Admitted, PlainUnpickler, Refused
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 
 __all__ = ["read_pytorch_checkpoint"]
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.version import __version__
-from tf_pose3d.weights import hdf5
+from tf_pose3d.weight_files import hdf5
 
 
 @keras.saving.register_keras_serializable("tests")

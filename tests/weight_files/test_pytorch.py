@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.weights.pytorch import read_pytorch_checkpoint
+from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 
 CASES = ["hoif/joints16", "hoif/joints17", "hgcn/joints16", "semgcn/nonlocal16", "martinez/joints16"]
 

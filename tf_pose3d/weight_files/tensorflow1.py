@@ -9,7 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.weights.checkpoint import Checkpoint
+from tf_pose3d.weight_files.checkpoint import Checkpoint
 
 __all__ = ["find_tensorflow1_checkpoint", "read_tensorflow1_checkpoint"]
 
