@@ -12,7 +12,7 @@ from tf_pose3d.data.humaneva import (
     split_subjects,
 )
 from tf_pose3d.data.sources import DataFiles, dataset_of_file, load_sequences, make_windows, pose_files
-from tf_pose3d.data.windows import WindowSpec
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import convert_joints
 

@@ -10,7 +10,8 @@ from tf_pose3d.camera import Camera, project, world_to_camera
 from tf_pose3d.data import human36m
 from tf_pose3d.data.amass import read_amass
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.data.windows import FrameStore, Windows, WindowSpec, pack_visible
+from tf_pose3d.data.window_spec import WindowSpec
+from tf_pose3d.data.windows import FrameStore, Windows, pack_visible
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton
 

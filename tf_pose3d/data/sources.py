@@ -8,7 +8,8 @@ from pathlib import Path
 from tf_pose3d.camera import Camera
 from tf_pose3d.data import amass, human36m, humaneva, lcn_pickles, synthetic
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.data.windows import Windows, WindowSpec
+from tf_pose3d.data.window_spec import WindowSpec
+from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 
 __all__ = [

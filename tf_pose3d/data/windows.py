@@ -20,9 +20,10 @@ from tf_pose3d.data.fractions import take_fraction
 from tf_pose3d.data.projection import project, world_to_camera
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.steps import shuffled_entries, step_dataset
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["FrameStore", "WindowSpec", "Windows"]
+__all__ = ["FrameStore", "Windows"]
 
 # Streams of random numbers, so that no two draws of a step share a key.
 _SHUFFLE, _MASK_STRIDE, _MASK_SHIFT, _CAMERA = range(4)
@@ -31,58 +32,6 @@ _SHUFFLE, _MASK_STRIDE, _MASK_SHIFT, _CAMERA = range(4)
 # coefficient, as in the Uplift and EHFusion releases.
 _MIRRORED_INTRINSICS = np.ones(11, np.float32)
 _MIRRORED_INTRINSICS[[4, 9]] = -1
-
-
-@dataclasses.dataclass(frozen=True)
-class WindowSpec:
-    """How sequences are cut into windows.
-
-    Attributes:
-        length: Tokens N in a window; 1 for single-frame families.
-        stride: Frames between tokens, at `frame_rate`.
-        step: Every n-th frame is the centre of a window.
-        padding: Past a video's ends: `"copy"` repeats the first (last) sample that the window's own
-            stride hits inside the video; `"zeros"` gives zeros.
-        mask_strides: Frames between 2D poses (s_in), multiples of `stride`; several are drawn from
-            per window; None: every token has its pose.
-        align_mask: True aligns the mask with the video's frame numbers, False with the window's centre.
-        shift_mask: Move the mask at random by a multiple of `stride`, at most half of s_in.
-        mirror: `"none"`; `"entries"`: mirrored windows are entries of their own; `"in_batch"`: each
-            window is followed by its mirror image.
-        frame_rate: Hz; a sequence of n times that rate has all its strides multiplied by n.
-        pack_visible: Also give `visible_rows` and `visible_lookup` (see `Windows.batch`).
-        causal: True: a window ends at its frame; False: it lies around it.
-        fraction: Share of each sequence's frames to use, see `take_fraction`.
-    """
-
-    length: int = 1
-    stride: int = 1
-    step: int = 1
-    padding: str = "copy"
-    mask_strides: tuple[int, ...] | None = None
-    align_mask: bool = False
-    shift_mask: bool = False
-    mirror: str = "none"
-    frame_rate: int = 50
-    pack_visible: bool = False
-    causal: bool = False
-    fraction: float = 1.0
-
-    @property
-    def target_token(self) -> int:
-        """Which token is the window's own frame."""
-        return self.length - 1 if self.causal else self.length // 2
-
-    def __post_init__(self) -> None:
-        if self.padding not in ("copy", "zeros"):
-            raise Pose3DError(f"padding is {self.padding!r}, expected copy or zeros")
-        if self.mirror not in ("none", "entries", "in_batch"):
-            raise Pose3DError(f"mirror is {self.mirror!r}, expected none, entries or in_batch")
-        if self.align_mask and self.shift_mask:
-            raise Pose3DError("a mask is either aligned with the frame numbers or shifted at random")
-        for stride in self.mask_strides or ():
-            if stride < self.stride or stride % self.stride:
-                raise Pose3DError(f"s_in {stride} is not a multiple of s_out {self.stride}")
 
 
 class FrameStore:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.data.sources import DataFiles
-    from tf_pose3d.data.windows import Windows, WindowSpec
+    from tf_pose3d.data.window_spec import WindowSpec
+    from tf_pose3d.data.windows import Windows
     from tf_pose3d.evaluation.evaluate import Evaluation
     from tf_pose3d.training.loop import TrainingResult
 

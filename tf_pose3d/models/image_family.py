@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import keras
 
     from tf_pose3d.config import Config
-    from tf_pose3d.data.multiview.batches import CropSpec
+    from tf_pose3d.data.multiview.crop_spec import CropSpec
     from tf_pose3d.data.multiview.records import MultiViewRecords
-    from tf_pose3d.data.windows import WindowSpec
+    from tf_pose3d.data.window_spec import WindowSpec
     from tf_pose3d.models.pose_resnet.config import ImageConfig
 
 __all__ = ["ImageFamily"]
@@ -83,7 +83,7 @@ class ImageFamily(Family):
 
     def crop_spec(self, config: ImageConfig, split: str) -> CropSpec:
         """How images become the network's input; only training turns and scales them."""
-        from tf_pose3d.data.multiview.batches import CropSpec
+        from tf_pose3d.data.multiview.crop_spec import CropSpec
 
         training = split == "train"
         return CropSpec(

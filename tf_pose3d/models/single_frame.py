@@ -14,7 +14,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
-from tf_pose3d.data.windows import WindowSpec
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.models.family import Family, Flag
 from tf_pose3d.skeleton import get_skeleton
 

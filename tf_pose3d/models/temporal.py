@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
-from tf_pose3d.data.windows import WindowSpec
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.layers.temporal_convolution import receptive_field
 from tf_pose3d.models.family import Family, Flag
 from tf_pose3d.skeleton import get_skeleton
-from tf_pose3d.training.losses import mean_joint_distance
 
 if TYPE_CHECKING:
     import argparse

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_pose3d.data.multiview.batches import CropSpec, SingleImages, ViewGroupImages
+from tf_pose3d.data.multiview.batches import SingleImages, ViewGroupImages
 from tf_pose3d.data.multiview.crop import IMAGENET_DEVIATION, IMAGENET_MEAN
+from tf_pose3d.data.multiview.crop_spec import CropSpec
 from tf_pose3d.data.multiview.grouping import make_groups
 from tf_pose3d.data.multiview.images import FileImages
 from tf_pose3d.data.multiview.synthetic import synthetic_records

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,42 +16,18 @@ from tf_pose3d.data.multiview.crop import (
     projection_matrices,
     warp,
 )
+from tf_pose3d.data.multiview.crop_spec import CropSpec
 from tf_pose3d.data.multiview.grouping import ViewGroups
 from tf_pose3d.data.multiview.records import MultiViewRecords
 from tf_pose3d.data.steps import shuffled_entries, step_dataset
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.geometry.heatmaps import heatmap_targets
 
-__all__ = ["CropSpec", "ImageBatches", "SingleImages", "ViewGroupImages"]
+__all__ = ["ImageBatches", "SingleImages", "ViewGroupImages"]
 
 # Streams of random numbers, so that no two draws of a step share a key.
 _SHUFFLE, _AUGMENT = range(2)
 _STREAMS = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class CropSpec:
-    """How images become the network's input.
-
-    Attributes:
-        image_size: Width and height of the input, pixels.
-        heatmap_size: Width and height of the heat maps, pixels.
-        sigma: Standard deviation of the heat-map targets, heat-map pixels.
-        rotation_factor, scale_factor: See `draw_augmentation`; 0 where nothing is drawn.
-        bgr: See `normalize_pixels`.
-    """
-
-    image_size: tuple[int, int]
-    heatmap_size: tuple[int, int]
-    sigma: float = 3.0
-    rotation_factor: float = 0.0
-    scale_factor: float = 0.0
-    bgr: bool = True
-
-    @property
-    def stride(self) -> np.ndarray:
-        """`(2,)` float32 input pixels per heat-map pixel, along x and y."""
-        return (np.array(self.image_size) / np.array(self.heatmap_size)).astype(np.float32)
 
 
 class ImageBatches(abc.ABC):

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.ehfusion.config import EHFusionConfig
 from tf_pose3d.models.ehfusion.model import EHFusion
 from tf_pose3d.models.staged import StagedFamily
-from tf_pose3d.training.losses import mean_joint_distance
 
 if TYPE_CHECKING:
     from tf_pose3d.data.windows import Windows

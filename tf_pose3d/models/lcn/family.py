@@ -13,7 +13,7 @@ from keras import ops
 
 from tf_pose3d.anthropometry import typical_bones
 from tf_pose3d.config import read_config_file
-from tf_pose3d.data.windows import Windows, WindowSpec
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder, write_json
 from tf_pose3d.models.family import Family, Flag
@@ -27,6 +27,7 @@ from tf_pose3d.skeleton import get_skeleton
 if TYPE_CHECKING:
     from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.data.sources import DataFiles
+    from tf_pose3d.data.windows import Windows
     from tf_pose3d.evaluation.evaluate import Evaluation
     from tf_pose3d.evaluation.lcn_evaluation import ImagePosePredictor
 

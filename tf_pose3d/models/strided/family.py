@@ -9,13 +9,13 @@ import keras
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.centre_frame import CentreFrameFamily, Tensors
 from tf_pose3d.models.family import Flag
 from tf_pose3d.models.strided.config import StridedTransformerConfig
 from tf_pose3d.models.strided.model import StridedTransformer
 from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
 from tf_pose3d.skeleton import get_skeleton
-from tf_pose3d.training.losses import mean_joint_distance
 
 if TYPE_CHECKING:
     from tf_pose3d.data.windows import Windows

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import keras
 
-from tf_pose3d.data.windows import WindowSpec
+from tf_pose3d.data.window_spec import WindowSpec
+from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.family import Family, Flag
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
 from tf_pose3d.models.uplift_upsample.model import UpliftUpsampleTransformer
-from tf_pose3d.training.losses import mean_joint_distance
 
 __all__ = ["UpliftUpsample"]
 

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from tf_pose3d.data.windows import WindowSpec
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.family import Flag
 from tf_pose3d.models.temporal import TemporalFamily
 from tf_pose3d.models.videopose3d.config import VideoPose3DConfig
 from tf_pose3d.models.videopose3d.model import VideoPose3D
-from tf_pose3d.training.losses import mean_joint_distance
 
 __all__ = ["VideoPose3DFamily"]
 

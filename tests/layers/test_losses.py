@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_pose3d.training.losses import mean_joint_distance
+from tf_pose3d.layers.losses import mean_joint_distance
 
 
 def test_distance_and_gradient():
