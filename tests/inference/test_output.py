@@ -120,7 +120,7 @@ def test_c3d(sequence, tmp_path):
 
 def test_c3d_without_its_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "ezc3d", None)
-    with pytest.raises(Pose3DError, match=r"pip install 'tf_pose3d\[c3d\]'"):
+    with pytest.raises(Pose3DError, match=r'pip install "\.\[c3d\]"'):
         check_pose_file("poses.c3d")
 
 

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import require_extra
 from tf_pose3d.files import write_whole
 
 __all__ = [
@@ -118,10 +119,9 @@ def recording_poses(folder: Path) -> np.ndarray:
     Raises:
         Pose3DError: It is missing or something else, or a root lies behind the camera.
     """
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise Pose3DError("reading .mat files needs scipy: pip install tf_pose3d[prepare]") from None
+    require_extra("scipy", "SciPy", "prepare", "reading .mat files")
+    from scipy.io import loadmat
+
     path = folder / "matlab_meta.mat"
     if not path.is_file():
         raise Pose3DError(f"{path} does not exist")

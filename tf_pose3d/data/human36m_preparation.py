@@ -21,6 +21,7 @@ from tf_pose3d.camera import image_coordinates, project, world_to_camera
 from tf_pose3d.data.checks import check_finite
 from tf_pose3d.data.human36m import ACTIONS, CAMERAS, SUBJECTS, action_of, canonical_name
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import require_extra
 from tf_pose3d.files import require_writable_folder, write_whole
 from tf_pose3d.progress import Progress
 from tf_pose3d.skeleton import get_skeleton, joint_indices
@@ -161,11 +162,10 @@ def _read_hdf5(content: bytes) -> np.ndarray:
 
 def _read_matlab(path: Path) -> np.ndarray:
     """`(F, 32, 3)` millimetres."""
-    try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ImportError:
-        raise Pose3DError("needs SciPy to be read: pip install 'tf_pose3d[prepare]'") from None
+    require_extra("scipy", "SciPy", "prepare", "as a MATLAB file")
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
     try:
         content = loadmat(path)
     except (MatReadError, ValueError, NotImplementedError, OSError, TypeError) as error:

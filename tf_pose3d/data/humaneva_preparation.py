@@ -20,6 +20,7 @@ import numpy as np
 from tf_pose3d.data.archive import load_archive, require_keys
 from tf_pose3d.data.humaneva import ACTIONS, DATASETS, SUBJECTS
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import require_extra
 from tf_pose3d.files import require_writable_folder, write_whole
 from tf_pose3d.skeleton import get_skeleton
 
@@ -207,11 +208,10 @@ def _chunks(name: str, begin: int, sound: np.ndarray) -> tuple[Chunk, ...]:
 
 
 def _load_matlab(path: Path) -> dict[str, Any]:
-    try:
-        from scipy.io import loadmat
-        from scipy.io.matlab import MatReadError
-    except ImportError:
-        raise Pose3DError(f"{path} needs SciPy to be read: pip install 'tf_pose3d[prepare]'") from None
+    require_extra("scipy", "SciPy", "prepare", f"{path}: a MATLAB file")
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
     try:
         return loadmat(path)
     except (MatReadError, ValueError, NotImplementedError, OSError, TypeError) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import require_extra
 from tf_pose3d.skeleton import Skeleton
 
 __all__ = ["C3D_FRAMES", "require_c3d", "write_c3d"]
@@ -21,12 +21,7 @@ def require_c3d() -> None:
     Raises:
         Pose3DError: ezc3d is not installed; names the extra.
     """
-    try:
-        import ezc3d  # noqa: F401
-    except ImportError:
-        raise Pose3DError(
-            "writing .c3d needs ezc3d, which is not installed: pip install 'tf_pose3d[c3d]'"
-        ) from None
+    require_extra("ezc3d", "ezc3d", "c3d", "writing .c3d")
 
 
 def write_c3d(path: str | Path, poses: np.ndarray, skeleton: Skeleton, fps: float) -> None:

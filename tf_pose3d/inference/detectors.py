@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import require_av, require_extra
 from tf_pose3d.inference.formats.mediapipe import landmark_keypoints
 from tf_pose3d.inference.keypoints import KeypointVideo
 from tf_pose3d.inference.people import link_detections
@@ -51,10 +51,7 @@ class MediaPipe:
     layout = "mediapipe_33"
 
     def __init__(self, model: str | Path | None = None) -> None:
-        if importlib.util.find_spec("mediapipe") is None:
-            raise Pose3DError(
-                "--detector mediapipe needs MediaPipe, which is not installed: pip install 'tf_pose3d[video]'"
-            )
+        require_extra("mediapipe", "MediaPipe", "video", "--detector mediapipe")
         if model is None:
             model = next(iter(sorted(Path("models").glob("pose_landmarker_*.task"))), None)
         if model is None or not Path(model).is_file():
@@ -111,8 +108,6 @@ def detect_people(
     Raises:
         Pose3DError: The video cannot be read or has no frames; no frame rate, neither given nor in the file.
     """
-    from tf_pose3d.render.optional import require_av
-
     require_av()
     from tf_pose3d.render.video import VideoReader
 

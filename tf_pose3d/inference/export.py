@@ -17,6 +17,7 @@ import tensorflow as tf
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import install_command
 from tf_pose3d.files import require_writable_folder, staged
 from tf_pose3d.inference.lifter import Lifter
 from tf_pose3d.inference.trajectory import default_camera
@@ -229,7 +230,7 @@ def _write_tflite(path: Path, module: tf.Module, concrete: Any) -> Callable[[dic
 def _require_onnx() -> None:
     missing = [name for name in ("tf2onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
     if missing:
-        raise Pose3DError(f"ONNX needs {' and '.join(missing)}: pip install 'tf_pose3d[onnx]'")
+        raise Pose3DError(f"ONNX needs {' and '.join(missing)}: {install_command('onnx')}")
 
 
 def _erfc(context: Any, node: Any, name: str, arguments: list) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import require_av, require_pillow
 from tf_pose3d.files import staged, write_whole
 from tf_pose3d.progress import Progress
 from tf_pose3d.render import style
-from tf_pose3d.render.optional import require_av, require_pillow
 from tf_pose3d.render.scene import Scene
 
 if TYPE_CHECKING:

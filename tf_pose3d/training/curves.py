@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import install_command
 from tf_pose3d.files import write_whole
 
 __all__ = ["TrainingCurves"]
@@ -32,7 +33,7 @@ class TrainingCurves:
         self.rows: list[tuple[float, ...]] = []
         self._draws = importlib.util.find_spec("matplotlib") is not None
         if not self._draws:
-            log("no curves.png: drawing it needs matplotlib, pip install 'tf_pose3d[plots]'")
+            log(f"no curves.png: drawing it needs matplotlib, {install_command('plots')}")
 
     def append(self, epoch: int, rate: float, loss: float, p1: float | None, p2: float | None) -> None:
         """Adds an epoch and writes the files.

@@ -14,8 +14,8 @@ import tensorflow as tf
 from tf_pose3d.data.multiview.h36m_preparation import person_boxes
 from tf_pose3d.data.multiview.mpi_inf_3dhp import CAMERAS, JOINTS_OF_28
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import require_av, require_extra
 from tf_pose3d.files import require_writable_folder, write_whole
-from tf_pose3d.render.optional import require_av
 
 __all__ = ["prepare_mpi_inf_3dhp_views", "read_calibration"]
 
@@ -126,10 +126,9 @@ def prepare_mpi_inf_3dhp_views(
 
 def _annotations(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """2D (pixels) and 3D (millimetres, camera frame) joints of every camera, `(F, 28, 2 or 3)`."""
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise Pose3DError("reading .mat files needs scipy: pip install tf_pose3d[prepare]") from None
+    require_extra("scipy", "SciPy", "prepare", "reading .mat files")
+    from scipy.io import loadmat
+
     try:
         content = loadmat(path)
     except Exception as error:  # damage may surface anywhere in scipy
