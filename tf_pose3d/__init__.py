@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tf_pose3d.version import __version__
 
 if TYPE_CHECKING:
+    from tf_pose3d.data.datasets import datasets
     from tf_pose3d.errors import Pose3DError
     from tf_pose3d.inference.lifter import Lifter, load
     from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
@@ -19,6 +20,7 @@ __all__ = [
     "__version__",
     "build_model",
     "convert",
+    "datasets",
     "load",
     "load_config",
     "load_model",
@@ -31,6 +33,7 @@ _PLACES = {
     "Pose3DError": "tf_pose3d.errors",
     "build_model": "tf_pose3d.models.loading",
     "convert": "tf_pose3d.weights.convert",
+    "datasets": "tf_pose3d.data.datasets",
     "load": "tf_pose3d.inference.lifter",
     "load_config": "tf_pose3d.models.loading",
     "load_model": "tf_pose3d.models.loading",

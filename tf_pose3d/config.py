@@ -177,11 +177,7 @@ class Config:
 class TrainingConfig(Config):
     """Keys that every family's training and evaluation share; names are the releases'."""
 
-    DATASET: str | None = key(
-        None,
-        "Data set when no --dataset is given; null means h36m.",
-        choices=(None, "h36m", "amass", "synthetic", "lcn", "humaneva15", "humaneva20"),
-    )
+    DATASET: str | None = key(None, "Data set when no --dataset is given; null means h36m.")
     KEYPOINTS: str | None = key(
         None,
         "2D poses when no flag names them: data_2d_h36m_NAME.npz; null means cpn_ft_h36m_dbb, for "

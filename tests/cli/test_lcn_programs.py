@@ -138,7 +138,7 @@ def test_inference_and_tables_equal_the_release(golden, shared, place, run, case
 
 
 def test_test_loss_equals_the_release(golden, shared, tmp_path):
-    from tf_pose3d.data.sources import DataFiles, make_windows
+    from tf_pose3d.data.windows import open_windows
     from tf_pose3d.models.family import get_family
     from tf_pose3d.weights.convert import convert
 
@@ -148,7 +148,7 @@ def test_test_loss_equals_the_release(golden, shared, tmp_path):
     model = convert(golden / "lcn" / "knn3" / "checkpoints" / "best", "lcn", knn=3)
     family, config = get_family("lcn"), model.config
     spec = family.window_spec(config, "test")
-    windows = make_windows("lcn", "test", DataFiles(lcn=folder), "h36m_17", spec)
+    windows = open_windows("lcn", "test", {"folder": folder}, spec)
     metrics = family.validate(model, config, windows, True)
     assert metrics["loss"] == pytest.approx(expected, rel=1e-5)
 

@@ -2,17 +2,19 @@ import numpy as np
 import pytest
 
 from tf_pose3d.camera import Camera, world_to_camera
+from tf_pose3d.data.datasets import dataset_of_file, read_sequences
 from tf_pose3d.data.humaneva import (
     ACTIONS,
     CAMERAS,
+    HUMANEVA_15,
     SPLITS,
     SUBJECTS,
     read_humaneva,
     select_recordings,
     split_subjects,
 )
-from tf_pose3d.data.sources import DataFiles, dataset_of_file, load_sequences, make_windows, pose_files
 from tf_pose3d.data.window_spec import WindowSpec
+from tf_pose3d.data.windows import open_windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import convert_joints
 
@@ -86,13 +88,13 @@ def test_intrinsics_are_given_all_or_not_at_all():
 
 
 def test_windows_hold_screen_coordinates_and_no_intrinsics(write):
-    files = pose_files("humaneva15", *map(str, write()), None, DataFiles())
-    windows = make_windows("humaneva15", "test", files, "humaneva_15", WindowSpec(length=3))
+    options = dict(zip(("path_3d", "path_2d"), write(), strict=True))
+    windows = open_windows("humaneva15", "test", options, WindowSpec(length=3), "humaneva_15")
     assert windows.num_centres == 3 * 3 * sum(NAMES.values())
     assert windows.store.actions == list(ACTIONS)
     assert windows.store.subjects == list(SUBJECTS)
     assert np.isnan(windows.store.intrinsics).all()
-    (sequence, *_) = load_sequences("humaneva15", "Validate/S1", files, "humaneva_15")
+    (sequence, *_) = read_sequences("humaneva15", "Validate/S1", options, "humaneva_15")
     expected = sequence.pose_2d / 320 - [1, 0.75]
     np.testing.assert_allclose(windows.store.arrays["keypoints_2d"][:7], expected, atol=1e-6)
 
@@ -219,7 +221,6 @@ def test_files_by_name(tmp_path, write):
     path_3d, path_2d = write()
     assert dataset_of_file(str(path_3d)) == "humaneva15"
     assert dataset_of_file("somewhere/data_3d_h36m.npz") == "h36m"
-    files = pose_files("humaneva15", str(path_3d), None, None, DataFiles())
-    assert (files.humaneva, files.humaneva_2d) == (path_3d, path_2d)
+    assert HUMANEVA_15.files(HUMANEVA_15.complete({"path_3d": path_3d})) == (path_3d, path_2d)
     with pytest.raises(Pose3DError, match=r"there is no .*data_2d_humaneva15_cpn.npz; .* has gt"):
-        pose_files("humaneva15", str(path_3d), None, "cpn", DataFiles())
+        HUMANEVA_15.files(HUMANEVA_15.complete({"path_3d": path_3d, "keypoints": "cpn"}))

@@ -1,6 +1,5 @@
 import pytest
 
-from tf_pose3d.data.sources import DataFiles
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.selection import choose_recording, choose_sequence
@@ -51,4 +50,4 @@ def test_unknown_ones_are_answered_with_a_list(sequences, action, camera, messag
 @pytest.mark.parametrize("subject", [None, "S2", "train"])
 def test_unknown_subject(subject):
     with pytest.raises(Pose3DError, match="there are S1, S5, S6, S7, S8, S9, S11"):
-        choose_recording("synthetic", DataFiles(), "uplift_17", subject, "Walking", "0")
+        choose_recording("synthetic", None, "uplift_17", subject, "Walking", "0")

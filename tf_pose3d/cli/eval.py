@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tf_pose3d.cli.data_flags import add_data_flags, find_test_data
 from tf_pose3d.cli.program import (
     Parser,
-    add_action_flag,
     add_common_flags,
-    add_test_data_flags,
     apply_flags,
-    find_test_data,
     parse,
     run_program,
 )
@@ -30,8 +27,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--weights", metavar="FILE", help="weights, or a prefix of their path")
     parser.add_argument("--config", metavar="FILE", help="config file, for weights that hold none")
-    add_test_data_flags(parser)
-    add_action_flag(parser)
+    add_data_flags(parser, test=True)
     parser.add_argument("--test_subset", default="test", metavar="NAME", help="subset or subject to evaluate")
     parser.add_argument("--batch_size", type=int, metavar="N", help="windows at once; overwrites BATCH_SIZE")
     parser.add_argument(
@@ -57,7 +53,6 @@ def evaluate_weights(
     arguments, family = parse(make_parser, arguments, "eval")
     log = log or (lambda line: print(line, flush=True))
 
-    from tf_pose3d.data.sources import POSE_FILE_DATASETS
     from tf_pose3d.models.loading import load_config, load_model, require_fitting_weights
     from tf_pose3d.training.distribution import make_strategy
 
@@ -70,19 +65,14 @@ def evaluate_weights(
     trained = load_config(arguments.config, weights, arguments.arch)
     config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
     require_fitting_weights(weights, config, arguments.arch)
-    dataset, files = find_test_data(arguments, config, family)
-    if arguments.actions is not None:
-        if dataset not in POSE_FILE_DATASETS:
-            raise Pose3DError(f"--actions selects from Human3.6M or HumanEva-I, not from {dataset}")
-        files = dataclasses.replace(files, actions=arguments.actions)
-    files = family.data_files(arguments, config, files)
+    dataset, options = find_test_data(arguments, config, family)
     for path in (arguments.json, arguments.predictions):
         if path is not None:
             require_writable_folder(Path(path).parent)
     with make_strategy("one", config.GPU_ID).scope():
         # The network is the trained one: what flags overwrite concerns its input only.
         model = load_model(weights, trained)
-    windows = family.open_data(dataset, arguments.test_subset, files, config, "test", log)
+    windows = family.open_data(dataset, arguments.test_subset, options, config, "test", log)
     family.check_data(config, windows)
     for note in family.data_notes(config, windows):
         log(note)
@@ -92,7 +82,8 @@ def evaluate_weights(
         log(family.format_evaluation(evaluation, arguments.action_wise))
         evaluations.append(evaluation)
     if arguments.json is not None:
-        path_3d, path_2d = [str(path) for path in files.poses(dataset)] or (dataset, None)
+        read = [str(path) for path in dataset.files(options)] if dataset.comes_as_pose_files else []
+        path_3d, path_2d = read or (dataset.name, None)
         document = {
             "weights": str(weights),
             "dataset": path_3d,

@@ -7,15 +7,14 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tf_pose3d.cli.data_flags import add_data_flags, find_test_data
 from tf_pose3d.cli.demo import demo_arguments, lift_demo
 from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
 from tf_pose3d.cli.program import (
     Parser,
     add_common_flags,
-    add_test_data_flags,
     apply_flags,
-    find_test_data,
     parse,
     run_program,
 )
@@ -52,8 +51,7 @@ def make_parser() -> Parser:
         ".c3d; - writes a stream's poses to standard output",
     )
     add_input_flags(parser)
-    recording = parser.add_argument_group("recording of a data set")
-    add_test_data_flags(recording)
+    recording = add_data_flags(parser, "recording of a data set", test=True)
     recording.add_argument("--viz_subject", metavar="NAME", help="subject, e.g. S11")
     recording.add_argument("--viz_action", metavar="NAME", help="action, e.g. Walking or 'Walking 1'")
     recording.add_argument("--viz_camera", metavar="N", default="0", help="camera, by number or id")
@@ -106,10 +104,9 @@ def _lift_recording(
 
     if arguments.output is None and arguments.viz_output is None:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
-    dataset, files = find_test_data(arguments, config, family)
-    files = family.data_files(arguments, config, files)
+    dataset, options = find_test_data(arguments, config, family)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
-    inputs += files.poses(dataset)
+    inputs += dataset.files(options)
     if arguments.output is not None:
         check_pose_file(arguments.output)
         check_output("--output", arguments.output, inputs)
@@ -117,7 +114,7 @@ def _lift_recording(
         check_output("--viz_output", arguments.viz_output, [*inputs, arguments.output])
     sequence = choose_recording(
         dataset,
-        files,
+        options,
         family.skeleton(config),
         arguments.viz_subject,
         arguments.viz_action,

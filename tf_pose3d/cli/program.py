@@ -17,17 +17,13 @@ from tf_pose3d.process import tune_process
 
 if TYPE_CHECKING:
     from tf_pose3d.config import Config
-    from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.models.family import Family
 
 __all__ = [
     "Parser",
-    "add_action_flag",
     "add_common_flags",
-    "add_test_data_flags",
     "apply_flags",
     "as_switch",
-    "find_test_data",
     "parse",
     "parse_overrides",
     "run_program",
@@ -115,65 +111,10 @@ def add_common_flags(parser: Parser) -> None:
     )
 
 
-def add_test_data_flags(parser: Parser) -> None:
-    """Flags that say which recordings a trained model is given; read by `find_test_data`."""
-    parser.add_argument(
-        "--dataset",
-        metavar="FILE|NAME",
-        help="3D poses (.npz), or h36m, synthetic or lcn; multiview_h36m, multiview_3dhp or "
-        "multiview_synthetic for images (default: DATASET, else ./data/data_3d_h36m.npz)",
-    )
-    parser.add_argument(
-        "--dataset_2d",
-        metavar="FILE",
-        help="2D poses, .npz (default: ./data/data_2d_h36m_cpn_ft_h36m_dbb.npz)",
-    )
-    parser.add_argument(
-        "--keypoints",
-        metavar="NAME",
-        help="2D poses by name, e.g. gt: data_2d_h36m_NAME.npz beside the 3D poses",
-    )
-
-
-def add_action_flag(parser: Parser) -> None:
-    """The flag that selects actions of Human3.6M."""
-    parser.add_argument(
-        "--actions",
-        type=as_actions,
-        metavar="LIST",
-        help="actions of Human3.6M to read, with commas between them; * means all (default: all)",
-    )
-
-
 def as_actions(text: str) -> tuple[str, ...] | None:
     """Action names of `Walking,Eating`; None for `*`."""
     names = tuple(name.strip() for name in text.split(",") if name.strip())
     return None if names in ((), ("*",)) else names
-
-
-def find_test_data(arguments: argparse.Namespace, config: Config, family: Family) -> tuple[str, DataFiles]:
-    """Name of the data set and its files, from the flags of `add_test_data_flags`.
-
-    Raises:
-        Pose3DError: Unknown data set or keypoint name, or 2D poses named twice.
-    """
-    from tf_pose3d.data.sources import POSE_FILE_DATASETS, DataFiles, dataset_of_file, pose_files
-
-    name, path, keypoints = arguments.dataset or config.DATASET or "h36m", None, arguments.keypoints
-    if name.endswith(".npz"):
-        name, path = dataset_of_file(name), name
-    # AMASS has no test protocol.
-    known = [one for one in family.datasets() if one != "amass"]
-    if name not in known:
-        file = "a 3D pose file (.npz), " if "h36m" in known else ""
-        raise Pose3DError(f"--dataset is {name!r}, expected {file}{', '.join(known[:-1])} or {known[-1]}")
-    if keypoints is not None and arguments.dataset_2d is not None:
-        raise Pose3DError("--dataset_2d and --keypoints both name 2D poses; give one of them")
-    if name not in POSE_FILE_DATASETS:
-        if keypoints is not None:
-            raise Pose3DError(f"--keypoints names files of Human3.6M; {name} comes with its 2D poses")
-        return name, DataFiles()
-    return name, pose_files(name, path, arguments.dataset_2d, keypoints or config.KEYPOINTS, DataFiles())
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:

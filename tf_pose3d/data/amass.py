@@ -15,11 +15,13 @@ import numpy as np
 
 from tf_pose3d.data.archive import load_recordings
 from tf_pose3d.data.checks import check_coordinates, check_finite
+from tf_pose3d.data.datasets import Log, Option, PoseDataset
+from tf_pose3d.data.human36m import CAMERAS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
 
-__all__ = ["SPLITS", "Pattern", "read_amass", "split_patterns"]
+__all__ = ["DATASET", "SPLITS", "Pattern", "read_amass", "split_patterns"]
 
 Pattern = tuple[str, str, str]
 """Regular expressions for the whole name of data set (file), subject and recording."""
@@ -138,3 +140,39 @@ def _multiple(held: Any, wanted: float, where: str) -> float:
             f"{where} has {held:g} frames per second, which is no whole multiple of the {wanted:g} asked for"
         )
     return float(held)
+
+
+def _read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
+    if options["folder"] is None:
+        raise Pose3DError("--dataset amass needs --amass_path, the folder of its converted .npz files")
+    return read_amass(options["folder"], subset, options["frame_rate"], skeleton)
+
+
+DATASET = PoseDataset(
+    name="amass",
+    description="AMASS motion capture, converted to joints: seen by Human3.6M's cameras, drawn per window",
+    splits=tuple(SPLITS),
+    frame_rate=50,
+    options=(
+        Option(
+            "folder",
+            "folder of converted AMASS .npz files",
+            flags=("--amass_path",),
+            metavar="DIR",
+            is_place=True,
+        ),
+        Option(
+            "frame_rate",
+            "rate to use AMASS at; its files' rates are multiples of it (default: 50)",
+            50,
+            flags=("--amass_frame_rate",),
+            kind=int,
+            metavar="HZ",
+            is_place=True,
+        ),
+    ),
+    read=_read,
+    has_test=False,
+    has_videos=False,
+    cameras=tuple(camera for subject in SUBJECTS for camera in CAMERAS[subject]),
+)

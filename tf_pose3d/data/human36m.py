@@ -18,6 +18,8 @@ import numpy as np
 from tf_pose3d.camera import Camera, world_to_camera
 from tf_pose3d.data.archive import load_recordings
 from tf_pose3d.data.checks import check_coordinates, check_finite
+from tf_pose3d.data.datasets import Log, PoseDataset
+from tf_pose3d.data.pose_files import pose_file_options, pose_files
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
@@ -25,6 +27,7 @@ from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
 __all__ = [
     "ACTIONS",
     "CAMERAS",
+    "DATASET",
     "FPS",
     "SPLITS",
     "SUBJECTS",
@@ -286,3 +289,30 @@ def _videos(
         check_finite(pixels, path, recording)
         videos.append(pixels)
     return videos
+
+
+# Where the 2D poses lie when nothing names them: Uplift and Upsample's.
+_DEFAULT_2D = Path("./data/data_2d_h36m_cpn_ft_h36m_dbb.npz")
+
+
+def _files(options: Mapping[str, Any]) -> tuple[Path, Path]:
+    if options["path_2d"] is None and options["keypoints"] is None:
+        return Path(options["path_3d"]), _DEFAULT_2D
+    return pose_files("h36m", options)
+
+
+def _read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
+    return read_human36m(*_files(options), split_subjects(subset), skeleton, options["actions"])
+
+
+DATASET = PoseDataset(
+    name="h36m",
+    description="Human3.6M in VideoPose3D's files: 7 people, 15 actions, 4 cameras",
+    splits=tuple(SPLITS),
+    subjects=SUBJECTS,
+    actions=ACTIONS,
+    frame_rate=FPS,
+    options=pose_file_options("h36m", ("--h36m_path",)),
+    files=_files,
+    read=_read,
+)

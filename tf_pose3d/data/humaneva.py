@@ -17,7 +17,9 @@ import numpy as np
 from tf_pose3d.camera import Camera, world_to_camera
 from tf_pose3d.data.archive import load_archive, load_recordings
 from tf_pose3d.data.checks import check_coordinates, check_finite
+from tf_pose3d.data.datasets import Log, PoseDataset
 from tf_pose3d.data.human36m import action_of
+from tf_pose3d.data.pose_files import pose_file_options, pose_files
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, convert_joints, get_skeleton
@@ -25,8 +27,10 @@ from tf_pose3d.skeleton import Skeleton, convert_joints, get_skeleton
 __all__ = [
     "ACTIONS",
     "CAMERAS",
-    "DATASETS",
     "FPS",
+    "HUMANEVA_15",
+    "HUMANEVA_20",
+    "LAYOUT_NAMES",
     "SPLITS",
     "SUBJECTS",
     "read_humaneva",
@@ -34,8 +38,6 @@ __all__ = [
     "split_subjects",
 ]
 
-# Name of the data set -> joint layout of its files.
-DATASETS: Mapping[str, str] = {"humaneva15": "humaneva_15", "humaneva20": "humaneva_20"}
 SUBJECTS = ("Train/S1", "Train/S2", "Train/S3", "Validate/S1", "Validate/S2", "Validate/S3")
 ACTIONS = ("Walking", "Jog", "ThrowCatch", "Gestures", "Box")
 FPS = 60.0
@@ -82,7 +84,7 @@ CAMERAS: Mapping[str, tuple[Camera, ...]] = {
 }
 
 # Layout names of the 2D files' metadata, and what a number of joints means without them.
-_LAYOUT_NAMES = {"humaneva15": "humaneva_15", "humaneva20": "humaneva_20", "coco": "coco_17"}
+LAYOUT_NAMES = {"humaneva15": "humaneva_15", "humaneva20": "humaneva_20", "coco": "coco_17"}
 _LAYOUT_2D = {15: "humaneva_15", 20: "humaneva_20", 17: "coco_17"}
 _LAYOUT_3D = {15: "humaneva_15", 20: "humaneva_20"}
 
@@ -213,11 +215,11 @@ def _layout_2d(path: str | Path) -> str | None:
     name = metadata.get("layout_name") if isinstance(metadata, Mapping) else None
     if name is None:
         return None
-    if name not in _LAYOUT_NAMES:
+    if name not in LAYOUT_NAMES:
         raise Pose3DError(
-            f"{path} holds joints of layout {name!r}; HumanEva-I is read from {', '.join(_LAYOUT_NAMES)}"
+            f"{path} holds joints of layout {name!r}; HumanEva-I is read from {', '.join(LAYOUT_NAMES)}"
         )
-    return _LAYOUT_NAMES[name]
+    return LAYOUT_NAMES[name]
 
 
 def _views(content: Any, path: str | Path, recording: str) -> list[Any]:
@@ -259,3 +261,29 @@ def _in_layout(
         return convert_joints(values, source, target, confidence=values.shape[2] == 3 and 2 in widths)
     except Pose3DError as error:
         raise Pose3DError(f"{where}: {error}") from None
+
+
+def _dataset(name: str, joints: int) -> PoseDataset:
+    """The record of the files with that many joints."""
+
+    def files(options: Mapping[str, Any]) -> tuple[Path, Path]:
+        return pose_files(name, options)
+
+    def read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
+        return read_humaneva(*files(options), split_subjects(subset), skeleton, options["actions"])
+
+    return PoseDataset(
+        name=name,
+        description=f"HumanEva-I in VideoPose3D's files of {joints} joints: 3 people, 5 actions, 3 cameras",
+        splits=tuple(SPLITS),
+        subjects=SUBJECTS,
+        actions=ACTIONS,
+        frame_rate=FPS,
+        options=pose_file_options(name),
+        files=files,
+        read=read,
+    )
+
+
+HUMANEVA_15 = _dataset("humaneva15", 15)
+HUMANEVA_20 = _dataset("humaneva20", 20)

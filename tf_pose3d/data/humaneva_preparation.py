@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.data.archive import load_archive, require_keys
-from tf_pose3d.data.humaneva import ACTIONS, DATASETS, SUBJECTS
+from tf_pose3d.data.humaneva import ACTIONS, LAYOUT_NAMES, SUBJECTS
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.extras import require_extra
 from tf_pose3d.files import require_writable_folder, write_whole
@@ -252,7 +252,7 @@ def save_poses(recordings: list[Recording], folder: str | Path, overwrite: bool 
     require_writable_folder(folder)
     with write_whole(path_3d) as file_3d, write_whole(path_2d) as file_2d:
         np.savez_compressed(file_3d, positions_3d=_boxed(poses))
-        metadata = _boxed(_metadata(dataset, DATASETS[dataset]))
+        metadata = _boxed(_metadata(dataset, LAYOUT_NAMES[dataset]))
         np.savez_compressed(file_2d, positions_2d=_boxed(keypoints), metadata=metadata)
     return path_3d, path_2d
 

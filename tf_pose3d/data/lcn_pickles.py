@@ -18,12 +18,13 @@ import numpy as np
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.archive import load_archive
 from tf_pose3d.data.column_cache import cached_columns
-from tf_pose3d.data.human36m import CAMERAS, FPS, SUBJECTS
+from tf_pose3d.data.datasets import Log, Option, PoseDataset
+from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton, joint_indices
 
-__all__ = ["ACTION_NAMES", "ITEM_KEYS", "LCNItems", "read_items", "read_lcn_sequences"]
+__all__ = ["ACTION_NAMES", "DATASET", "ITEM_KEYS", "LCNItems", "read_items", "read_lcn_sequences"]
 
 # What Human3.6M calls actions 2 to 16 (1 is the T-pose), in the spelling of `human36m.ACTIONS`.
 ACTION_NAMES: Mapping[int, str] = {
@@ -366,3 +367,32 @@ def read_lcn_sequences(
     if not sequences:
         raise Pose3DError(f"{items.source} holds no item of {subset}")
     return sequences
+
+
+def _read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
+    return read_lcn_sequences(
+        options["folder"], subset, options["mode"], options["confidence"], skeleton, log
+    )
+
+
+def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
+    folder = Path(options["folder"])
+    return folder / "h36m_train.pkl", folder / "h36m_test.pkl"
+
+
+DATASET = PoseDataset(
+    name="lcn",
+    description="Human3.6M in LCN's pickles: single poses with boxes and root depths",
+    splits=("train", "trainval", "val", "test", *SUBJECTS),
+    subjects=SUBJECTS,
+    actions=ACTIONS,
+    frame_rate=FPS,
+    options=(
+        Option("folder", "folder of LCN's pickles", Path("./dataset"), metavar="DIR", is_place=True),
+        Option("mode", "2D poses: gt, exact, or dt_ft, detected", "gt", choices=("gt", "dt_ft")),
+        Option("confidence", "whether to read confidences, too", False, choices=(False, True)),
+    ),
+    files=_files,
+    read=_read,
+    has_videos=False,
+)

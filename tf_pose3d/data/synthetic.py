@@ -7,19 +7,22 @@ with limb lengths and habits that are drawn once; 2D is the exact projection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from tf_pose3d.camera import project_pixels, world_to_camera
 from tf_pose3d.data.activities import ACTIVITIES
-from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SUBJECTS, select_actions
+from tf_pose3d.data.datasets import Log, Option, PoseDataset
+from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SPLITS, SUBJECTS, select_actions, split_subjects
 from tf_pose3d.data.motion import Body, perform
+from tf_pose3d.data.pose_files import ACTIONS_OPTION
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
 
-__all__ = ["synthetic_sequences"]
+__all__ = ["DATASET", "synthetic_sequences"]
 
 
 def synthetic_sequences(
@@ -78,3 +81,23 @@ def synthetic_sequences(
                     )
                 )
     return sequences
+
+
+def _read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
+    return synthetic_sequences(split_subjects(subset), skeleton=skeleton, **options)
+
+
+DATASET = PoseDataset(
+    name="synthetic",
+    description="made on the spot, nothing to download: people in motion, seen by Human3.6M's cameras",
+    splits=tuple(SPLITS),
+    subjects=SUBJECTS,
+    actions=ACTIONS,
+    frame_rate=FPS,
+    options=(
+        ACTIONS_OPTION,
+        Option("frames", "frames of each recording, at 50 Hz", 500, kind=int, metavar="N"),
+        Option("seed", "draws the people and what they do", 0, kind=int, metavar="N"),
+    ),
+    read=_read,
+)

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Mapping
 from collections.abc import Sequence as SequenceType
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tf_pose3d.camera import Camera, normalize_screen_coordinates
+from tf_pose3d.data.datasets import Dataset, Log, get_pose_dataset, read_sequences
 from tf_pose3d.data.fractions import take_fraction
 from tf_pose3d.data.projection import project, world_to_camera
 from tf_pose3d.data.sequence import Sequence
@@ -23,7 +26,7 @@ from tf_pose3d.data.steps import shuffled_entries, step_dataset
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["FrameStore", "Windows"]
+__all__ = ["FrameStore", "Windows", "open_windows"]
 
 # Streams of random numbers, so that no two draws of a step share a key.
 _SHUFFLE, _MASK_STRIDE, _MASK_SHIFT, _CAMERA = range(4)
@@ -427,6 +430,39 @@ class Windows:
 
         dataset = tf.data.Dataset.range(0, count, batch_size)
         return dataset.map(make, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def open_windows(
+    dataset: str | Dataset,
+    subset: str,
+    options: Mapping[str, Any] | None,
+    spec: WindowSpec,
+    skeleton: str = "h36m_17",
+    seed: int = 0,
+    log: Log | None = None,
+) -> Windows:
+    """Windows over a part of a data set.
+
+    Args:
+        dataset: A name of `tf_pose3d.data.datasets.DATASETS`, or the record.
+        subset, options, skeleton, log: See `read_sequences`.
+        spec: How to cut; the data set says the frame rate.
+        seed: Of every random draw.
+
+    Raises:
+        Pose3DError: As `read_sequences` and `Windows`.
+    """
+    record = get_pose_dataset(dataset)
+    options = record.complete(options)
+    rate = options.get("frame_rate", record.frame_rate)
+    return Windows(
+        read_sequences(record, subset, options, skeleton, log),
+        dataclasses.replace(spec, frame_rate=round(rate)),
+        seed,
+        cameras=record.cameras or None,
+        subjects=record.subjects or None,
+        actions=record.actions or None,
+    )
 
 
 # TensorFlow's kernels expect tensors to begin at such addresses.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as SequenceType
+from typing import Any
 
+from tf_pose3d.data.datasets import Dataset, get_pose_dataset, read_sequences
 from tf_pose3d.data.human36m import action_of, canonical_name
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.data.sources import DataFiles, dataset_subjects, load_sequences
 from tf_pose3d.errors import Pose3DError
 
 __all__ = ["choose_recording", "choose_sequence"]
@@ -43,22 +45,27 @@ def choose_sequence(sequences: SequenceType[Sequence], action: str | None, camer
 
 
 def choose_recording(
-    dataset: str, files: DataFiles, skeleton: str, subject: str | None, action: str | None, camera: str
+    dataset: str | Dataset,
+    options: Mapping[str, Any] | None,
+    skeleton: str,
+    subject: str | None,
+    action: str | None,
+    camera: str,
 ) -> Sequence:
     """The recording that `--viz_subject`, `--viz_action` and `--viz_camera` name.
 
     Args:
-        dataset: A name of `tf_pose3d.data.sources.DATASETS`.
-        files: Where its files are.
+        dataset: A name of `tf_pose3d.data.datasets.DATASETS`, or the record.
+        options: Of its reader.
         skeleton: Joint layout to read it in.
         subject, action, camera: See `choose_sequence`.
 
     Raises:
         Pose3DError: There is no such subject, recording or camera; the message lists those there are.
     """
-    subjects = dataset_subjects(dataset)
+    subjects = get_pose_dataset(dataset).subjects
     if subject is None:
         raise Pose3DError(f"--viz_subject needs a subject; there are {', '.join(subjects)}")
     if subject not in subjects:
         raise Pose3DError(f"--viz_subject {subject!r} is no subject; there are {', '.join(subjects)}")
-    return choose_sequence(load_sequences(dataset, subject, files, skeleton), action, camera)
+    return choose_sequence(read_sequences(dataset, subject, options, skeleton), action, camera)

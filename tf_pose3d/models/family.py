@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import keras
 
+    from tf_pose3d.data.datasets import Dataset
     from tf_pose3d.data.sequence import Sequence
-    from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.data.window_spec import WindowSpec
     from tf_pose3d.data.windows import Windows
     from tf_pose3d.evaluation.evaluate import Evaluation
@@ -177,19 +177,19 @@ class Family(abc.ABC):
 
     def datasets(self) -> tuple[str, ...]:
         """Names of the data sets that the family reads."""
-        from tf_pose3d.data.sources import DATASETS
+        from tf_pose3d.data.datasets import DATASETS, PoseDataset, get_dataset
 
-        return DATASETS
+        return tuple(name for name in DATASETS if isinstance(get_dataset(name), PoseDataset))
 
-    def data_files(self, arguments: argparse.Namespace, config: Config, files: DataFiles) -> DataFiles:
-        """Where the data lie, with what the family's flags and config say about it."""
-        return files
+    def data_options(self, arguments: argparse.Namespace, config: Config) -> dict[str, Any]:
+        """What the family's flags and config tell the readers of its data sets."""
+        return {}
 
     def open_data(
         self,
-        dataset: str,
+        dataset: Dataset,
         subset: str,
-        files: DataFiles,
+        options: dict[str, Any],
         config: Config,
         split: str,
         log: Callable[[str], None],
@@ -202,7 +202,7 @@ class Family(abc.ABC):
         Args:
             dataset: One of `datasets()`.
             subset: Names the part of the data set.
-            files: Where the data lie.
+            options: Of its reader.
             config: Of the model.
             split: `"train"`, `"val"` or `"test"`, what the examples are for.
             log: Takes a line for the user.
@@ -210,10 +210,10 @@ class Family(abc.ABC):
         Raises:
             Pose3DError: What the reader finds wrong.
         """
-        from tf_pose3d.data.sources import make_windows
+        from tf_pose3d.data.windows import open_windows
 
-        spec = self.window_spec(config, split)
-        return make_windows(dataset, subset, files, self.skeleton(config), spec, config.SHUFFLE_SEED)
+        spec, skeleton = self.window_spec(config, split), self.skeleton(config)
+        return open_windows(dataset, subset, options, spec, skeleton, config.SHUFFLE_SEED, log)
 
     def check_data(self, config: Config, windows: Windows) -> None:  # noqa: B027
         """Checks that the data hold what the model reads.

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from tf_pose3d.config import Config
     from tf_pose3d.data.multiview.crop_spec import CropSpec
-    from tf_pose3d.data.multiview.records import MultiViewRecords
     from tf_pose3d.data.window_spec import WindowSpec
     from tf_pose3d.models.pose_resnet.config import ImageConfig
 
@@ -38,9 +37,12 @@ class ImageFamily(Family):
         return config.skeleton
 
     def datasets(self) -> tuple[str, ...]:
-        from tf_pose3d.data.multiview.sources import IMAGE_DATASETS
+        from tf_pose3d.data.datasets import DATASETS, ImageDataset, get_dataset
 
-        return IMAGE_DATASETS
+        return tuple(name for name in DATASETS if isinstance(get_dataset(name), ImageDataset))
+
+    def data_options(self, arguments: argparse.Namespace, config: ImageConfig) -> dict[str, Any]:
+        return {"root": config.DATA_ROOT, "data_format": config.DATA_FORMAT}
 
     def window_spec(self, config: Config, split: str) -> WindowSpec:
         """There is none: images are not cut from sequences of 2D poses."""
@@ -72,14 +74,6 @@ class ImageFamily(Family):
             if arguments.weights is not None:
                 raise Pose3DError("--weights and --modelFile both name weights; give one of them")
             arguments.weights = arguments.model_file
-
-    def read_records(
-        self, dataset: str, subset: str, config: ImageConfig, log: Callable[[str], None]
-    ) -> MultiViewRecords:
-        """The annotated images of a subset; see `tf_pose3d.data.multiview.sources.read_records`."""
-        from tf_pose3d.data.multiview.sources import read_records
-
-        return read_records(dataset, subset, config.DATA_ROOT, config.DATA_FORMAT, log)
 
     def crop_spec(self, config: ImageConfig, split: str) -> CropSpec:
         """How images become the network's input; only training turns and scales them."""

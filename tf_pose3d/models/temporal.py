@@ -113,7 +113,9 @@ class TemporalFamily(Family):
 
     def datasets(self) -> tuple[str, ...]:
         """All that are videos with 2D poses of their own."""
-        return tuple(name for name in super().datasets() if name not in ("amass", "lcn"))
+        from tf_pose3d.data.datasets import get_pose_dataset
+
+        return tuple(name for name in super().datasets() if get_pose_dataset(name).has_videos)
 
     def window_spec(self, config: TemporalConfig, split: str) -> WindowSpec:
         steps = {

@@ -11,11 +11,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from tf_pose3d.data.datasets import read_records
 from tf_pose3d.data.multiview.grouping import make_groups
 from tf_pose3d.data.multiview.human36m import read_human36m_views
 from tf_pose3d.data.multiview.mpi_inf_3dhp import JOINTS_OF_28, read_mpi_inf_3dhp_views
 from tf_pose3d.data.multiview.mpii import MPII_JOINTS, read_mpii_images
-from tf_pose3d.data.multiview.sources import read_records
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton
 
@@ -49,7 +49,7 @@ def test_human36m_is_read_back(toolbox):
 
 def test_root_may_be_the_folder_itself(toolbox):
     root = toolbox[0]
-    assert len(read_records("multiview_h36m", "train", root / "human36")) == 64
+    assert len(read_records("multiview_h36m", "train", {"root": root / "human36"})) == 64
 
 
 def test_images_in_a_zip_file(toolbox):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tf_pose3d.data.datasets import ImageDataset, Log
+from tf_pose3d.data.human36m import ACTIONS, FPS, SUBJECTS
 from tf_pose3d.data.lcn_pickles import ACTION_NAMES
 from tf_pose3d.data.multiview.annotations import (
     calibration_table,
@@ -15,12 +18,12 @@ from tf_pose3d.data.multiview.annotations import (
     read_items,
     value_column,
 )
-from tf_pose3d.data.multiview.layout import find_root, locate_images, numbered_recordings
+from tf_pose3d.data.multiview.layout import IMAGE_OPTIONS, find_root, locate_images, numbered_recordings
 from tf_pose3d.data.multiview.records import MultiViewRecords
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton
 
-__all__ = ["read_human36m_views"]
+__all__ = ["DATASET", "read_human36m_views"]
 
 _SKELETON = get_skeleton("h36m_17")
 _FOLDERS = ("human36", "h36m")
@@ -88,3 +91,19 @@ def _annotation(subset: str) -> str:
     if subset not in names:
         raise Pose3DError(f"subset {subset!r} of multiview_h36m: expected train or validation")
     return names[subset]
+
+
+def _read(subset: str, options: Mapping[str, Any], log: Log | None) -> MultiViewRecords:
+    return read_human36m_views(options["root"], subset, options["data_format"], log)
+
+
+DATASET = ImageDataset(
+    name="multiview_h36m",
+    description="Human3.6M's images from 4 cameras, as H36M-Toolbox lays them out",
+    splits=("train", "validation", "val", "test"),
+    subjects=SUBJECTS,
+    actions=ACTIONS,
+    frame_rate=FPS,
+    options=IMAGE_OPTIONS,
+    read=_read,
+)

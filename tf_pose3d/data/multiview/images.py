@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
 
@@ -28,6 +27,9 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     """
     if not content:
         raise Pose3DError(f"{name}: the image is empty; copy or extract it again")
+    # Not at the top: the table of data sets is read where TensorFlow has not been started.
+    import tensorflow as tf
+
     try:
         image = tf.io.decode_image(content, channels=3, expand_animations=False)
     except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):

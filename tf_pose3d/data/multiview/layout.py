@@ -7,10 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_pose3d.data.datasets import Option
 from tf_pose3d.data.multiview.images import FileImages, ImageSource, ZipImages
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["find_root", "locate_images", "numbered_recordings"]
+__all__ = ["IMAGE_OPTIONS", "find_root", "locate_images", "numbered_recordings"]
+
+IMAGE_OPTIONS = (
+    Option("root", "folder of the images and annotations", "data", metavar="DIR", is_place=True),
+    Option(
+        "data_format",
+        "where images are: jpg, files in folders; zip, images.zip",
+        "jpg",
+        choices=("jpg", "zip"),
+    ),
+)
 
 
 def find_root(root: str | Path, folders: Sequence[str], what: str) -> Path:

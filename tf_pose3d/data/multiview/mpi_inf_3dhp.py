@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tf_pose3d.data.datasets import ImageDataset, Log
 from tf_pose3d.data.multiview.annotations import (
     calibration_table,
     camera_to_world,
@@ -14,12 +16,12 @@ from tf_pose3d.data.multiview.annotations import (
     read_items,
     value_column,
 )
-from tf_pose3d.data.multiview.layout import find_root, locate_images, numbered_recordings
+from tf_pose3d.data.multiview.layout import IMAGE_OPTIONS, find_root, locate_images, numbered_recordings
 from tf_pose3d.data.multiview.records import MultiViewRecords
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton, joint_indices
 
-__all__ = ["CAMERAS", "JOINTS_OF_28", "read_mpi_inf_3dhp_views"]
+__all__ = ["CAMERAS", "DATASET", "JOINTS_OF_28", "read_mpi_inf_3dhp_views"]
 
 # The four of the fourteen cameras that the paper uses, in the order of the network's views.
 CAMERAS = (0, 2, 7, 8)
@@ -89,3 +91,17 @@ def read_mpi_inf_3dhp_views(
         actions=tuple(f"Seq{sequence[row]}" for row in first),
         takes=tuple(f"S{subject[row]}, Seq{sequence[row]}" for row in first),
     )
+
+
+def _read(subset: str, options: Mapping[str, Any], log: Log | None) -> MultiViewRecords:
+    return read_mpi_inf_3dhp_views(options["root"], subset, options["data_format"], log)
+
+
+DATASET = ImageDataset(
+    name="multiview_3dhp",
+    description="MPI-INF-3DHP's images from up to 14 cameras, laid out as Human3.6M's",
+    splits=("train", "validation", "val", "test"),
+    frame_rate=25,
+    options=IMAGE_OPTIONS,
+    read=_read,
+)

@@ -7,11 +7,13 @@ aligned pelvises show how well limbs are followed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tf_pose3d.data.activities import ACTIVITIES
+from tf_pose3d.data.datasets import ImageDataset, Log, Option
 from tf_pose3d.data.human36m import ACTIONS, SUBJECTS, select_actions, split_subjects
 from tf_pose3d.data.motion import Body, perform
 from tf_pose3d.data.multiview.figure import Outfit, View, background, draw_figure
@@ -20,7 +22,7 @@ from tf_pose3d.data.multiview.records import Calibrations, MultiViewRecords, pro
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton
 
-__all__ = ["SYNTHETIC_SIZE", "SyntheticImages", "synthetic_records", "synthetic_views"]
+__all__ = ["DATASET", "SYNTHETIC_SIZE", "SyntheticImages", "synthetic_records", "synthetic_views"]
 
 SYNTHETIC_SIZE = (256, 256)
 _FPS = 2.5  # so few that limbs move by several heat-map pixels within a group of frames
@@ -178,3 +180,23 @@ def synthetic_records(
         actions=tuple(action for _, action in takes),
         takes=tuple(f"{subject}, {action}" for subject, action in takes),
     )
+
+
+def _read(subset: str, options: Mapping[str, Any], log: Log | None) -> MultiViewRecords:
+    return synthetic_records(subset, **options)
+
+
+DATASET = ImageDataset(
+    name="multiview_synthetic",
+    description="images drawn on the spot, nothing to download: people on the spot, seen by 4 cameras",
+    splits=("train", "validation", "val", "test", *SUBJECTS),
+    subjects=SUBJECTS,
+    actions=ACTIONS,
+    frame_rate=_FPS,
+    options=(
+        Option("actions", "actions to draw; all when not given"),
+        Option("frames", "frames of each recording, at 2.5 Hz", _FRAMES, kind=int, metavar="N"),
+        Option("seed", "draws people, clothes and motion", 0, kind=int, metavar="N"),
+    ),
+    read=_read,
+)

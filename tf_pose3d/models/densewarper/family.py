@@ -20,8 +20,8 @@ from tf_pose3d.models.pose_resnet.losses import heatmap_loss
 if TYPE_CHECKING:
     import argparse
 
+    from tf_pose3d.data.datasets import Dataset
     from tf_pose3d.data.multiview.batches import ViewGroupImages
-    from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.evaluation.image_prediction import ImageEvaluation
 
 __all__ = ["DenseWarperFamily"]
@@ -104,20 +104,21 @@ class DenseWarperFamily(ImageFamily):
 
     def open_data(
         self,
-        dataset: str,
+        dataset: Dataset,
         subset: str,
-        files: DataFiles,
+        options: dict[str, Any],
         config: DenseWarperConfig,
         split: str,
         log: Callable[[str], None],
     ) -> ViewGroupImages:
         """Every n-th group of the selected cameras, interleaved by PATTERN."""
+        from tf_pose3d.data.datasets import read_records
         from tf_pose3d.data.multiview.batches import ViewGroupImages
         from tf_pose3d.data.multiview.grouping import make_groups
         from tf_pose3d.skeleton import get_skeleton
 
         joints = get_skeleton(config.skeleton).joints
-        records = self.read_records(dataset, subset, config, log).with_joints(joints)
+        records = read_records(dataset, subset, options, log).with_joints(joints)
         groups = make_groups(
             records,
             config.SELECTED_CAMS,

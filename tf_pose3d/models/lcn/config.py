@@ -60,11 +60,7 @@ class LCNConfig(TrainingConfig):
     MASK: list[list[float]] | None = key(
         None, "The mask itself, joints x joints: row i, column j scales what joint i gives to joint j."
     )
-    DATASET: str | None = key(
-        "lcn",
-        "Data set when no --dataset is given; lcn: the release's pickles.",
-        choices=("lcn", "h36m", "synthetic"),
-    )
+    DATASET: str | None = key("lcn", "Data set when no --dataset is given; lcn: the release's pickles.")
     TRAIN_SUBSET: str = key("train", "Subset to train on when no --train_subset is given.")
     VAL_SUBSET: str = key("test", "Subset to validate on when no --val_subset is given.")
     BATCH_SIZE: int = key(200, "Poses per training step, over all replicas.", minimum=1)

@@ -26,7 +26,6 @@ from tf_pose3d.skeleton import get_skeleton
 
 if TYPE_CHECKING:
     from tf_pose3d.data.sequence import Sequence
-    from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.data.windows import Windows
     from tf_pose3d.evaluation.evaluate import Evaluation
     from tf_pose3d.evaluation.lcn_evaluation import ImagePosePredictor
@@ -178,13 +177,9 @@ class LCNFamily(Family):
         if program == "inference" and arguments.checkpoints not in (None, *experiment.KINDS):
             raise Pose3DError(f"--checkpoints is {arguments.checkpoints!r}, expected best or final")
 
-    def data_files(self, arguments: argparse.Namespace, config: LCNConfig, files: DataFiles) -> DataFiles:
-        return dataclasses.replace(
-            files,
-            lcn=Path(arguments.dataset_dir),
-            lcn_mode=config.MODE,
-            lcn_confidence=config.IN_F == 3,
-        )
+    def data_options(self, arguments: argparse.Namespace, config: LCNConfig) -> dict[str, Any]:
+        folder = Path(arguments.dataset_dir)
+        return {"folder": folder, "mode": config.MODE, "confidence": config.IN_F == 3}
 
     def keypoint_channels(self, config: LCNConfig) -> int:
         return config.IN_F
@@ -343,8 +338,8 @@ class LCNFamily(Family):
         dataset = arguments.dataset or config.DATASET
         if dataset != "lcn" or arguments.viz_subject is not None:
             return False
+        from tf_pose3d.data.datasets import read_sequences
         from tf_pose3d.data.lcn_pickles import read_items
-        from tf_pose3d.data.sources import DataFiles, load_sequences
         from tf_pose3d.evaluation.lcn_evaluation import predict_image_poses, screen_keypoints
         from tf_pose3d.evaluation.lcn_protocol import denormalized
         from tf_pose3d.progress import Progress
@@ -352,8 +347,8 @@ class LCNFamily(Family):
         trained = model.config
         mode = config.MODE if arguments.mode is not None else trained.MODE
         folder = require_writable_folder(arguments.result_folder)
-        files = self.data_files(arguments, trained.replace(MODE=mode), DataFiles())
-        sequences = load_sequences("lcn", "test", files, trained.skeleton)
+        options = self.data_options(arguments, trained.replace(MODE=mode))
+        sequences = read_sequences("lcn", "test", options, trained.skeleton, log)
         keypoints = screen_keypoints(sequences)
         log(f"{arguments.weights}: {len(keypoints)} poses, {mode}")
         flip = get_skeleton(trained.skeleton).flip_order if config.EVAL_FLIP else None
@@ -361,7 +356,7 @@ class LCNFamily(Family):
             image = predict_image_poses(
                 model, keypoints, flip, trained.BATCH_SIZE, lambda done: progress.update(steps=done)
             )
-        result = denormalized(image, read_items(files.lcn / "h36m_test.pkl"))
+        result = denormalized(image, read_items(options["folder"] / "h36m_test.pkl"))
         for path in experiment.write_result(folder, mode, result):
             log(f"wrote {path}")
         return True

@@ -29,11 +29,7 @@ class ImageConfig(TrainingConfig):
         Pose3DError: Also for sizes that the network cannot have.
     """
 
-    DATASET: str | None = key(
-        "multiview_h36m",
-        "Data set when no --dataset is given.",
-        choices=("multiview_h36m", "multiview_3dhp", "multiview_synthetic"),
-    )
+    DATASET: str | None = key("multiview_h36m", "Data set when no --dataset is given.")
     DATA_ROOT: str = key("data", "Folder of the images and annotations.")
     DATA_FORMAT: str = key(
         "jpg", "Where the images are: jpg, files in folders; zip, images.zip.", choices=("jpg", "zip")

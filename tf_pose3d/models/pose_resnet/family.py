@@ -14,8 +14,8 @@ from tf_pose3d.models.pose_resnet.losses import heatmap_loss
 from tf_pose3d.models.pose_resnet.model import PoseResNet
 
 if TYPE_CHECKING:
+    from tf_pose3d.data.datasets import Dataset
     from tf_pose3d.data.multiview.batches import SingleImages
-    from tf_pose3d.data.sources import DataFiles
     from tf_pose3d.evaluation.image_prediction import ImageEvaluation
 
 __all__ = ["PoseResNetFamily", "make_backbone"]
@@ -65,9 +65,9 @@ class PoseResNetFamily(ImageFamily):
 
     def open_data(
         self,
-        dataset: str,
+        dataset: Dataset,
         subset: str,
-        files: DataFiles,
+        options: dict[str, Any],
         config: PoseResNetConfig,
         split: str,
         log: Callable[[str], None],
@@ -75,17 +75,18 @@ class PoseResNetFamily(ImageFamily):
         """Every n-th image of the selected cameras, and with MIX_MPII all of MPII's for training."""
         import numpy as np
 
+        from tf_pose3d.data.datasets import read_records
         from tf_pose3d.data.multiview.batches import SingleImages
         from tf_pose3d.data.multiview.mpii import read_mpii_images
         from tf_pose3d.data.multiview.records import join_records
         from tf_pose3d.skeleton import get_skeleton
 
         joints = get_skeleton(config.JOINTS).joints
-        parts = [self.read_records(dataset, subset, config, log).with_joints(joints)]
+        parts = [read_records(dataset, subset, options, log).with_joints(joints)]
         rows = np.flatnonzero(np.isin(parts[0].view, config.SELECTED_CAMS))[:: config.subsample_step(split)]
         if split == "train" and config.MIX_MPII:
             mpii = read_mpii_images(config.DATA_ROOT, "train", config.DATA_FORMAT, log)
-            log(f"{len(mpii)} images of MPII with {len(rows)} of {dataset}")
+            log(f"{len(mpii)} images of MPII with {len(rows)} of {dataset.name}")
             rows = np.concatenate([rows, len(parts[0]) + np.arange(len(mpii))])
             parts.append(mpii.with_joints(joints))
         return SingleImages(join_records(parts), self.crop_spec(config, split), config.SHUFFLE_SEED, rows)

@@ -1,0 +1,261 @@
+"""What a data set is, and the table of all of them.
+
+A data set's record lies beside its reader and says all that the rest of the package needs to know of it:
+its parts, people, actions and frame rate, what options and flags it takes, and how it is read. A new data
+set is a file with a reader and a record, and a line in `DATASETS`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tf_pose3d.camera import Camera
+from tf_pose3d.config import nearest
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.errors import Pose3DError
+
+if TYPE_CHECKING:
+    from tf_pose3d.data.multiview.records import MultiViewRecords
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "ImageDataset",
+    "Log",
+    "Option",
+    "PoseDataset",
+    "dataset_of_file",
+    "datasets",
+    "get_dataset",
+    "get_image_dataset",
+    "get_pose_dataset",
+    "no_files",
+    "read_records",
+    "read_sequences",
+]
+
+# Name -> module:attribute of its record; imported on demand, so that none needs another's packages.
+DATASETS: Mapping[str, str] = {
+    "h36m": "tf_pose3d.data.human36m:DATASET",
+    "amass": "tf_pose3d.data.amass:DATASET",
+    "synthetic": "tf_pose3d.data.synthetic:DATASET",
+    "lcn": "tf_pose3d.data.lcn_pickles:DATASET",
+    "humaneva15": "tf_pose3d.data.humaneva:HUMANEVA_15",
+    "humaneva20": "tf_pose3d.data.humaneva:HUMANEVA_20",
+    "multiview_h36m": "tf_pose3d.data.multiview.human36m:DATASET",
+    "multiview_3dhp": "tf_pose3d.data.multiview.mpi_inf_3dhp:DATASET",
+    "multiview_synthetic": "tf_pose3d.data.multiview.synthetic:DATASET",
+}
+
+Log = Callable[[str], None]
+Options = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """One thing that a reader may be told.
+
+    Attributes:
+        name: Key of the options.
+        help: One line, with the unit.
+        default: What None or nothing means.
+        flags: Spellings of the command line flag that sets it; none: no program has one. Data sets that
+            share an option share its flag.
+        kind: Converts the flag's text.
+        metavar: Stands for the text in the help.
+        choices: The values that are right; none: any.
+        is_place: Whether it says only where the data lie.
+    """
+
+    name: str
+    help: str
+    default: Any = None
+    flags: tuple[str, ...] = ()
+    kind: Callable[[str], Any] = str
+    metavar: str | None = None
+    choices: tuple[Any, ...] = ()
+    is_place: bool = False
+
+    @property
+    def destination(self) -> str:
+        """Attribute of the parsed arguments."""
+        return self.flags[0].lstrip("-")
+
+
+def no_files(options: Options) -> tuple[Path, ...]:
+    """`Dataset.files` of a data set that reads none by name."""
+    return ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """What the package knows of a data set.
+
+    Attributes:
+        name: As `--dataset` and DATASET spell it.
+        description: One line.
+        splits: Names of its parts; readers may take more (several subjects with commas between them).
+        subjects, actions: Names that fix the ids in batches and the rows of tables; none: those present.
+        frame_rate: Hz at which it is used; the option `frame_rate`, where there is one, overrides it.
+        options: What its reader may be told.
+        files: Options -> files that are read, 3D before 2D; may raise Pose3DError for wrong names.
+    """
+
+    name: str
+    description: str
+    splits: tuple[str, ...]
+    subjects: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    frame_rate: float
+    options: tuple[Option, ...] = ()
+    files: Callable[[Options], tuple[Path, ...]] = no_files
+
+    def takes(self, option: str) -> bool:
+        """Whether the reader has an option of that name."""
+        return any(one.name == option for one in self.options)
+
+    def pick(self, options: Options) -> dict[str, Any]:
+        """Those of some options that this data set takes."""
+        return {name: value for name, value in options.items() if self.takes(name)}
+
+    def complete(self, options: Options | None = None) -> dict[str, Any]:
+        """All options, with defaults for those not given or None.
+
+        Raises:
+            Pose3DError: An option that the data set does not take, or a value that is none of its choices.
+        """
+        given = dict(options or {})
+        known = [option.name for option in self.options]
+        for name in given:
+            if name not in known:
+                raise Pose3DError(f"data set {self.name} has no option {name!r}{nearest(name, known)}")
+        complete = {}
+        for option in self.options:
+            value = given.get(option.name)
+            complete[option.name] = option.default if value is None else value
+            if option.choices and complete[option.name] not in option.choices:
+                raise Pose3DError(
+                    f"data set {self.name}: {option.name} is {value!r}, "
+                    f"expected {' or '.join(map(repr, option.choices))}"
+                )
+        return complete
+
+    @property
+    def comes_as_pose_files(self) -> bool:
+        """Whether it is a 3D file with 2D files of several detectors beside it."""
+        return self.takes("path_3d")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PoseDataset(Dataset):
+    """A data set of 2D and 3D poses.
+
+    Attributes:
+        read: (split, all options, joint layout, log) -> sequences; raises Pose3DError.
+        has_test: Whether there is a test protocol.
+        has_videos: Whether its sequences are unbroken video with 2D poses of its own cameras.
+        cameras: Cameras to draw from per window, where its poses are in the world and were filmed by none.
+    """
+
+    read: Callable[[str, Options, str, Log | None], list[Sequence]]
+    has_test: bool = True
+    has_videos: bool = True
+    cameras: tuple[Camera, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageDataset(Dataset):
+    """A data set of images from several calibrated cameras.
+
+    Attributes:
+        read: (split, all options, log) -> records; raises Pose3DError.
+    """
+
+    read: Callable[[str, Options, Log | None], MultiViewRecords]
+
+
+def get_dataset(name: str) -> Dataset:
+    """A data set's record.
+
+    Raises:
+        Pose3DError: Unknown name, with the nearest known one.
+    """
+    place = DATASETS.get(name.lower())
+    if place is None:
+        raise Pose3DError(f"unknown data set {name!r}{nearest(name, DATASETS)}")
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def get_pose_dataset(dataset: str | Dataset) -> PoseDataset:
+    """A data set of poses, by name or as it is.
+
+    Raises:
+        Pose3DError: Unknown name, or a data set of images.
+    """
+    found = get_dataset(dataset) if isinstance(dataset, str) else dataset
+    if not isinstance(found, PoseDataset):
+        raise Pose3DError(f"data set {found.name} holds images, expected one of 2D and 3D poses")
+    return found
+
+
+def get_image_dataset(dataset: str | Dataset) -> ImageDataset:
+    """A data set of images, by name or as it is.
+
+    Raises:
+        Pose3DError: Unknown name, or a data set of poses.
+    """
+    found = get_dataset(dataset) if isinstance(dataset, str) else dataset
+    if not isinstance(found, ImageDataset):
+        raise Pose3DError(f"data set {found.name} holds poses, expected one of images")
+    return found
+
+
+def datasets() -> dict[str, str]:
+    """Name -> one-line description of every data set, as `--dataset` takes them."""
+    return {name: get_dataset(name).description for name in DATASETS}
+
+
+def dataset_of_file(path: str | Path) -> str:
+    """The data set whose 3D file this is, by its name: `data_3d_humaneva15.npz` is HumanEva-I's."""
+    held = (name for name in DATASETS if name in Path(path).name and get_dataset(name).comes_as_pose_files)
+    return next(held, "h36m")
+
+
+def read_sequences(
+    dataset: str | Dataset,
+    subset: str,
+    options: Options | None = None,
+    skeleton: str = "h36m_17",
+    log: Log | None = None,
+) -> list[Sequence]:
+    """All sequences of a part of a data set.
+
+    Args:
+        dataset: A name of `DATASETS`, or the record.
+        subset: One of its splits, or what else its reader takes.
+        options: See the record's `options`; what is missing or None has its default.
+        skeleton: Joint layout to give them in.
+        log: Takes a line for the user.
+
+    Raises:
+        Pose3DError: An unknown name, subset or option, or what the reader finds wrong.
+    """
+    record = get_pose_dataset(dataset)
+    return record.read(subset, record.complete(options), skeleton, log)
+
+
+def read_records(
+    dataset: str | Dataset, subset: str, options: Options | None = None, log: Log | None = None
+) -> MultiViewRecords:
+    """All annotated images of a part of a data set; see `read_sequences`.
+
+    Raises:
+        Pose3DError: An unknown name, subset or option, or what the reader finds wrong.
+    """
+    record = get_image_dataset(dataset)
+    return record.read(subset, record.complete(options), log)
