@@ -10,11 +10,14 @@ from tf_pose3d.version import __version__
 if TYPE_CHECKING:
     from tf_pose3d.data.datasets import datasets
     from tf_pose3d.errors import Pose3DError
+    from tf_pose3d.inference.lifted import LiftedPerson
     from tf_pose3d.inference.lifter import Lifter, load
+    from tf_pose3d.inference.reading import read_keypoints
     from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
     from tf_pose3d.weights.convert import convert
 
 __all__ = [
+    "LiftedPerson",
     "Lifter",
     "Pose3DError",
     "__version__",
@@ -24,11 +27,13 @@ __all__ = [
     "load",
     "load_config",
     "load_model",
+    "read_keypoints",
     "save_model",
 ]
 
 # Imported when first asked for, so that `import tf_pose3d` does not start TensorFlow.
 _PLACES = {
+    "LiftedPerson": "tf_pose3d.inference.lifted",
     "Lifter": "tf_pose3d.inference.lifter",
     "Pose3DError": "tf_pose3d.errors",
     "build_model": "tf_pose3d.models.loading",
@@ -37,6 +42,7 @@ _PLACES = {
     "load": "tf_pose3d.inference.lifter",
     "load_config": "tf_pose3d.models.loading",
     "load_model": "tf_pose3d.models.loading",
+    "read_keypoints": "tf_pose3d.inference.reading",
     "save_model": "tf_pose3d.models.loading",
 }
 

@@ -1,10 +1,13 @@
 import base64
+import dataclasses
+import html
 import json
 import re
 
 import numpy as np
+import pytest
 
-from tf_pose3d.render.html import html_document
+from tf_pose3d.render.html import html_document, notebook_frame
 from tf_pose3d.render.scene import make_scene
 
 
@@ -34,14 +37,25 @@ def test_page_needs_no_network(sequence, poses):
     assert not re.search(r"https?://|\bsrc=|<link|@import|fetch\(|XMLHttpRequest|import\(", text)
 
 
-def test_names_cannot_break_out_of_the_page(sequence, poses):
-    import dataclasses
-
-    name = '</script><script>alert("1")</script>'
+@pytest.mark.parametrize("name", ['</script><script>alert("1")</script>', "<!--<script>", "{{SCENE}}\u2028"])
+def test_names_cannot_break_out_of_the_page(sequence, poses, name):
     scene = dataclasses.replace(make_scene(sequence, poses, limit=1), title=name)
     text, _ = html_document(scene)
-    assert name not in text
-    assert embedded(text)["title"] == name
+    block = re.search(r'<script id="scene" type="application/json">(.*?)</script>', text, re.S)[1]
+    assert "<" not in block
+    assert json.loads(block)["title"] == name
+
+
+def test_names_that_are_no_utf_8(sequence, poses):
+    scene = dataclasses.replace(make_scene(sequence, poses, limit=1), title="caf\udce9")
+    text, _ = html_document(scene)
+    assert embedded(text.encode("utf-8").decode("utf-8"))["title"] == "caf?"
+
+
+def test_a_page_for_a_notebook_keeps_to_its_own_frame():
+    frame = notebook_frame('<p class="a">&amp;</p></iframe>')
+    held = re.fullmatch(r'<iframe srcdoc="([^"]*)" sandbox="allow-scripts" style="[^"]*"></iframe>', frame)
+    assert html.unescape(held[1]) == '<p class="a">&amp;</p></iframe>'
 
 
 def test_poses_that_are_far_off_or_no_numbers(sequence, poses):

@@ -66,7 +66,8 @@ def lift_demo(
     from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
     from tf_pose3d.evaluation.metrics import mpjpe
     from tf_pose3d.inference.lifter import Lifter
-    from tf_pose3d.inference.output import save_poses
+    from tf_pose3d.inference.motion import Motion
+    from tf_pose3d.inference.writers import write_motion
     from tf_pose3d.skeleton import joint_indices
 
     sequence, layout = _demo_clip()
@@ -95,6 +96,6 @@ def lift_demo(
         check_pictures(flags, sequence)
         draw_pictures(flags, sequence, poses, lifter.root, log)
     if arguments.output is not None:
-        save_poses(arguments.output, poses, sequence, lifter.root)
+        write_motion(arguments.output, Motion.from_sequence(sequence, poses, lifter.root))
         log(f"wrote {arguments.output}")
     return 0

@@ -15,7 +15,6 @@ from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
     from tf_pose3d.cli.program import Parser
     from tf_pose3d.config import TrainingConfig
@@ -117,7 +116,7 @@ def check_input_flags(arguments: Namespace) -> None:
     Raises:
         Pose3DError: They do.
     """
-    from tf_pose3d.inference.output import check_pose_file
+    from tf_pose3d.inference.writers import check_motion_file
 
     streamed = arguments.input == "-" or arguments.output == "-"
     if streamed and not (arguments.input == arguments.output == "-"):
@@ -131,7 +130,7 @@ def check_input_flags(arguments: Namespace) -> None:
     if arguments.output is None and arguments.viz_output is None and not arguments.demo:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
     if arguments.output is not None:
-        check_pose_file(arguments.output)
+        check_motion_file(arguments.output)
     inputs = [arguments.weights, arguments.config, arguments.input, arguments.viz_video]
     for flag in ("output", "viz_output"):
         if getattr(arguments, flag) is not None:
@@ -149,8 +148,8 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
         Pose3DError: Bad input.
     """
     from tf_pose3d.inference.lifter import Lifter
-    from tf_pose3d.inference.output import check_pose_file
     from tf_pose3d.inference.people import choose_people
+    from tf_pose3d.inference.writers import check_motion_file
 
     lifter = Lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
     if arguments.input == "-":
@@ -159,7 +158,7 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
     people = choose_people(video, arguments.people)
     log(_summary(video, people))
     if arguments.output is not None:
-        check_pose_file(arguments.output, video.num_frames)
+        check_motion_file(arguments.output, video.num_frames)
     _check_pictures(arguments, video)
     several = arguments.people == "all"
     for person in people:
@@ -193,29 +192,29 @@ def _check_pictures(arguments: Namespace, video: KeypointVideo) -> None:
 
 def _read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
     """The keypoints, with what flags say about them, and whether Ctrl-C cut them short."""
-    from tf_pose3d.inference.formats import ReadOptions, read_keypoints
     from tf_pose3d.inference.lifter import check_clip
+    from tf_pose3d.inference.reading import read_keypoints, with_facts
 
     interrupted = False
     if arguments.detector is not None:
         video, interrupted = _detect(arguments, log)
     else:
-        options = ReadOptions(arguments.layout, arguments.width, arguments.height, arguments.recording)
-        video = read_keypoints(arguments.input, arguments.input_format, options)
-    facts = {}
-    for key in ("width", "height"):
-        given, held = getattr(arguments, key), getattr(video, key)
-        if given is not None and held is not None and given != held:
-            raise Pose3DError(f"--{key} {given}: {video.source} says {held}")
-        facts[key] = given if given is not None else held
-        if facts[key] is None:
-            raise Pose3DError(f"{video.source} does not tell the image size; give --width and --height")
-    fps = arguments.fps if arguments.fps is not None else video.fps
-    if fps is None:
-        fps = _FPS
-        log(f"{video.source} does not tell its frame rate: taken as {fps:g} per second (--fps)")
-    check_clip(facts["width"], facts["height"], fps, video.source)
-    return dataclasses.replace(video, fps=fps, **facts), interrupted
+        video = read_keypoints(
+            arguments.input,
+            layout=arguments.layout,
+            width=arguments.width,
+            height=arguments.height,
+            recording=arguments.recording,
+            input_format=arguments.input_format,
+        )
+    video = with_facts(video, arguments.width, arguments.height, arguments.fps)
+    if video.width is None or video.height is None:
+        raise Pose3DError(f"{video.source} does not tell the image size; give --width and --height")
+    if video.fps is None:
+        video = dataclasses.replace(video, fps=_FPS)
+        log(f"{video.source} does not tell its frame rate: taken as {_FPS:g} per second (--fps)")
+    check_clip(video.width, video.height, video.fps, video.source)
+    return video, interrupted
 
 
 def _detect(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
@@ -258,6 +257,7 @@ def _lift_person(
         show_progress=True,
     )
     name = f"person {person.id}" if several else ""
+    lifted = dataclasses.replace(lifted, subject=name, name=Path(video.source).name)
     for message in lifted.warnings:
         # Not among the results: they may be piped into another program.
         print(f"inference.py: warning: {f'{name}: ' if name else ''}{message}", file=sys.stderr, flush=True)
@@ -265,18 +265,15 @@ def _lift_person(
         log(f"interrupted: the first {len(lifted.pose_3d)} of {video.num_frames} frames are kept")
     # Ids may be names that someone gave, with characters that files cannot have.
     suffix = "_" + re.sub(r"[^\w.-]+", "_", person.id) if several else ""
-    return write_person(arguments, lifted, name, Path(video.source).name, suffix, log) or lifted.interrupted
+    return write_person(arguments, lifted, suffix, log) or lifted.interrupted
 
 
-def write_person(
-    arguments: Namespace, lifted: LiftedPerson, subject: str, name: str, suffix: str, log: Log
-) -> bool:
+def write_person(arguments: Namespace, lifted: LiftedPerson, suffix: str, log: Log) -> bool:
     """Writes poses and pictures of one person.
 
     Args:
         arguments: With `output`, `placement` and the flags of pictures.
-        lifted: The person.
-        subject, name: Of the person and of the recording, for titles.
+        lifted: The person, with the names that titles show.
         suffix: Goes into the names of the files, before their extension.
         log: Takes a line for the user.
 
@@ -286,28 +283,17 @@ def write_person(
     Raises:
         Pose3DError: A file that cannot be written.
     """
-    from tf_pose3d.data.sequence import Sequence
-    from tf_pose3d.inference.output import hold_poses, save_poses
-
-    sequence = Sequence(
-        subject=subject,
-        action=name,
-        name=name,
-        skeleton=lifted.skeleton,
-        fps=lifted.fps,
-        camera=lifted.camera,
-        pose_2d=lifted.keypoints,
-    )
     if arguments.viz_output is not None:
         path = _with_suffix(arguments.viz_output, suffix)
         arguments = Namespace(**{**vars(arguments), "viz_output": path})
     if arguments.output is not None:
         path = _with_suffix(arguments.output, suffix)
-        save_poses(path, _placed(lifted, arguments.placement), sequence, lifted.root)
+        lifted.save(path, arguments.placement)
         log(f"wrote {path}")
     if arguments.viz_output is not None:
+        motion = lifted.motion()
         try:
-            draw_pictures(arguments, sequence, hold_poses(lifted.pose_3d), lifted.root, log)
+            draw_pictures(arguments, motion.to_sequence(), motion.held(), lifted.root, log)
         except KeyboardInterrupt:
             kept = "" if arguments.output is None else f"; {arguments.output} is complete"
             log(f"interrupted: {arguments.viz_output} is not written{kept}")
@@ -318,19 +304,6 @@ def write_person(
 def _with_suffix(path: str, suffix: str) -> str:
     place = Path(path)
     return str(place.with_name(f"{place.stem}{suffix}{place.suffix}")) if suffix else path
-
-
-def _placed(lifted: LiftedPerson, placement: str) -> np.ndarray:
-    from tf_pose3d.inference.trajectory import camera_trajectory, feet_on_floor
-
-    poses = lifted.pose_3d
-    if placement == "floor":
-        return feet_on_floor(poses)
-    if placement == "camera":
-        place = camera_trajectory(poses[lifted.present], lifted.keypoints[lifted.present], lifted.camera)
-        poses = poses.copy()
-        poses[lifted.present] += place[:, None].astype(poses.dtype)
-    return poses
 
 
 def _lift_stream(arguments: Namespace, lifter: Lifter) -> int:

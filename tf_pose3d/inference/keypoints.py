@@ -12,7 +12,7 @@ from tf_pose3d.skeleton import Skeleton
 __all__ = ["KeypointVideo", "Person", "checked_keypoints", "dense_keypoints", "mark_missing"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Person:
     """One person through a video.
 
@@ -27,6 +27,13 @@ class Person:
     frames: np.ndarray
     keypoints: np.ndarray
 
+    def __repr__(self) -> str:
+        first, last = (int(self.frames[0]), int(self.frames[-1])) if len(self.frames) else (0, 0)
+        return (
+            f"<Person {self.id}: {len(self.frames)} frames from {first} to {last}, "
+            f"{self.keypoints.shape[1]} joints, mean confidence {self.confidence():.2f}>"
+        )
+
     def size(self) -> float:
         """Mean area of the person's bounding box over the frames, pixels squared."""
         box = np.nanmax(self.keypoints[..., :2], axis=1) - np.nanmin(self.keypoints[..., :2], axis=1)
@@ -37,7 +44,7 @@ class Person:
         return float(np.nan_to_num(self.keypoints[..., 2]).mean())
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class KeypointVideo:
     """What a file of keypoints holds.
 
@@ -59,6 +66,15 @@ class KeypointVideo:
     width: int | None = None
     height: int | None = None
     fps: float | None = None
+
+    def __repr__(self) -> str:
+        size = "unknown size" if self.width is None else f"{self.width}x{self.height}"
+        rate = "an unknown rate" if self.fps is None else f"{self.fps:g} per second"
+        people = f"{len(self.people)} people" if len(self.people) != 1 else "1 person"
+        return (
+            f"<KeypointVideo {self.source}: {self.format}, {self.skeleton.name}, {self.num_frames} frames of "
+            f"{size} at {rate}, {people}>"
+        )
 
 
 def dense_keypoints(person: Person, num_frames: int) -> np.ndarray:

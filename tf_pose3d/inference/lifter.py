@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import os
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,47 +21,26 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.human36m_protocol import interpolate_keyframes
 from tf_pose3d.evaluation.prediction import Predictor
 from tf_pose3d.inference import sanity
+from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints
+from tf_pose3d.inference.lifted import LiftedPerson
+from tf_pose3d.inference.people import choose_people
 from tf_pose3d.inference.preparation import PreparedKeypoints, frame_times, prepare_keypoints, resample
+from tf_pose3d.inference.reading import with_facts
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.models.family import Family, get_family
 from tf_pose3d.progress import Progress
-from tf_pose3d.skeleton import Skeleton, get_skeleton
+from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton
 
 __all__ = ["KeypointWarning", "LiftedPerson", "Lifter", "check_clip", "check_keypoint_array", "load"]
 
 # Windows between two looks at whether to stop.
 _CHUNK = 1024
+# Frames per second where nothing says: the models' own.
+_FPS = 50.0
 
 
 class KeypointWarning(UserWarning):
-    """Keypoints that look wrong, e.g. upside down or in another joint order."""
-
-
-@dataclasses.dataclass(frozen=True)
-class LiftedPerson:
-    """One person's poses and what they were made from.
-
-    Attributes:
-        pose_3d: `(F, J, 3)` float32 metres, root-centred, camera frame; NaN where not `present`.
-        keypoints: `(F, J, 3)` float32: the 2D poses that were lifted, pixels and confidence.
-        present: `(F,)` bool: the person was found, or was lost for a short time only.
-        skeleton: Names the J joints.
-        root: Index of the root joint.
-        camera: Image size and focal length that were supposed.
-        fps: Frames per second.
-        warnings: What looks wrong, one line each.
-        interrupted: Whether Ctrl-C stopped the work; then there are fewer frames than were asked for.
-    """
-
-    pose_3d: np.ndarray
-    keypoints: np.ndarray
-    present: np.ndarray
-    skeleton: Skeleton
-    root: int
-    camera: Camera
-    fps: float
-    warnings: tuple[str, ...] = ()
-    interrupted: bool = False
+    """Keypoints that look wrong, e.g. upside down or in another joint order, or whose layout was supposed."""
 
 
 class Lifter:
@@ -90,6 +72,8 @@ class Lifter:
         max_gap: int = 10,
         normalization: str = "frame",
     ) -> None:
+        for name, value in (("min_confidence", min_confidence), ("max_gap", max_gap)):
+            _require_number(value, name, "Lifter")
         if normalization not in ("frame", "box"):
             raise Pose3DError(f"normalization is {normalization!r}, expected frame or box")
         if not 0 <= min_confidence <= 1:
@@ -108,24 +92,38 @@ class Lifter:
         _, self._setting = self.family.evaluation_settings(config)[0]
         self.spec = dataclasses.replace(self.family.window_spec(self._setting, "test"), step=1)
         self._predictor = Predictor(model, self._setting.EVAL_FLIP, self._setting.JIT_COMPILE)
+        # Layouts that were supposed and said.
+        self._supposed: set[str] = set()
+
+    def __repr__(self) -> str:
+        frames = f"{self.spec.length} frames at {self.spec.frame_rate} per second"
+        return (
+            f"<Lifter {self.config.ARCH}: {self.skeleton.name}, "
+            f"{frames if self.spec.length > 1 else 'single frames'}, "
+            f"{self.model.count_params():,} parameters>"
+        )
 
     def __call__(
         self,
-        keypoints_2d: np.ndarray,
-        width: int,
-        height: int,
-        fps: float = 50.0,
+        keypoints_2d: np.ndarray | KeypointVideo,
+        width: int | None = None,
+        height: int | None = None,
+        fps: float | None = None,
         layout: str | Skeleton | None = None,
         focal_length: float | None = None,
     ) -> np.ndarray:
         """Poses of one person's keypoints.
 
+            poses = lifter(keypoints_2d, width=1920, height=1080, fps=30, layout="coco_17")
+
         Args:
             keypoints_2d: `(F, J, 2 or 3)` pixels, the third number a confidence between 0 and 1; NaN where a
-                joint was not found.
-            width, height: Image size in pixels.
-            fps: Frames per second.
-            layout: Joint layout, e.g. `"coco_17"`; None: the model's own.
+                joint was not found. Or what `tf_pose3d.read_keypoints` gives, of which the largest person is
+                lifted.
+            width, height: Image size in pixels; None: as a file says.
+            fps: Frames per second; None: as a file says, else 50.
+            layout: Joint layout, e.g. `"coco_17"`; None: as a file says, else the model's own or the only one
+                that has so many joints.
             focal_length: Pixels, for the families that read it; None: typical.
 
         Returns:
@@ -136,7 +134,7 @@ class Lifter:
             Pose3DError: Keypoints that cannot be lifted, see `lift`.
 
         Warns:
-            KeypointWarning: Keypoints that look wrong.
+            KeypointWarning: Keypoints that look wrong, or, once, the layout that was supposed.
         """
         person = self.lift(keypoints_2d, width, height, fps, layout, focal_length)
         if person.interrupted:
@@ -147,32 +145,173 @@ class Lifter:
 
     def lift(
         self,
-        keypoints_2d: np.ndarray,
-        width: int,
-        height: int,
-        fps: float = 50.0,
+        keypoints_2d: np.ndarray | KeypointVideo,
+        width: int | None = None,
+        height: int | None = None,
+        fps: float | None = None,
         layout: str | Skeleton | None = None,
         focal_length: float | None = None,
         where: str = "keypoints_2d",
         show_progress: bool = False,
+        people: str = "largest",
     ) -> LiftedPerson:
         """As a call, with all that belongs to the poses, and warnings in the result.
+
+            person = lifter.lift(tf_pose3d.read_keypoints("keypoints.json"))
+            person.save("walk.bvh")
 
         Ctrl-C ends the work early: the result then holds the frames that were done.
 
         Args:
             keypoints_2d, width, height, fps, layout, focal_length: As for a call.
-            where: Names the keypoints in messages.
+            where: Names an array in messages.
             show_progress: Show a progress bar.
+            people: Whom of a file to lift: `"largest"`, `"confident"`, or the id of one person; for all of
+                them see `lift_all`.
 
         Raises:
             Pose3DError: A shape that does not fit the layout, an image size or rate that is not positive,
-                confidences beyond 0 to 1, coordinates outside the image, or joints that nothing gives.
+                confidences beyond 0 to 1, coordinates outside the image, or joints that nothing gives; a file
+                whose image size nothing says, or that has no such person.
             KeyboardInterrupt: Interrupted before any frame was done.
+
+        Warns:
+            KeypointWarning: Once, the layout that was supposed.
         """
-        source = self.skeleton if layout is None else get_skeleton(layout)
+        if isinstance(keypoints_2d, KeypointVideo):
+            if people == "all":
+                raise Pose3DError('people is "all", expected one person; lift_all gives everyone')
+            video, found = self._complete(keypoints_2d, width, height, fps, layout)
+            (person,) = choose_people(video, people)
+            return self._lift_person(video, person, focal_length, show_progress, "", found)
+        if width is None or height is None:
+            raise Pose3DError(f"{where}: no image size, expected width and height in pixels")
+        width, height, fps = check_clip(width, height, _FPS if fps is None else fps, where)
+        keypoints_2d = _as_numbers(keypoints_2d, where)
+        source = self._layout_of(keypoints_2d, layout, where)
+        return self._lift_array(
+            keypoints_2d, width, height, fps, source, focal_length, where, show_progress, name=where
+        )
+
+    def lift_all(
+        self,
+        video: KeypointVideo,
+        width: int | None = None,
+        height: int | None = None,
+        fps: float | None = None,
+        focal_length: float | None = None,
+        show_progress: bool = False,
+    ) -> list[LiftedPerson]:
+        """Everyone in a file, in the file's order.
+
+            for person in lifter.lift_all(tf_pose3d.read_keypoints("keypoints.json")):
+                person.save(f"{person.subject}.json")
+
+        Args:
+            video: What `tf_pose3d.read_keypoints` gives.
+            width, height, fps, focal_length: As for a call.
+            show_progress: Show a progress bar for each.
+
+        Raises:
+            Pose3DError: As `lift`.
+            KeyboardInterrupt: Interrupted before everyone was done.
+        """
+        video, found = self._complete(video, width, height, fps)
+        lifted = []
+        for person in choose_people(video, "all"):
+            subject = f"person {person.id}"
+            lifted.append(self._lift_person(video, person, focal_length, show_progress, subject, found))
+            if lifted[-1].interrupted:
+                raise KeyboardInterrupt
+        return lifted
+
+    def _complete(
+        self,
+        video: KeypointVideo,
+        width: int | None,
+        height: int | None,
+        fps: float | None,
+        layout: str | Skeleton | None = None,
+    ) -> tuple[KeypointVideo, list[str]]:
+        """A file's content with size and rate, and what had to be supposed."""
+        video, found = with_facts(video, width, height, fps), []
+        if layout is not None and get_skeleton(layout).joints != video.skeleton.joints:
+            raise Pose3DError(
+                f"layout {get_skeleton(layout).name}: {video.source} was read as {video.skeleton.name}; give "
+                "the layout to read_keypoints"
+            )
+        if video.width is None or video.height is None:
+            raise Pose3DError(f"{video.source} does not tell the image size; give width and height")
+        if video.fps is None:
+            video = dataclasses.replace(video, fps=_FPS)
+            found.append(f"{video.source} does not tell its frame rate: taken as {_FPS:g} per second")
+        return video, found
+
+    def _lift_person(
+        self,
+        video: KeypointVideo,
+        person: Person,
+        focal_length: float | None,
+        show_progress: bool,
+        subject: str,
+        found: list[str],
+    ) -> LiftedPerson:
+        lifted = self._lift_array(
+            dense_keypoints(person, video.num_frames),
+            video.width,
+            video.height,
+            video.fps,
+            video.skeleton,
+            focal_length,
+            video.source,
+            show_progress,
+            subject,
+            Path(video.source).name,
+        )
+        return dataclasses.replace(lifted, warnings=(*found, *lifted.warnings))
+
+    def _layout_of(self, keypoints: np.ndarray, layout: str | Skeleton | None, where: str) -> Skeleton:
+        """The layout of an array; where none is given it is supposed from the number of joints, and said."""
+        if layout is not None:
+            if not isinstance(layout, (str, Skeleton)):
+                raise Pose3DError(f"layout is {layout!r}, expected the name of a joint layout, e.g. coco_17")
+            return get_skeleton(layout)
+        # Arrays of another shape are refused later, with the shape they should have.
+        joints = keypoints.shape[1] if keypoints.ndim == 3 else self.skeleton.num_joints
+        supposed = self.skeleton
+        fitting = [held for held in LAYOUTS.values() if held.num_joints == joints]
+        if joints != supposed.num_joints:
+            if len(fitting) != 1:
+                known = ", ".join(held.name for held in fitting) or "no layout here has so many"
+                raise Pose3DError(f"{where} has {joints} joints; say which layout these are: {known}")
+            (supposed,) = fitting
+        if supposed.name not in self._supposed:
+            self._supposed.add(supposed.name)
+            others = [held.name for held in fitting if held.joints != supposed.joints]
+            hint = f"; others with {joints}: {', '.join(others)}" if others else ""
+            message = (
+                f"{where} comes without a layout: its {joints} joints are taken as {supposed.name}{hint}"
+            )
+            warnings.warn(message, KeypointWarning, stacklevel=3)
+        return supposed
+
+    def _lift_array(
+        self,
+        keypoints_2d: np.ndarray,
+        width: int | None,
+        height: int | None,
+        fps: float | None,
+        source: Skeleton,
+        focal_length: float | None,
+        where: str,
+        show_progress: bool,
+        subject: str = "",
+        name: str = "",
+    ) -> LiftedPerson:
         points = check_keypoint_array(keypoints_2d, source, where)
-        check_clip(width, height, fps, where)
+        width, height, fps = check_clip(width, height, fps, where)
+        if focal_length is not None:
+            _require_number(focal_length, "focal_length", where)
         found = sanity.check_image_range(points, width, height, where)
         prepared = prepare_keypoints(points, source, self.skeleton, self.min_confidence, self.max_gap, where)
         present = prepared.keypoints[prepared.present]
@@ -200,6 +339,8 @@ class Lifter:
             fps,
             tuple(found),
             interrupted=count < asked,
+            subject=subject,
+            name=name,
         )
 
     def _lift_prepared(
@@ -310,7 +451,7 @@ def check_keypoint_array(keypoints: np.ndarray, layout: Skeleton, where: str) ->
     Raises:
         Pose3DError: Another shape.
     """
-    points = np.asarray(keypoints, np.float32)
+    points = _as_numbers(keypoints, where)
     if points.ndim != 3 or points.shape[1] != layout.num_joints or points.shape[2] not in (2, 3):
         raise Pose3DError(
             f"{where} has shape {points.shape}, expected (frames, {layout.num_joints}, 2 or 3) for the "
@@ -323,16 +464,42 @@ def check_keypoint_array(keypoints: np.ndarray, layout: Skeleton, where: str) ->
     return points
 
 
-def check_clip(width: int, height: int, fps: float, where: str) -> None:
-    """Checks image size and frame rate.
+def _as_numbers(keypoints: Any, where: str) -> np.ndarray:
+    try:
+        return np.asarray(keypoints, np.float32)
+    except (TypeError, ValueError):
+        raise Pose3DError(
+            f"{where} is no array of numbers, expected (frames, joints, 2 or 3) pixels"
+        ) from None
+
+
+def check_clip(
+    width: int | None, height: int | None, fps: float | None, where: str
+) -> tuple[int, int, float]:
+    """Image size and frame rate, checked.
 
     Raises:
-        Pose3DError: One is not positive.
+        Pose3DError: One is no number, or not positive.
     """
+    width = _require_number(width, "width", where)
+    height = _require_number(height, "height", where)
+    fps = _require_number(fps, "fps", where)
     if not (width > 0 and height > 0):
         raise Pose3DError(f"{where}: an image of {width}x{height} pixels, expected both above 0")
     if not 0 < fps <= 10_000:
         raise Pose3DError(f"{where}: {fps:g} frames per second, expected a rate above 0")
+    return width, height, fps
+
+
+def _require_number(value: Any, name: str, where: str) -> Any:
+    """The value, if it is a number.
+
+    Raises:
+        Pose3DError: It is something else.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise Pose3DError(f"{where}: {name} is {value!r}, expected a number")
+    return value
 
 
 # The square of `normalization="box"`: its side over that of the person's box, near what Human3.6M shows.
@@ -353,8 +520,8 @@ def _in_box(keypoints: np.ndarray, camera: Camera) -> tuple[np.ndarray, Camera]:
 
 
 def load(
-    weights: str | os.PathLike,
-    config: str | os.PathLike | TrainingConfig | None = None,
+    weights: str | os.PathLike[str],
+    config: str | os.PathLike[str] | TrainingConfig | None = None,
     arch: str | None = None,
     **settings: float | int | str,
 ) -> Lifter:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tf_pose3d.camera import Camera
+from tf_pose3d.errors import Pose3DError
 
-__all__ = ["camera_trajectory", "default_camera", "feet_on_floor"]
+__all__ = ["PLACEMENTS", "camera_trajectory", "default_camera", "feet_on_floor", "place_poses"]
+
+# Where poses may be put, see `place_poses`.
+PLACEMENTS = ("root", "camera", "floor")
 
 # Focal length over the longer side of the image, as in Human3.6M, on which models are trained.
 _FOCAL = 1.145
@@ -18,7 +24,12 @@ def default_camera(width: int, height: int, focal_length: float | None = None) -
     Args:
         width, height: Image size in pixels.
         focal_length: Pixels; None: Human3.6M's, in proportion to the longer side.
+
+    Raises:
+        Pose3DError: A focal length that is not positive.
     """
+    if focal_length is not None and not 0 < focal_length < math.inf:
+        raise Pose3DError(f"a focal length of {focal_length:g} pixels, expected one above 0")
     focal = _FOCAL * max(width, height) if focal_length is None else focal_length
     return Camera(
         id="",
@@ -69,3 +80,33 @@ def feet_on_floor(poses: np.ndarray) -> np.ndarray:
         `(F, J, 3)` metres.
     """
     return poses - np.array([0.0, 1.0, 0.0], poses.dtype) * poses[..., 1].max(axis=1)[:, None, None]
+
+
+def place_poses(
+    poses: np.ndarray, keypoints: np.ndarray, present: np.ndarray, camera: Camera, placement: str
+) -> np.ndarray:
+    """Poses where a user wants them.
+
+    Args:
+        poses: `(F, J, 3)` metres, root-centred, camera frame; NaN where not `present`.
+        keypoints: `(F, J, 3)` pixels and confidence.
+        present: `(F,)` bool: the frame has a pose.
+        camera: With its focal length.
+        placement: `"root"`: as they are; `"camera"`: in the camera's space, see `camera_trajectory`;
+            `"floor"`: see `feet_on_floor`.
+
+    Returns:
+        `(F, J, 3)` metres, camera frame, NaN where not `present`.
+
+    Raises:
+        Pose3DError: Another placement.
+    """
+    if placement not in PLACEMENTS:
+        raise Pose3DError(f"placement is {placement!r}, expected {', '.join(PLACEMENTS[:-1])} or floor")
+    if placement == "floor":
+        return feet_on_floor(poses)
+    if placement == "camera":
+        place = camera_trajectory(poses[present], keypoints[present], camera)
+        poses = poses.copy()
+        poses[present] += place[:, None].astype(poses.dtype)
+    return poses

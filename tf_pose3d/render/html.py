@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 from collections.abc import Iterable
@@ -18,11 +19,13 @@ from tf_pose3d.render.view import ELEVATION, fit_view, input_region
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["html_document"]
+__all__ = ["html_document", "notebook_frame"]
 
 _FINEST_3D = 0.0005  # metres
 _FINEST_2D = 0.125  # pixels
 _JPEG_QUALITY = 80
+# Pixels: room for two panels side by side and the controls.
+_NOTEBOOK_HEIGHT = 720
 
 
 def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
@@ -84,9 +87,33 @@ def html_document(scene: Scene, pictures: Iterable[Image] | None = None) -> tupl
         ],
         "images": images,
     }
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
     template = resources.files("tf_pose3d.render").joinpath("viewer.html").read_text(encoding="utf-8")
-    return template.replace("{{SCENE}}", text), count
+    return template.replace("{{SCENE}}", _script_data(document)), count
+
+
+def _script_data(document: dict[str, Any]) -> str:
+    """JSON that may stand in a script element, whatever names it holds.
+
+    Within one, `</script` ends the element and `<!--` changes how the rest is read: no `<` is left as such.
+    Halves of surrogate pairs, of file names in another encoding, would not be UTF-8.
+    """
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def notebook_frame(document: str) -> str:
+    """An element that shows a page within a notebook's, apart from the notebook and from others of its kind.
+
+    Args:
+        document: The whole page, see `html_document`.
+
+    Returns:
+        HTML text that needs no file and no network.
+    """
+    return (
+        f'<iframe srcdoc="{html.escape(document, quote=True)}" sandbox="allow-scripts" '
+        f'style="width: 100%; height: {_NOTEBOOK_HEIGHT}px; border: 0"></iframe>'
+    )
 
 
 def _summary(scene: Scene, count: int) -> str:

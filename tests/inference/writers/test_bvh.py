@@ -1,10 +1,14 @@
 """BVH files: their hierarchy, and that forward kinematics of what they say gives the poses back."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tf_pose3d.data.synthetic import synthetic_sequences
-from tf_pose3d.inference.bvh import bvh_text, constant_bones
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.writers import write_motion
+from tf_pose3d.inference.writers.bvh import bvh_text, constant_bones
 from tf_pose3d.skeleton import get_skeleton, joint_indices
 
 
@@ -129,3 +133,20 @@ def test_a_bone_that_points_back_along_its_rest_pose():
     expected = constant_bones(pose, skeleton) * [1, -1, -1]
     np.testing.assert_allclose(places["neck"], expected[:, skeleton.index("neck")], atol=1e-4)
     assert np.isfinite(np.concatenate(list(places.values()))).all()
+
+
+def test_the_last_pose_is_held_where_there_is_none(motion, tmp_path):
+    write_motion(tmp_path / "poses.bvh", motion)
+    frames = (tmp_path / "poses.bvh").read_text().splitlines()[-5:]
+    assert frames[2] == frames[1] != frames[3]
+
+
+def test_no_pose_at_all_is_refused(motion, tmp_path):
+    nothing = dataclasses.replace(motion, poses=np.full_like(motion.poses, np.nan))
+    with pytest.raises(Pose3DError, match="none of the 5 frames has a pose"):
+        write_motion(tmp_path / "poses.bvh", nothing)
+    with pytest.raises(Pose3DError, match="1 frame or more, these are 0"):
+        write_motion(
+            tmp_path / "poses.bvh", dataclasses.replace(nothing, poses=motion.poses[:0], keypoints=None)
+        )
+    assert not list(tmp_path.iterdir())

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import write_whole
+from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["bvh_text", "constant_bones"]
+__all__ = ["bvh_text", "check", "constant_bones", "write"]
 
 _UP, _DOWN, _SIDE = (0.0, 1.0, 0.0), (0.0, -1.0, 0.0), (1.0, 0.0, 0.0)
 # Direction of the bone that ends at a joint, in the rest pose, on the left side.
@@ -51,6 +55,28 @@ class _Node:
     rotation: np.ndarray
     children: list[_Node] = dataclasses.field(default_factory=list)
     end: np.ndarray | None = None
+
+
+def check(path: Path, num_frames: int | None = None) -> None:
+    """Checks that there is a frame, from whose pose the skeleton's lengths come.
+
+    Raises:
+        Pose3DError: There is none.
+    """
+    if num_frames == 0:
+        raise Pose3DError(f"{path}: a BVH file holds 1 frame or more, these are 0")
+
+
+def write(path: Path, motion: Motion) -> None:
+    """Writes the poses as `bvh_text`; frames without one repeat the last, as the format has no gaps.
+
+    Raises:
+        Pose3DError: No frame has a pose.
+    """
+    if not motion.present.any():
+        raise Pose3DError(f"{path}: none of the {motion.num_frames} frames has a pose, expected one or more")
+    with write_whole(path, "w") as file:
+        file.write(bvh_text(motion.held(), motion.skeleton, motion.fps))
 
 
 def constant_bones(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:

@@ -1,0 +1,117 @@
+"""Motion: one person's poses and what is known about them, as writers take it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tf_pose3d.camera import Camera
+from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.skeleton import Skeleton
+
+__all__ = ["Motion", "hold_poses"]
+
+
+def hold_poses(poses: np.ndarray) -> np.ndarray:
+    """Poses `(F, J, 3)` in which frames without one (NaN) repeat the last that has one, or the first."""
+    present = np.isfinite(poses).all(axis=(1, 2))
+    if present.all() or not present.any():
+        return poses
+    last = np.maximum.accumulate(np.where(present, np.arange(len(poses)), -1))
+    return poses[np.where(last < 0, np.argmax(present), last)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Motion:
+    """One person's poses over time, with what belongs to them.
+
+    Attributes:
+        poses: `(F, J, 3)` metres, camera frame (x right, y down, z away); NaN in frames without a pose.
+        skeleton: Names the J joints.
+        root: Index of the root joint.
+        fps: Frames per second.
+        camera: What saw the person, or None.
+        keypoints: `(F, J, 2 or 3)` pixels, perhaps with a confidence: the 2D poses, or None.
+        truth: `(F, J, 3)` metres, camera frame: the true poses, or None.
+        subject: The person's name; may be empty.
+        name: The recording's name; may be empty.
+
+    Raises:
+        Pose3DError: Arrays that do not fit each other, or a root that is no joint.
+    """
+
+    poses: np.ndarray
+    skeleton: Skeleton
+    root: int
+    fps: float
+    camera: Camera | None = None
+    keypoints: np.ndarray | None = None
+    truth: np.ndarray | None = None
+    subject: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        joints = self.skeleton.num_joints
+        if self.poses.ndim != 3 or self.poses.shape[1:] != (joints, 3):
+            raise Pose3DError(
+                f"poses of shape {self.poses.shape}, expected (frames, {joints}, 3) for the "
+                f"{self.skeleton.name} layout"
+            )
+        if not 0 <= self.root < joints:
+            raise Pose3DError(f"root joint {self.root}, expected 0 to {joints - 1}")
+        for name, widths in (("keypoints", (2, 3)), ("truth", (3,))):
+            values = getattr(self, name)
+            if values is not None and (
+                values.shape[:2] != self.poses.shape[:2] or values.shape[2:] not in [(n,) for n in widths]
+            ):
+                raise Pose3DError(f"{name} of shape {values.shape} beside poses of shape {self.poses.shape}")
+
+    @classmethod
+    def from_sequence(cls, sequence: Sequence, poses: np.ndarray, root: int) -> Motion:
+        """Poses of a data set's recording, with its 2D poses and truth.
+
+        Args:
+            sequence: What was lifted; its `pose_3d`, where it has one, is the truth.
+            poses: `(F, J, 3)` metres, camera frame.
+            root: The root joint.
+        """
+        return cls(
+            poses=poses,
+            skeleton=sequence.skeleton,
+            root=root,
+            fps=sequence.fps,
+            camera=sequence.camera,
+            keypoints=sequence.pose_2d,
+            truth=sequence.pose_3d,
+            subject=sequence.subject,
+            name=sequence.name,
+        )
+
+    def to_sequence(self) -> Sequence:
+        """As the record that pictures are drawn from."""
+        return Sequence(
+            subject=self.subject,
+            action=self.name,
+            name=self.name,
+            skeleton=self.skeleton,
+            fps=self.fps,
+            camera=self.camera,
+            pose_2d=self.keypoints,
+            pose_3d=self.truth,
+        )
+
+    @property
+    def num_frames(self) -> int:
+        """F."""
+        return len(self.poses)
+
+    @property
+    def present(self) -> np.ndarray:
+        """`(F,)` bool: the frame has a pose."""
+        return np.isfinite(self.poses).all(axis=(1, 2))
+
+    def held(self) -> np.ndarray:
+        """`(F, J, 3)`: the poses, where frames without one repeat the last that has one, or the first."""
+        return hold_poses(self.poses)

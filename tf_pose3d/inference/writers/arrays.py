@@ -1,0 +1,46 @@
+"""NumPy files: `.npz` with all that is known, `.npy` with the poses alone, as VideoPose3D exports them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from tf_pose3d.evaluation.metrics import mpjpe
+from tf_pose3d.files import write_whole
+from tf_pose3d.inference.motion.record import Motion
+from tf_pose3d.inference.writers.facts import motion_facts
+
+__all__ = ["check", "write"]
+
+
+def check(path: Path, num_frames: int | None = None) -> None:
+    """Nothing stands against these files: NumPy is there, and they hold any number of frames."""
+
+
+def write(path: Path, motion: Motion) -> None:
+    """Writes `(F, J, 3)` poses in metres as they are, NaN in frames without one.
+
+    `.npz` holds `pose_3d (F, J, 3)`; `pose_2d (F, J, 2 or 3)` pixels; the values of
+    `tf_pose3d.inference.writers.facts`; `present (F,)`, false where there is no pose; and with ground truth
+    `target (F, J, 3)` in the camera frame and `error_mm (F,)`, the mean joint error of each frame with both
+    roots at the origin.
+    """
+    with write_whole(path) as file:
+        if path.suffix.lower() == ".npy":
+            np.save(file, motion.poses)
+        else:
+            np.savez_compressed(file, **_arrays(motion))
+
+
+def _arrays(motion: Motion) -> dict[str, np.ndarray]:
+    arrays = {
+        "pose_3d": motion.poses,
+        **({} if motion.keypoints is None else {"pose_2d": motion.keypoints}),
+        **motion_facts(motion),
+        "present": motion.present,
+    }
+    if motion.truth is not None:
+        arrays["target"] = motion.truth
+        arrays["error_mm"] = 1000 * mpjpe(motion.poses, motion.truth, root=motion.root).mean(1)
+    return arrays

@@ -1,0 +1,35 @@
+"""JSON files: everything that is known, and the poses frame by frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_pose3d.files import write_json
+from tf_pose3d.inference.motion.record import Motion
+from tf_pose3d.inference.writers.facts import motion_facts
+
+__all__ = ["check", "write"]
+
+
+def check(path: Path, num_frames: int | None = None) -> None:
+    """Nothing stands against these files: they hold any number of frames."""
+
+
+def write(path: Path, motion: Motion) -> None:
+    """Writes the values of `tf_pose3d.inference.writers.facts` and `frames`, an object for each frame: its
+    number; `pose_3d` in metres to 0.01 mm, null where there is none; and `pose_2d` in pixels.
+    """
+    frames = []
+    for number, pose in enumerate(motion.poses):
+        frame: dict[str, Any] = {
+            "frame": number,
+            "pose_3d": pose.astype(np.float64).round(5).tolist() if np.isfinite(pose).all() else None,
+        }
+        if motion.keypoints is not None:
+            # Three decimals of a float32 pixel, without the digits that float64 would show.
+            frame["pose_2d"] = motion.keypoints[number].astype(np.float64).round(3).tolist()
+        frames.append(frame)
+    write_json(path, {"unit": "metre", **motion_facts(motion), "frames": frames})
