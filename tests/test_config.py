@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
-from tf_pose3d.config import TrainingConfig, key, nearest, read_config_file
+from tf_pose3d import load_config
+from tf_pose3d.config import TrainingConfig, key, nearest, read_config_file, shipped_configs
 from tf_pose3d.errors import Pose3DError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 @dataclasses.dataclass
@@ -97,6 +101,31 @@ def test_files_that_are_no_config(tmp_path, name, text, words):
 def test_missing_file(tmp_path):
     with pytest.raises(Pose3DError, match="No such file"):
         read_config_file(tmp_path / "none.json")
+
+
+def test_a_shipped_config_goes_by_its_name_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_config_file("quickstart") == read_config_file(REPOSITORY / "config" / "quickstart.json")
+    names = sorted(path.stem for path in (REPOSITORY / "config").iterdir())
+    assert list(shipped_configs()) == names
+    for name in names:
+        assert load_config(name).ARCH
+
+
+def test_a_name_that_does_not_ship_lists_those_that_do(tmp_path, monkeypatch):
+    with pytest.raises(
+        Pose3DError, match=r"qickstart: .*did you mean quickstart\?.*amass_351, .*videopose3d_81"
+    ):
+        read_config_file("qickstart")
+    with pytest.raises(Pose3DError, match=r"^xyz: .*with the package; those that do: amass_351, "):
+        load_config("xyz")
+    with pytest.raises(Pose3DError, match=r"ends in \.json or \.txt"):
+        read_config_file("config/quickstart")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        Pose3DError, match=r"No such file or directory; the one that comes with .* quickstart$"
+    ):
+        read_config_file("config/quickstart.json")
 
 
 def test_nearest_names_one_or_all():

@@ -20,7 +20,15 @@ from typing import Any, ClassVar, Union, get_args, get_origin
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_json
 
-__all__ = ["SCHEDULE_NAMES", "Config", "TrainingConfig", "key", "nearest", "read_config_file"]
+__all__ = [
+    "SCHEDULE_NAMES",
+    "Config",
+    "TrainingConfig",
+    "key",
+    "nearest",
+    "read_config_file",
+    "shipped_configs",
+]
 
 SCHEDULE_NAMES = (
     "ExponentialDecay",
@@ -266,22 +274,52 @@ def _read_text(path: Path, text: str) -> dict[str, Any]:
     return values
 
 
+def shipped_configs() -> dict[str, Path]:
+    """Name to file of the configs that come with the package, e.g. `"quickstart"`, sorted by name.
+
+    They lie in `config/` of a clone, and beside this module, in `configs/`, where the package is installed.
+    """
+    package = Path(__file__).resolve().parent
+    installed = package / "configs"
+    folder = installed if installed.is_dir() else package.parent / "config"
+    return {path.stem: path for path in sorted(folder.glob("*.json"))}
+
+
+def _config_file(path: Path) -> Path:
+    """The file that is meant by a path, or by the bare name of a shipped config."""
+    if path.suffix in (".json", ".txt"):
+        return path
+    if len(path.parts) != 1:
+        raise Pose3DError(f"{path}: a config file ends in .json or .txt")
+    shipped = shipped_configs()
+    if path.name not in shipped:
+        like = difflib.get_close_matches(path.name.lower(), shipped, n=1)
+        hint = f" (did you mean {like[0]}?)" if like else ""
+        raise Pose3DError(
+            f"{path}: no config of this name comes with the package{hint}; those that do: "
+            f"{', '.join(shipped) or 'none'}; a file of your own ends in .json or .txt"
+        )
+    return shipped[path.name]
+
+
 def read_config_file(path: str | os.PathLike) -> dict[str, Any]:
     """Reads a config file into a dict without checking its keys.
 
     Args:
-        path: `.json` (an object) or `.txt` (`KEY <JSON value>` on each line).
+        path: `.json` (an object) or `.txt` (`KEY <JSON value>` on each line); or the bare name of one of
+            `shipped_configs`, which is found from any folder.
 
     Raises:
-        Pose3DError: Missing file, other extension, or text that does not parse (with the line).
+        Pose3DError: Missing file, other extension, unknown name (with those that ship), or text that does
+            not parse (with the line).
     """
-    path = Path(path)
-    if path.suffix not in (".json", ".txt"):
-        raise Pose3DError(f"{path}: a config file ends in .json or .txt")
+    path = _config_file(Path(path))
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise Pose3DError(f"{path}: cannot read the config: {error.strerror}") from None
+        known = isinstance(error, FileNotFoundError) and path.stem in shipped_configs()
+        hint = f"; the one that comes with the package goes by its name alone, {path.stem}" if known else ""
+        raise Pose3DError(f"{path}: cannot read the config: {error.strerror}{hint}") from None
     except UnicodeDecodeError:
         raise Pose3DError(f"{path}: not a text file, expected a config in JSON") from None
     if path.suffix == ".txt":

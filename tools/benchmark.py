@@ -4,7 +4,7 @@
 
 With no name, all of them. The plain formulations stand for the release's way of doing it: a Python
 generator that cuts one window at a time, and a network that sends every frame of every window through
-its spatial part (`uplift_yardstick.py`). Results are medians; `--repeats` says of how many rounds.
+its spatial part (`uplift_baseline.py`). Results are medians; `--repeats` says of how many rounds.
 With `--untuned` the process keeps TensorFlow's and the C library's defaults instead of what the
 programs start with (`tf_pose3d/process.py`).
 """
@@ -21,8 +21,9 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+TOOLS = Path(__file__).resolve().parent
+# Neighbours of this file; the package itself where it is run as a file of a clone.
+sys.path[:0] = [str(TOOLS)] if __package__ else [str(TOOLS), str(TOOLS.parent)]
 
 import numpy as np
 
@@ -72,7 +73,7 @@ def made_up_sequences(total_frames, frames=2000, seed=0):
 def config_351(**changes):
     from tf_pose3d.models.loading import load_config
 
-    return load_config(REPOSITORY / "config" / "h36m_351.json").replace(**changes)
+    return load_config("h36m_351").replace(**changes)
 
 
 def plain_windows(sequences, length, stride, strides, seed=0):
@@ -134,7 +135,7 @@ def pipeline(repeats):
 def evaluation(repeats):
     """Poses per second of h36m_351 with mirrored inputs, every frame reported."""
     import tensorflow as tf
-    from uplift_yardstick import Yardstick
+    from uplift_baseline import UpliftBaseline
 
     from tf_pose3d.data.windows import Windows
     from tf_pose3d.evaluation.human36m_protocol import interpolate_keyframes
@@ -154,8 +155,8 @@ def evaluation(repeats):
         poses[numbers] = predict_poses(model, windows, config.BATCH_SIZE, numbers)
         interpolate_keyframes(poses, frames, config.SEQUENCE_STRIDE)
 
-    yardstick = Yardstick()
-    network = tf.function(yardstick.__call__)
+    baseline = UpliftBaseline()
+    network = tf.function(baseline.__call__)
     flip = tf.constant(windows.store.skeleton.flip_order)
     plain_count = 128
 
@@ -178,7 +179,7 @@ def training(repeats):
     """Seconds per training step of h36m_351, batch 64, with every frame visible and with one in four."""
     import keras
     import tensorflow as tf
-    from uplift_yardstick import Yardstick
+    from uplift_baseline import UpliftBaseline
 
     from tf_pose3d.data.windows import pack_visible
     from tf_pose3d.models.family import get_family
@@ -188,10 +189,10 @@ def training(repeats):
     config = config_351(BATCH_SIZE=64)
     family = get_family("uplift")
     keypoints, poses = tf.random.normal((64, 71, 17, 2)), tf.random.normal((64, 71, 17, 3))
-    yardstick = Yardstick()
+    baseline = UpliftBaseline()
     plain_optimizer = keras.optimizers.Adam(4e-5)
-    plain_optimizer.build(yardstick.trainable_variables)
-    plain = yardstick.train_step(plain_optimizer)
+    plain_optimizer.build(baseline.trainable_variables)
+    plain = baseline.train_step(plain_optimizer)
     model, optimizer, loss = build_model(config), make_optimizer(config), family.loss(config)
     optimizer.build(model.trainable_variables)
 
@@ -243,7 +244,7 @@ def memory(repeats):
 
     code = (
         "import sys, time; start = time.perf_counter(); "
-        f"sys.path[:0] = {[str(REPOSITORY), str(REPOSITORY / 'tools')]!r}; "
+        f"sys.path[:0] = {sys.path[:2]!r}; "
         "from tf_pose3d.process import tune_process; tune_process(); "
         "import benchmark; benchmark.first_batch(start)"
     )

@@ -16,7 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+TOOLS = Path(__file__).resolve().parent
+# Neighbours of this file; the package itself where it is run as a file of a clone.
+sys.path[:0] = [str(TOOLS)] if __package__ else [str(TOOLS), str(TOOLS.parent)]
 
 from tf_pose3d.cli.program import start_tensorflow
 
@@ -34,7 +36,7 @@ from tf_pose3d.models.family import get_family
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.training.optimizers import make_optimizer
 
-# Short name -> config values, windows in a batch, frames of the video, and the yardstick's class.
+# Short name -> config values, windows in a batch, frames of the video, and the baseline's class.
 CASES = {
     "strided": ({}, 16, 96, "StridedTransformer"),
     "poseformer": ({}, 32, 192, "PoseFormer"),
@@ -71,13 +73,13 @@ def ours(arch, values, size, sequence, jit_compile):
     return lambda: train(batch).numpy(), lambda: predict_poses(model, windows, size, flip=False)
 
 
-def yardstick(maker, arch, values, size, sequence):
+def baseline(maker, arch, values, size, sequence):
     """The same of the plain PyTorch form."""
-    import frame_transformers_yardstick
+    import frame_transformers_baseline
     import torch
 
     torch.set_num_threads(2)
-    model = getattr(frame_transformers_yardstick, maker)()
+    model = getattr(frame_transformers_baseline, maker)()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, amsgrad=arch == "strided")
     family = get_family(arch)
     windows = Windows([sequence], family.window_spec(family.config_class.from_dict(values), "test"))
@@ -129,7 +131,7 @@ def main():
         sequence = video(frames)
         sides = [ours(name, values, size, sequence, arguments.jit_compile)]
         if compare:
-            sides.append(yardstick(maker, name, values, size, sequence))
+            sides.append(baseline(maker, name, values, size, sequence))
         for side in sides:
             for step in side:
                 step()

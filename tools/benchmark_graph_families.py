@@ -16,7 +16,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+TOOLS = Path(__file__).resolve().parent
+# Neighbours of this file; the package itself where it is run as a file of a clone.
+sys.path[:0] = [str(TOOLS)] if __package__ else [str(TOOLS), str(TOOLS.parent)]
 
 from tf_pose3d.cli.program import start_tensorflow
 
@@ -31,7 +33,7 @@ from tf_pose3d.models.martinez.model import MartinezNet
 from tf_pose3d.training.optimizers import make_optimizer
 
 # Short name -> config values, batch size of the measurement, poses at once in this package's evaluation (see
-# `tf_pose3d.evaluation.prediction`; the releases evaluate with their training batch), and the yardstick's
+# `tf_pose3d.evaluation.prediction`; the releases evaluate with their training batch), and the baseline's
 # maker.
 CASES = {
     "hoif": ({"HID_DIM": 64}, 256, 256, "HOIFNet"),
@@ -64,13 +66,13 @@ def ours(arch, values):
     return lambda *poses: train(*poses).numpy(), lambda *poses: infer(*poses).numpy()
 
 
-def yardstick(maker, threads):
+def baseline(maker, threads):
     """The same of the plain PyTorch form."""
-    import graph_families_yardstick
+    import graph_families_baseline
     import torch
 
     torch.set_num_threads(threads)
-    model = getattr(graph_families_yardstick, maker)()
+    model = getattr(graph_families_baseline, maker)()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 
     def train(keypoints, poses):
@@ -122,7 +124,7 @@ def main():
     table.align = "r"
     for name in arguments.families:
         values, size, evaluated, maker = CASES[name]
-        sides = [ours(name, values)] + ([yardstick(maker, arguments.threads)] if compare else [])
+        sides = [ours(name, values)] + ([baseline(maker, arguments.threads)] if compare else [])
         rows = [("training", 0, size), ("inference", 1, size)]
         if size != evaluated:
             rows.append(("inference, as in evaluation", 1, evaluated))

@@ -15,7 +15,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+if not __package__:  # run as a file of a clone
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tf_pose3d.cli.program import start_tensorflow
 
@@ -36,7 +37,7 @@ _STEPS = 4  # timed in one go
 
 
 class PlainLCN:
-    """The yardstick: 17 joints, 64 channels, three residual blocks."""
+    """The baseline: 17 joints, 64 channels, three residual blocks."""
 
     def __init__(self, mask, channels=64, blocks=3, dropout=0.25):
         self.joints, self.channels, self.blocks, self.dropout = len(mask), channels, blocks, dropout

@@ -17,12 +17,16 @@ import time
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+if not __package__:  # run as a file of a clone
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
+import tf_pose3d
+
 SIZE = ("--width", "1000", "--height", "1000")
+# Where a new process finds the package.
+PLACE = Path(tf_pose3d.__file__).resolve().parents[1]
 
 
 def walk(frames):
@@ -40,13 +44,13 @@ def random_weights(folder, config):
 
     path = Path(folder) / f"{config}.h5"
     if not path.exists():
-        save_model(build_model(load_config(REPOSITORY / "config" / f"{config}.json")), path)
+        save_model(build_model(load_config(config)), path)
     return path
 
 
 def timed(*command, **arguments):
     start = time.perf_counter()
-    subprocess.run([sys.executable, *map(str, command)], check=True, cwd=REPOSITORY, **arguments)
+    subprocess.run([sys.executable, *map(str, command)], check=True, cwd=PLACE, **arguments)
     return time.perf_counter() - start
 
 
@@ -62,13 +66,19 @@ def clip(folder):
     np.savez(Path(folder) / "clip.npz", keypoints=walk(3000), layout="h36m_17")
     for config in ("h36m_351", "hoif_gt", "martinez_gt"):
         weights = random_weights(folder, config)
-        command = ["inference.py", "--weights", weights, "--input", Path(folder) / "clip.npz", *SIZE]
-        seconds = timed(*command, "--output", Path(folder) / "pose.npz", capture_output=True)
+        command = [
+            "-m",
+            "tf_pose3d.cli.inference",
+            "--weights",
+            weights,
+            "--input",
+            Path(folder) / "clip.npz",
+        ]
+        seconds = timed(*command, *SIZE, "--output", Path(folder) / "pose.npz", capture_output=True)
         print(f"{config}: 3000 frames, start-up included: {seconds:.1f} s")
 
 
 def stream(folder):
-    import tf_pose3d
     from tf_pose3d.inference.stream import lift_lines
 
     lines = [json.dumps(frame) for frame in walk(300).tolist()]
@@ -96,7 +106,7 @@ def memory(folder):
             flags += ["--output", Path(folder) / "pose.npy"]
             start = time.perf_counter()
             done = subprocess.run(
-                [sys.executable, "-c", code, *map(str, flags)], cwd=REPOSITORY, capture_output=True, text=True
+                [sys.executable, "-c", code, *map(str, flags)], cwd=PLACE, capture_output=True, text=True
             )
             done.check_returncode()
             peak = float(done.stdout.rsplit("PEAK", 1)[1])

@@ -17,7 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+TOOLS = Path(__file__).resolve().parent
+# Neighbours of this file; the package itself where it is run as a file of a clone.
+sys.path[:0] = [str(TOOLS)] if __package__ else [str(TOOLS), str(TOOLS.parent)]
 
 from tf_pose3d.cli.program import start_tensorflow
 
@@ -91,13 +93,13 @@ def ours(case, jit_compile):
     return steps
 
 
-def yardstick(case):
+def baseline(case):
     """The same of the plain PyTorch form, which has windows only."""
-    import temporal_families_yardstick
+    import temporal_families_baseline
     import torch
 
     torch.set_num_threads(2)
-    model = temporal_families_yardstick.make(case)
+    model = temporal_families_baseline.make(case)
     kind = torch.optim.Adam if case == "videopose3d" else torch.optim.AdamW
     optimizer = kind(model.parameters(), lr=1e-3, amsgrad=True)
     random = torch.Generator().manual_seed(0)
@@ -143,7 +145,7 @@ def main():
     for case in arguments.cases:
         sides = [ours(case, arguments.jit_compile)]
         if compare:
-            sides.append(yardstick(case))
+            sides.append(baseline(case))
         for what in sides[0]:
             steps = [side[what] for side in sides]
             for step, _ in steps:

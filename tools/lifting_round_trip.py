@@ -16,7 +16,9 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+TOOLS = Path(__file__).resolve().parent
+# Neighbours of this file; the package itself where it is run as a file of a clone.
+sys.path[:0] = [str(TOOLS)] if __package__ else [str(TOOLS), str(TOOLS.parent)]
 
 import numpy as np
 from keypoint_writers import WRITERS, detector_points, write

@@ -15,9 +15,10 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-REPOSITORY = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(REPOSITORY))
+if not __package__:  # run as a file of a clone
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tf_pose3d import inference
 from tf_pose3d.cli.demo import DEMO_WEIGHTS
 from tf_pose3d.cli.program import run_program
 
@@ -33,7 +34,7 @@ def main(arguments=None):
     parser.add_argument(
         "--out",
         type=Path,
-        default=REPOSITORY / "tf_pose3d" / "inference" / DEMO_WEIGHTS,
+        default=Path(inference.__file__).parent / DEMO_WEIGHTS,
         help="file to write (default: %(default)s)",
     )
     given = parser.parse_args(arguments)
@@ -48,7 +49,7 @@ def main(arguments=None):
             "SCHEDULE_PARAMS.decay_steps": steps // 2,
             "CHECKPOINT_INTERVAL": _EPOCHS,
         }
-        flags = ["--config", str(REPOSITORY / "config" / "quickstart.json"), "--out_dir", folder]
+        flags = ["--config", "quickstart", "--out_dir", folder]
         flags += ["--train_subset", "trainval", "--val_subset", "none", "--test_subset", "none"]
         for key, value in settings.items():
             flags += ["--set", f"{key}={value}"]

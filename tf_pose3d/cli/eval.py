@@ -26,7 +26,11 @@ def make_parser() -> Parser:
         description="Evaluates weights. The family is the config's ARCH, else the weights', else --arch.",
     )
     parser.add_argument("--weights", metavar="FILE", help="weights, or a prefix of their path")
-    parser.add_argument("--config", metavar="FILE", help="config file, for weights that hold none")
+    parser.add_argument(
+        "--config",
+        metavar="FILE|NAME",
+        help="config file or a shipped one's name, for weights that hold none",
+    )
     add_data_flags(parser, test=True)
     parser.add_argument("--test_subset", default="test", metavar="NAME", help="subset or subject to evaluate")
     parser.add_argument("--batch_size", type=int, metavar="N", help="windows at once; overwrites BATCH_SIZE")

@@ -42,7 +42,11 @@ def make_parser() -> Parser:
         ),
     )
     parser.add_argument("--weights", metavar="FILE", help="weights, or a prefix of their path")
-    parser.add_argument("--config", metavar="FILE", help="config file, for weights that hold none")
+    parser.add_argument(
+        "--config",
+        metavar="FILE|NAME",
+        help="config file or a shipped one's name, for weights that hold none",
+    )
     parser.add_argument(
         "--output",
         "--viz_export",

@@ -38,7 +38,11 @@ def make_parser() -> Parser:
         prog="train.py",
         description="Trains a model. The family is the config's ARCH, else the weights', else --arch.",
     )
-    parser.add_argument("--config", metavar="FILE", help="config file, .json or .txt")
+    parser.add_argument(
+        "--config",
+        metavar="FILE|NAME",
+        help="config file (.json, .txt), or a shipped one by its name, e.g. quickstart",
+    )
     parser.add_argument("--out_dir", metavar="DIR", help="folder for weights, checkpoints and logs")
     data = add_data_flags(parser)
     data.add_argument("--dataset_val", metavar="FILE|NAME", help="validation data, if other")

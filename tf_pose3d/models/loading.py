@@ -30,7 +30,7 @@ def load_config(
     else those that the weights carry, else the family's defaults.
 
     Args:
-        config: `.json` or `.txt` file.
+        config: `.json` or `.txt` file, or the name of one that ships, e.g. `"quickstart"`.
         weights: `.h5` file.
         arch: ARCH or short name of a family.
 

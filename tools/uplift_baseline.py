@@ -56,7 +56,7 @@ class Block(tf.Module):
         return x[:, 1:-1][:, :: self.stride] + shortened
 
 
-class Yardstick(tf.Module):
+class UpliftBaseline(tf.Module):
     """The published network at full size: 4 spatial, 4 temporal, 3 strided blocks."""
 
     def __init__(self):
