@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import keras
 
     from tf_pose3d.config import TrainingConfig
+    from tf_pose3d.data.sequence import Sequence as PoseSequence
 
 __all__ = ["DEMO_WEIGHTS", "demo_arguments", "demo_weights", "lift_demo"]
 
@@ -44,7 +45,7 @@ def demo_weights() -> Path:
     return path
 
 
-def _demo_clip() -> tuple[object, str]:
+def _demo_clip() -> tuple[PoseSequence, str]:
     """A sequence of a person that the demo's weights never saw, and the layout of its keypoints."""
     from tf_pose3d.data.synthetic import synthetic_sequences
 
@@ -73,8 +74,13 @@ def lift_demo(
     sequence, layout = _demo_clip()
     lifter = Lifter(model, config)
     camera = sequence.camera
+    # Synthetic sequences have a camera and both poses.
+    assert camera is not None
+    assert sequence.pose_2d is not None
+    assert sequence.pose_3d is not None
     poses = lifter(sequence.pose_2d, camera.width, camera.height, sequence.fps, layout)
     order = joint_indices(layout, lifter.skeleton)
+    truth = sequence.pose_3d[:, order]
     sequence = type(sequence)(
         subject="demo",
         action=sequence.action,
@@ -83,9 +89,9 @@ def lift_demo(
         fps=sequence.fps,
         camera=camera,
         pose_2d=sequence.pose_2d[:, order],
-        pose_3d=sequence.pose_3d[:, order],
+        pose_3d=truth,
     )
-    error = 1000 * mpjpe(poses, sequence.pose_3d, root=lifter.root).mean()
+    error = 1000 * mpjpe(poses, truth, root=lifter.root).mean()
     log(f"{len(poses)} frames of a made-up person walking: mean joint error (MPJPE) {error:.1f} mm")
     pictures = ["demo.html", "demo.gif"] if arguments.viz_output is None else [arguments.viz_output]
     for path in pictures:

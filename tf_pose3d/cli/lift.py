@@ -177,6 +177,10 @@ def _check_pictures(arguments: Namespace, video: KeypointVideo) -> None:
     from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.inference.trajectory import default_camera
 
+    # `_read_input` has seen to all three.
+    assert video.width is not None
+    assert video.height is not None
+    assert video.fps is not None
     points = np.broadcast_to(np.float32(0), (video.num_frames, video.skeleton.num_joints, 2))
     sequence = Sequence(
         subject="",

@@ -73,6 +73,8 @@ def check_pictures(arguments: Namespace, sequence: PoseSequence) -> None:
     from tf_pose3d.render import check_picture, select_frames
 
     select_frames(sequence, arguments.viz_skip, arguments.viz_downsample, arguments.viz_limit)
+    if sequence.camera is None:
+        raise Pose3DError(f"{sequence.label}: pictures need a camera with an image size")
     check_picture(
         arguments.viz_output,
         (sequence.camera.width, sequence.camera.height),

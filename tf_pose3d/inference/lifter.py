@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -89,7 +89,9 @@ class Lifter:
         self.normalization = normalization
         self.skeleton = get_skeleton(self.family.skeleton(config))
         self.root = self.family.root_joint(config)
-        _, self._setting = self.family.evaluation_settings(config)[0]
+        _, setting = self.family.evaluation_settings(config)[0]
+        # Families that read keypoints have training's keys.
+        self._setting = cast(TrainingConfig, setting)
         self.spec = dataclasses.replace(self.family.window_spec(self._setting, "test"), step=1)
         self._predictor = Predictor(model, self._setting.EVAL_FLIP, self._setting.JIT_COMPILE)
         # Layouts that were supposed and said.
@@ -413,7 +415,7 @@ class Lifter:
         last = min(int(numbers[-1]) + reach + 1, sequence.num_frames)
         stretch = dataclasses.replace(
             sequence,
-            pose_2d=sequence.pose_2d[first:last],
+            pose_2d=None if sequence.pose_2d is None else sequence.pose_2d[first:last],
             per_frame={name: values[first:last] for name, values in sequence.per_frame.items()},
         )
         windows = Windows([stretch], self.spec)
@@ -515,7 +517,8 @@ def _in_box(keypoints: np.ndarray, camera: Camera) -> tuple[np.ndarray, Camera]:
     corner = (low + high) / 2 - side / 2
     moved = np.concatenate([points - corner.astype(np.float32), keypoints[..., 2:]], axis=2)
     size = round(side)
-    box = default_camera(size, size, float(camera.focal_length[0]))
+    focal = None if camera.focal_length is None else float(camera.focal_length[0])
+    box = default_camera(size, size, focal)
     return moved, box
 
 
@@ -523,7 +526,9 @@ def load(
     weights: str | os.PathLike[str],
     config: str | os.PathLike[str] | TrainingConfig | None = None,
     arch: str | None = None,
-    **settings: float | int | str,
+    min_confidence: float = 0.3,
+    max_gap: int = 10,
+    normalization: str = "frame",
 ) -> Lifter:
     """A lifter with the model of a weight file, of any family.
 
@@ -532,11 +537,12 @@ def load(
 
     Args:
         weights, config, arch: See `tf_pose3d.load_model`.
-        **settings: See `Lifter`.
+        min_confidence, max_gap, normalization: See `Lifter`.
 
     Raises:
         Pose3DError: As `tf_pose3d.load_model` and `Lifter`.
     """
     from tf_pose3d.models.loading import load_model
 
-    return Lifter(load_model(weights, config, arch), **settings)
+    model = load_model(weights, config, arch)
+    return Lifter(model, min_confidence=min_confidence, max_gap=max_gap, normalization=normalization)

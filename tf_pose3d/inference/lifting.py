@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence as SequenceType
+from typing import cast
 
 import keras
 import numpy as np
@@ -43,7 +44,9 @@ def lift_sequences(
     Raises:
         Pose3DError: Sequences that windows cannot be cut from.
     """
-    _, setting = family.evaluation_settings(config)[0]
+    _, first = family.evaluation_settings(config)[0]
+    # Families that read keypoints have training's keys.
+    setting = cast(TrainingConfig, first)
     spec = dataclasses.replace(family.window_spec(setting, "test"), step=1)
     rate = sequences[0].fps if sequences else spec.frame_rate
     if rate % spec.frame_rate:

@@ -35,10 +35,10 @@ def default_camera(width: int, height: int, focal_length: float | None = None) -
         id="",
         width=width,
         height=height,
-        focal_length=[focal, focal],
-        center=[width / 2, height / 2],
-        radial=[0, 0, 0],
-        tangential=[0, 0],
+        focal_length=np.array([focal, focal]),
+        center=np.array([width / 2, height / 2]),
+        radial=np.zeros(3),
+        tangential=np.zeros(2),
     )
 
 
@@ -56,7 +56,12 @@ def camera_trajectory(poses: np.ndarray, keypoints: np.ndarray, camera: Camera) 
 
     Returns:
         `(F, 3)` metres, camera frame; add it to `poses`.
+
+    Raises:
+        Pose3DError: The camera has no intrinsics.
     """
+    if camera.center is None or camera.focal_length is None:
+        raise Pose3DError(f"camera {camera.id} has no intrinsics, which say where poses project")
     rays = (keypoints[..., :2].astype(np.float64) - camera.center) / camera.focal_length
     weights = np.maximum(keypoints[..., 2].astype(np.float64), 1e-3)[..., None]
     # Unknown T: ray * Tz - T = xy - ray * Z, two rows per joint.

@@ -88,8 +88,8 @@ def view_group(
     source = FileImages(images)
     count, frames = len(source), max(pattern) + 1
     edges = []
-    for number, box in enumerate(boxes):
-        height, width = source.read(number).shape[:2]
+    for position, box in enumerate(boxes):
+        height, width = source.read(position).shape[:2]
         edges.append(np.array([0, 0, width, height], np.float32) if box is None else box)
     corners = np.stack(edges)
     number = np.arange(count, dtype=np.int32)

@@ -43,8 +43,8 @@ def common_palette(samples: Sequence[Image.Image], pinned: Sequence[Colour] = ()
     for number, sample in enumerate(samples):
         page.paste(sample, (0, number * height))
     count = _TRANSPARENT - len(pinned)
-    found = page.quantize(count, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette("RGB")
-    found = np.array(found, np.int16).reshape(-1, 3)
+    quantized = page.quantize(count, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    found = np.array(quantized.getpalette("RGB"), np.int16).reshape(-1, 3)
     if len(pinned):
         # Pillow looks colours up on a coarse grid: a close neighbour would take a pinned one's place.
         distance = np.abs(found[:, None] - np.array(pinned, np.int16)).max(axis=2)
@@ -62,7 +62,7 @@ def _with_own_palette(picture: Image.Image, pinned: Sequence[Colour]) -> Image.I
 
 
 def _colour_table(image: Image.Image) -> bytes:
-    return bytes(image.getpalette("RGB")).ljust(768, b"\0")[:768]
+    return bytes(image.getpalette("RGB") or ()).ljust(768, b"\0")[:768]
 
 
 def _compressed(indices: np.ndarray) -> bytes:
@@ -107,23 +107,26 @@ def write_gif(
     """
     count, before = 0, None
     for picture, delay in zip(pictures, delays, strict=False):
-        own = _with_own_palette(picture, pinned) if palette is None else None
-        indices = np.asarray(own or picture.quantize(palette=palette, dither=Image.Dither.NONE))
+        if palette is None:
+            reduced = _with_own_palette(picture, pinned)
+        else:
+            reduced = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+        indices = np.asarray(reduced)
         if not count:
             file.write(b"GIF89a" + struct.pack("<HHBBB", *picture.size, 0xF7, 0, 0))
-            file.write(_colour_table(own or palette))
+            file.write(_colour_table(reduced if palette is None else palette))
             file.write(b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0\0")
         left, top, changed = 0, 0, indices
-        if before is not None and own is None:
+        if before is not None and palette is not None:
             left, top, changed = _difference(before, indices)
         # Each picture is drawn over the one before it.
-        transparent = int(own is None)
+        transparent = int(palette is not None)
         file.write(b"\x21\xf9\x04" + struct.pack("<BHBB", 4 | transparent, delay, _TRANSPARENT, 0))
         height, width = changed.shape
-        local = count > 0 and own is not None
+        local = count > 0 and palette is None
         file.write(b"," + struct.pack("<HHHHB", left, top, width, height, 0x87 if local else 0))
         if local:
-            file.write(_colour_table(own))
+            file.write(_colour_table(reduced))
         file.write(_compressed(changed))
         before = indices
         count += 1

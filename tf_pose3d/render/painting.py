@@ -26,6 +26,8 @@ _FLOOR_RADIUS, _TILE = 1.5, 0.5
 # Ends of a bone that its outline leaves free, so that it does not cut the bones it meets.
 _FREE_END = 0.18
 
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
 
 class Painter:
     """Paints the pictures of one scene.
@@ -92,7 +94,8 @@ class Painter:
     def _paint_input(self, index: int, picture: Image.Image | None) -> Image.Image:
         image = Image.new("RGB", (self._fine, self._fine), style.CARD)
         if picture is not None:
-            image.paste(picture, tuple(round(value) for value in self._input_corner))
+            left, top = self._input_corner
+            image.paste(picture, (round(left), round(top)))
         draw = ImageDraw.Draw(image)
         points = self.scene.pose_2d[index] * self._input_scale + self._input_corner
         points = np.concatenate([points, np.zeros_like(points[:, :1])], axis=1)
@@ -186,9 +189,7 @@ class Painter:
         scene = self.scene
         frame = int(scene.frames[index])
 
-        def put(
-            x: float, y: float, text: str, colour: Colour, font: ImageFont.FreeTypeFont, anchor: str
-        ) -> None:
+        def put(x: float, y: float, text: str, colour: Colour, font: _Font, anchor: str) -> None:
             draw.text((x, y), text, fill=colour, font=font, anchor=anchor)
 
         put(margin, margin, "2D input", style.INK, self._font, "la")

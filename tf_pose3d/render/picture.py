@@ -129,7 +129,9 @@ def _draw_frames(
     from tf_pose3d.render.painting import Painter
 
     painter = Painter(scene, size, over_video=video is not None)
-    frames = None if video is None else _video_frames(scene, video, painter.picture_size)
+    frames = None
+    if video is not None and painter.picture_size is not None:
+        frames = _video_frames(scene, video, painter.picture_size)
     pictures = _counted(painter.paint_all(frames), progress)
     suffix = Path(path).suffix.lower()
     if suffix == ".gif":

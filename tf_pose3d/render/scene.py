@@ -176,6 +176,7 @@ def make_scene(
     camera = sequence.camera
     orientation = LEVEL if camera.orientation is None else camera.orientation
     truth = sequence.pose_3d if ground_truth else None
+    tracks: tuple[Track, ...]
     if truth is None:
         tracks = (Track("Prediction", _standing(poses[frames], orientation, root)),)
     else:

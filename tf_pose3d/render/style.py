@@ -40,7 +40,8 @@ PALETTE = (PAPER, CARD, FLOOR, FAINT, SHADOW, MUTED, INK, LEFT, RIGHT, MIDDLE)
 
 def mix(colour: Colour, other: Colour, share: float) -> Colour:
     """`colour` with a `share` (0 to 1) of `other`."""
-    return tuple(round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+    return red, green, blue
 
 
 def joint_colours(skeleton: Skeleton) -> list[Colour]:

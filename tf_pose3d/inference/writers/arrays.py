@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ def write(path: Path, motion: Motion) -> None:
             np.savez_compressed(file, **_arrays(motion))
 
 
-def _arrays(motion: Motion) -> dict[str, np.ndarray]:
+def _arrays(motion: Motion) -> dict[str, Any]:
     arrays = {
         "pose_3d": motion.poses,
         **({} if motion.keypoints is None else {"pose_2d": motion.keypoints}),
