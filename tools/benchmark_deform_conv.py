@@ -25,8 +25,8 @@ if not __package__:  # run as a file of a clone
 import numpy as np
 import tensorflow as tf
 
-from tf_pose3d.ops import kernels, reference
-from tf_pose3d.ops.arguments import ConvOptions
+from tf_pose3d.ops.deform_conv import compiled, reference
+from tf_pose3d.ops.deform_conv.options import ConvOptions
 
 # name: batch, size, channels = filters, dilation, deformable groups
 SHAPES = {
@@ -99,7 +99,7 @@ def medians(runs: list, repeats: int) -> list[float]:
 
 def compare(name: str, data_format: str, repeats: int) -> None:
     case = Case(name, data_format)
-    forward, both = case.passes(kernels)
+    forward, both = case.passes(compiled)
     reference_forward, reference_both = case.passes(reference)
     batch, size, channels, _, _ = SHAPES[name]
     plain_x = tf.random.normal((batch, size, size, channels))
@@ -134,13 +134,13 @@ def measure_memory(name: str, data_format: str, which: str) -> None:
     tiny = Case(name, data_format)
     tiny.x, tiny.offset, tiny.grad_y = (t[:1] for t in (case.x, case.offset, case.grad_y))
     index = ("forward", "both").index(which)
-    seconds(tiny.passes(kernels)[index])
+    seconds(tiny.passes(compiled)[index])
     del tiny
     inputs_and_outputs = case.bytes(backward=which == "both")
     given = case.bytes(backward=False) if which == "both" else case.bytes(backward=False) - case.grad_y_bytes
     Path("/proc/self/clear_refs").write_text("5")  # starts the peak anew
     before = resident("VmRSS")
-    seconds(case.passes(kernels)[index])
+    seconds(case.passes(compiled)[index])
     peak = given + resident("VmHWM") - before
     print(
         f"{name:25s} {data_format:14s} {which:8s} inputs and outputs {inputs_and_outputs / 1e6:6.1f} MB, "

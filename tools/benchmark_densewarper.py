@@ -34,7 +34,7 @@ from tf_pose3d.geometry.triangulation import triangulate
 from tf_pose3d.geometry.views import heatmap_affine
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
 from tf_pose3d.models.loading import build_model
-from tf_pose3d.ops import line_maximum_kernels
+from tf_pose3d.ops import dispatch
 
 JOINTS = 10_000
 
@@ -108,12 +108,8 @@ def time_geometry(repeats: int) -> None:
         return epipolar_maximum(heatmaps, lines, pairs)
 
     report("epipolar fusion of four 96x96x20 views", seconds(repeats, tf.function(fusion), maps))
-    compiled = line_maximum_kernels.available
-    line_maximum_kernels.available = lambda *tensors: False
-    try:
+    with dispatch.without_compiled("line_maximum"):
         report("  in keras.ops", seconds(1, tf.function(fusion), maps))
-    finally:
-        line_maximum_kernels.available = compiled
 
     heatmaps = tf.random.uniform((JOINTS // 20, 96, 96, 20))
     run = tf.function(lambda value: soft_argmax(value, 15.0))

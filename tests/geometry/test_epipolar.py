@@ -4,19 +4,24 @@ import tensorflow as tf
 
 from tf_pose3d.geometry import views
 from tf_pose3d.geometry.epipolar import epipolar_lines, epipolar_maximum
-from tf_pose3d.ops import line_maximum_kernels
+from tf_pose3d.ops import dispatch
 
 PAIRS = [(own, other) for own in range(4) for other in range(4) if own != other]
+
+
+@pytest.fixture(params=["compiled", "reference"])
+def _either_way(request):
+    """Runs a test once with the compiled search along lines, where there is one, and once with keras.ops."""
+    with dispatch.without_compiled(*(["line_maximum"] if request.param == "reference" else [])):
+        yield
 
 
 def cameras(case):
     return case["affine"], case["intrinsics"], case["R"], case["centre"]
 
 
-@pytest.mark.parametrize("compiled", [True, False])
-def test_maxima_equal_the_release(views_case, close, compiled, monkeypatch):
-    if not compiled:
-        monkeypatch.setattr(line_maximum_kernels, "available", lambda *tensors: False)
+@pytest.mark.usefixtures("_either_way")
+def test_maxima_equal_the_release(views_case, close):
     lines = epipolar_lines(*cameras(views_case), 16, 16, PAIRS)
     found = epipolar_maximum(tf.constant(views_case["maps"][None]), lines, PAIRS)
     expected = views_case["epipolar_max"].reshape(1, 12, 20, 16, 16).transpose(0, 1, 3, 4, 2)
@@ -69,11 +74,9 @@ def degenerate(case, kind):
     return affine, intrinsics, rotation, centre
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.usefixtures("_either_way")
 @pytest.mark.parametrize("kind", ["one place", "parallel", "behind each other", "in the camera's plane"])
-def test_degenerate_geometry_gives_finite_values_and_gradients(views_case, kind, compiled, monkeypatch):
-    if not compiled:
-        monkeypatch.setattr(line_maximum_kernels, "available", lambda *tensors: False)
+def test_degenerate_geometry_gives_finite_values_and_gradients(views_case, kind):
     pairs = [(0, 1), (1, 0)]
     maps = tf.constant(views_case["maps"][None, :2])
     with tf.GradientTape() as tape:

@@ -3,17 +3,19 @@ import pytest
 import tensorflow as tf
 
 from tf_pose3d.geometry.soft_argmax import heatmap_maxima, soft_argmax
-from tf_pose3d.ops import loader, soft_argmax_kernels
+from tf_pose3d.ops import dispatch, loader
 
 
 @pytest.fixture(params=["compiled", "reference"], autouse=True)
-def implementation(request, monkeypatch):
+def implementation(request):
     """Each of the two ways of computing."""
     if request.param == "reference":
-        monkeypatch.setattr(soft_argmax_kernels, "available", lambda *tensors: False)
+        with dispatch.without_compiled("soft_argmax"):
+            yield request.param
     elif loader.load() is None:
         pytest.skip("no C++ compiler")
-    return request.param
+    else:
+        yield request.param
 
 
 def straightforward(heatmap, diameter, temperature=0.05):

@@ -1,11 +1,11 @@
-"""What the tests of the deformable operations share."""
+"""What the tests of the compiled operations share."""
 
 from __future__ import annotations
 
 import pytest
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.ops import build, kernels, loader, reference
+from tf_pose3d.ops import build, loader
 
 
 @pytest.fixture(scope="session")
@@ -15,10 +15,3 @@ def compiled():
         pytest.skip("no C++ compiler")
     if loader.load() is None:
         raise Pose3DError("a compiler is there but the operations did not load")
-    return kernels
-
-
-@pytest.fixture(params=["compiled", "reference"])
-def implementation(request):
-    """Each of the two modules that compute the operations from arguments in normal form."""
-    return request.getfixturevalue("compiled") if request.param == "compiled" else reference

@@ -19,7 +19,8 @@ from tf_pose3d.ops import build, cache
 HERE = Path(__file__).resolve().parent
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 FLAGS = ["-O1", "-g", "-std=c++17", "-w", "-fno-math-errno", "-ffp-contract=fast", *SANITIZERS]
-INCLUDES = [f"-I{HERE}", f"-I{cache.SOURCES}"]
+FOLDERS = (HERE, HERE / "deform_conv", cache.INCLUDE, *cache.OPS.glob("*/src"))
+INCLUDES = [f"-I{folder}" for folder in FOLDERS]
 
 pytestmark = pytest.mark.slow
 
@@ -46,16 +47,17 @@ def compile_and_run(commands, link, program):
 
 
 @pytest.mark.parametrize(
-    ("harness", "kernels"),
+    ("operation", "harness"),
     [
-        ("cpu_harness.cc", "deform_conv_cpu.cc"),
-        ("line_maximum_harness.cc", "line_maximum_cpu.cc"),
-        ("soft_argmax_harness.cc", "soft_argmax_cpu.cc"),
+        ("deform_conv", "cpu_harness.cc"),
+        ("line_maximum", "harness.cc"),
+        ("soft_argmax", "harness.cc"),
     ],
 )
-def test_cpu_kernels(compiler, tmp_path, harness, kernels):
-    kernels = cache.SOURCES / kernels
-    jobs = {"baseline.o": ["-DTF_POSE3D_ISA=baseline", kernels], "harness.o": [HERE / harness]}
+def test_cpu_kernels(compiler, tmp_path, operation, harness):
+    kernels = cache.OPS / operation / "src" / f"{operation}_cpu.cc"
+    harness = HERE / operation / harness
+    jobs = {"baseline.o": ["-DTF_POSE3D_ISA=baseline", kernels], "harness.o": [harness]}
     if platform.machine() == "x86_64":
         jobs["avx2.o"] = ["-DTF_POSE3D_ISA=avx2", "-mavx2", "-mfma", kernels]
         jobs["harness.o"].append("-DTF_POSE3D_HAS_AVX2")
@@ -68,15 +70,16 @@ def test_cpu_kernels(compiler, tmp_path, harness, kernels):
 
 
 @pytest.mark.parametrize(
-    ("harness", "kernels"),
+    ("operation", "kernels"),
     [
-        ("cuda_harness.cc", ["deform_conv_cuda.cu"]),
-        ("cuda_psroi_harness.cc", ["deform_psroi_pooling_cuda.cu", "deform_psroi_pooling_cpu.cc"]),
+        ("deform_conv", ["deform_conv_cuda.cu"]),
+        ("deform_psroi_pooling", ["deform_psroi_pooling_cuda.cu", "deform_psroi_pooling_baseline.cc"]),
     ],
 )
-def test_cuda_kernels_in_emulation(compiler, tmp_path, harness, kernels):
+def test_cuda_kernels_in_emulation(compiler, tmp_path, operation, kernels):
     flags = [*FLAGS, f"-I{HERE / 'cuda_emulation'}", *INCLUDES, "-DTF_POSE3D_ISA=baseline"]
-    sources = [HERE / harness, *(cache.SOURCES / name for name in kernels)]
+    sources = [HERE / operation / "cuda_harness.cc"]
+    sources += [cache.OPS / operation / "src" / name for name in kernels]
     compile_and_run([], [compiler, *flags, "-x", "c++", *sources], tmp_path / "harness")
 
 

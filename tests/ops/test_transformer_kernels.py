@@ -15,7 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.ops import transformer, transformer_kernels
+from tf_pose3d.ops.attention import compiled as compiled_attention
+from tf_pose3d.ops.attention import operation as attention
+from tf_pose3d.ops.bias_gelu import bias_gelu
+from tf_pose3d.ops.bias_gelu import compiled as compiled_gelu
+from tf_pose3d.ops.layer_norm import compiled as compiled_norm
+from tf_pose3d.ops.layer_norm import layer_norm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIZES = st.integers(1, 20)
@@ -76,16 +81,14 @@ def test_token_attention(batch, queries, keys, heads, depth, masked, seed):
         inputs[0] *= 0.01
 
     def attend(query, key, value):
-        return transformer.token_attention(query, key, value, heads, mask)
+        return attention.token_attention(query, key, value, heads, mask)
 
     if masked in (None, 0.0):
         assert_same_as_float64(attend, inputs)
     else:
         got = value_and_gradients(attend, inputs)
         expected = value_and_gradients(
-            lambda query, key, value: transformer._attention_by_products(
-                query, key, value, heads, mask, None
-            ),
+            lambda query, key, value: attention._attention_by_products(query, key, value, heads, mask, None),
             inputs,
         )
         for a, b in zip(got, expected, strict=True):
@@ -100,9 +103,9 @@ def test_self_attention_is_token_attention(batch, keys, heads, depth):
     rng = np.random.default_rng(0)
     projections = random(rng, batch, keys, 3 * heads * depth)
     mask = tf.constant(rng.uniform(size=(batch, keys)) < 0.3)
-    got = value_and_gradients(lambda p: transformer.self_attention(p, heads, mask), [projections])
+    got = value_and_gradients(lambda p: attention.self_attention(p, heads, mask), [projections])
     expected = value_and_gradients(
-        lambda *parts: transformer.token_attention(*parts, heads, mask), tf.split(projections, 3, axis=-1)
+        lambda *parts: attention.token_attention(*parts, heads, mask), tf.split(projections, 3, axis=-1)
     )
     np.testing.assert_array_equal(got[0], expected[0])
     np.testing.assert_array_equal(got[1], np.concatenate(expected[1:], axis=-1))
@@ -117,7 +120,7 @@ def test_self_attention_is_token_attention(batch, keys, heads, depth):
 def test_layer_norm(shape, offset, seed):
     rng = np.random.default_rng(seed)
     inputs = [random(rng, *shape) + offset, random(rng, shape[-1]), random(rng, shape[-1])]
-    assert_same_as_float64(lambda *given: transformer.layer_norm(*given, 1e-5), inputs, tolerance=5e-5)
+    assert_same_as_float64(lambda *given: layer_norm(*given, 1e-5), inputs, tolerance=5e-5)
 
 
 @settings(max_examples=30, deadline=None, derandomize=True)
@@ -125,14 +128,14 @@ def test_layer_norm(shape, offset, seed):
 def test_bias_gelu(shape, seed):
     rng = np.random.default_rng(seed)
     inputs = [random(rng, *shape, scale=3), random(rng, shape[-1])]
-    assert_same_as_float64(transformer.bias_gelu, inputs, tolerance=2e-6)
+    assert_same_as_float64(bias_gelu, inputs, tolerance=2e-6)
 
 
 def test_gelu_over_its_whole_range():
     x = np.concatenate([np.linspace(-14, 14, 40001), [-1e30, 1e30, -3e38, 3e38, np.inf]])
     x = tf.constant(x[:, None], "float32")
     zero = tf.zeros(1)
-    y, slope, _ = value_and_gradients(lambda x, b: transformer.bias_gelu(x, b), [x, zero])
+    y, slope, _ = value_and_gradients(lambda x, b: bias_gelu(x, b), [x, zero])
     exact = x.numpy().astype("float64")[:, 0]
     finite = np.abs(exact) < 15
     expected = tf.nn.gelu(tf.constant(exact), approximate=False).numpy()
@@ -144,14 +147,14 @@ def test_gelu_over_its_whole_range():
 def test_empty_batches():
     width = 8
     p = tf.zeros((0, 5, 3 * width))
-    assert [a.shape for a in value_and_gradients(lambda p: transformer.self_attention(p, 2), [p])] == [
+    assert [a.shape for a in value_and_gradients(lambda p: attention.self_attention(p, 2), [p])] == [
         (0, 5, width),
         (0, 5, 3 * width),
     ]
     x, c = tf.zeros((0, width)), tf.ones(width)
     for y, dx, *rest in (
-        value_and_gradients(lambda *given: transformer.layer_norm(*given, 1e-5), [x, c, c]),
-        value_and_gradients(transformer.bias_gelu, [x, c]),
+        value_and_gradients(lambda *given: layer_norm(*given, 1e-5), [x, c, c]),
+        value_and_gradients(bias_gelu, [x, c]),
     ):
         assert y.shape == dx.shape == (0, width)
         for grad in rest:
@@ -160,24 +163,24 @@ def test_empty_batches():
 
 def test_large_scores_do_not_overflow():
     p = random(np.random.default_rng(0), 3, 17, 24, scale=30)
-    assert_same_as_float64(lambda p: transformer.self_attention(p, 2), [p])
+    assert_same_as_float64(lambda p: attention.self_attention(p, 2), [p])
 
 
 def test_nan_stays_in_its_sample():
     p = np.random.default_rng(0).normal(size=(11, 5, 24)).astype("float32")
-    clean, clean_grad = value_and_gradients(lambda p: transformer.self_attention(p, 2), [tf.constant(p)])
+    clean, clean_grad = value_and_gradients(lambda p: attention.self_attention(p, 2), [tf.constant(p)])
     p[3, 2, 0] = np.nan  # a query of head 0
     p[9, 1, 8:16] = np.nan  # a key of both heads
-    got, grad = value_and_gradients(lambda p: transformer.self_attention(p, 2), [tf.constant(p)])
+    got, grad = value_and_gradients(lambda p: attention.self_attention(p, 2), [tf.constant(p)])
     assert np.all(np.isnan(got[3, 2, :4]))
     assert np.all(np.isnan(got[9]))
     others = [i for i in range(11) if i not in (3, 9)]
     np.testing.assert_array_equal(got[others], clean[others])
     np.testing.assert_array_equal(grad[others], clean_grad[others])
     x = tf.constant([[1.0, np.nan], [3.0, 4.0]])
-    normed = transformer.layer_norm(x, tf.ones(2), tf.zeros(2), 1e-5).numpy()
+    normed = layer_norm(x, tf.ones(2), tf.zeros(2), 1e-5).numpy()
     np.testing.assert_array_equal(np.isnan(normed), [[True, True], [False, False]])
-    np.testing.assert_array_equal(np.isnan(transformer.bias_gelu(x, tf.zeros(2))), np.isnan(x))
+    np.testing.assert_array_equal(np.isnan(bias_gelu(x, tf.zeros(2))), np.isnan(x))
 
 
 def test_runs_repeat_bit_for_bit_whatever_the_threads(tmp_path):
@@ -186,7 +189,9 @@ import sys
 import numpy as np
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
-from tf_pose3d.ops import transformer
+from tf_pose3d.ops.attention import self_attention
+from tf_pose3d.ops.bias_gelu import bias_gelu
+from tf_pose3d.ops.layer_norm import layer_norm
 rng = np.random.default_rng(0)
 x, gain, shift, dy = (tf.constant(rng.normal(size=s), "float32") for s in ((3001, 96), 96, 96, (3001, 96)))
 p = tf.reshape(x[:3000], (-1, 6, 96))
@@ -194,9 +199,9 @@ results = []
 for _ in range(2):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, gain, shift, p])
-        normed = transformer.layer_norm(x, gain, shift, 1e-5)
-        gelu = transformer.bias_gelu(x, shift)
-        attended = transformer.self_attention(p, 4)
+        normed = layer_norm(x, gain, shift, 1e-5)
+        gelu = bias_gelu(x, shift)
+        attended = self_attention(p, 4)
     grads = [
         tape.gradient(normed, [x, gain, shift], dy),
         tape.gradient(gelu, [x, shift], dy),
@@ -220,9 +225,9 @@ np.savez(sys.argv[2], *results[0])
 def test_other_types_are_computed_by_keras(dtype):
     p = random(np.random.default_rng(0), 3, 5, 24)
     for function in (
-        lambda p: transformer.self_attention(p, 2, tf.zeros((3, 5), "bool")),
-        lambda p: transformer.layer_norm(p, tf.ones(24, p.dtype), tf.ones(24, p.dtype), 1e-5),
-        lambda p: transformer.bias_gelu(p, tf.ones(24, p.dtype)),
+        lambda p: attention.self_attention(p, 2, tf.zeros((3, 5), "bool")),
+        lambda p: layer_norm(p, tf.ones(24, p.dtype), tf.ones(24, p.dtype), 1e-5),
+        lambda p: bias_gelu(p, tf.ones(24, p.dtype)),
     ):
         typed = tf.cast(p, dtype)
         assert not any(name.startswith("TfPose3d") for name in operations(function, typed))
@@ -236,17 +241,17 @@ def test_wide_heads_and_long_sequences_are_matrix_products():
     long = tf.zeros((2, 71, 24))
     wide = tf.zeros((2, 5, 3 * 48))
     for p, heads in ((long, 2), (wide, 1)):
-        names = operations(lambda p, heads=heads: transformer.self_attention(p, heads), p)
+        names = operations(lambda p, heads=heads: attention.self_attention(p, heads), p)
         assert "TfPose3dTokenAttention" not in names
 
 
 def test_sizes_may_be_unknown_while_tracing():
     p = random(np.random.default_rng(0), 4, 5, 24)
     traced = tf.function(
-        lambda p: transformer.self_attention(p, 2), input_signature=[tf.TensorSpec((None, 5, 24))]
+        lambda p: attention.self_attention(p, 2), input_signature=[tf.TensorSpec((None, 5, 24))]
     )
-    np.testing.assert_array_equal(traced(p), transformer.self_attention(p, 2))
-    np.testing.assert_array_equal(traced(p[:1]), transformer.self_attention(p[:1], 2))
+    np.testing.assert_array_equal(traced(p), attention.self_attention(p, 2))
+    np.testing.assert_array_equal(traced(p[:1]), attention.self_attention(p[:1], 2))
 
 
 def test_inside_xla_keras_computes():
@@ -256,8 +261,8 @@ def test_inside_xla_keras_computes():
     def everything(p):
         with tf.GradientTape() as tape:
             tape.watch(p)
-            y = transformer.layer_norm(p, vector, vector, 1e-5)
-            y = transformer.self_attention(transformer.bias_gelu(y, vector), 2)
+            y = layer_norm(p, vector, vector, 1e-5)
+            y = attention.self_attention(bias_gelu(y, vector), 2)
         return y, tape.gradient(y, p)
 
     assert {
@@ -274,18 +279,18 @@ def test_inside_xla_keras_computes():
 
 def test_wrong_shapes_are_refused():
     with pytest.raises(Pose3DError, match="width 10 is not a multiple of 4 heads"):
-        transformer.token_attention(*[tf.zeros((1, 2, 10))] * 3, 4)
+        attention.token_attention(*[tf.zeros((1, 2, 10))] * 3, 4)
     with pytest.raises(Pose3DError, match="expected 3 C channels, got 10"):
-        transformer.self_attention(tf.zeros((1, 2, 10)), 2)
+        attention.self_attention(tf.zeros((1, 2, 10)), 2)
     query, key = tf.zeros((2, 3, 8)), tf.zeros((3, 3, 8))
     with pytest.raises(tf.errors.InvalidArgumentError, match="projections: expected batch 2, got 3"):
-        transformer_kernels.token_attention([query, key, key], 2, None)
+        compiled_attention.token_attention([query, key, key], 2, None)
     with pytest.raises(tf.errors.InvalidArgumentError, match="key_mask: expected keys 3, got 4"):
-        transformer_kernels.token_attention([query] * 3, 2, tf.zeros((2, 4), "bool"))
+        compiled_attention.token_attention([query] * 3, 2, tf.zeros((2, 4), "bool"))
     with pytest.raises(tf.errors.InvalidArgumentError, match="gain: expected 8 channels"):
-        transformer_kernels.layer_norm(query, tf.ones(7), tf.ones(8), 1e-5)
+        compiled_norm.layer_norm(query, tf.ones(7), tf.ones(8), 1e-5)
     with pytest.raises(tf.errors.InvalidArgumentError, match="bias: expected 8 channels"):
-        transformer_kernels.bias_gelu(query, tf.ones(1))
+        compiled_gelu.bias_gelu(query, tf.ones(1))
 
 
 def test_second_derivatives_are_refused():
@@ -294,7 +299,7 @@ def test_second_derivatives_are_refused():
         outer.watch(x)
         with tf.GradientTape() as inner:
             inner.watch(x)
-            y = transformer.bias_gelu(x, tf.zeros(8))
+            y = bias_gelu(x, tf.zeros(8))
         grad = inner.gradient(y, x)
     with pytest.raises(Pose3DError, match="no second derivatives"):
         outer.gradient(grad, x)
@@ -306,10 +311,12 @@ def test_other_backends_import_no_tensorflow():
 import sys
 import numpy as np
 from keras import ops
-from tf_pose3d.ops import transformer
+from tf_pose3d.ops.attention import self_attention
+from tf_pose3d.ops.bias_gelu import bias_gelu
+from tf_pose3d.ops.layer_norm import layer_norm
 p = ops.convert_to_tensor(np.ones((2, 5, 24), "float32"))
 c = ops.ones(24)
-y = transformer.self_attention(transformer.bias_gelu(transformer.layer_norm(p, c, c, 1e-5), c), 2)
+y = self_attention(bias_gelu(layer_norm(p, c, c, 1e-5), c), 2)
 # Norm 0, shift 1, bias 1: GELU of 2.
 np.testing.assert_allclose(ops.convert_to_numpy(y), 1.9544997, atol=1e-6)
 print("tensorflow" in sys.modules)

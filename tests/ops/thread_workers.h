@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "deform_conv_cpu.h"
+#include "workers.h"
 
 namespace tf_pose3d {
 

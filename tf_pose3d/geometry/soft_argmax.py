@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tf_pose3d.ops import soft_argmax_kernels
+from tf_pose3d.ops.soft_argmax import compiled
 
 __all__ = ["heatmap_maxima", "soft_argmax"]
 
@@ -76,7 +76,7 @@ def soft_argmax(
         the values inside the disc and through the maximum.
     """
     heatmaps = ops.convert_to_tensor(heatmaps)
-    if soft_argmax_kernels.available(heatmaps):
+    if compiled.OPERATION.serves(heatmaps):
         mean, value = _compiled(heatmaps, diameter, temperature)
     else:
         place, value = heatmap_maxima(heatmaps)
@@ -113,7 +113,7 @@ def _compiled(heatmaps: Tensor, diameter: float, temperature: float) -> tuple[Te
     def means_and_maxima(heatmaps: Tensor) -> tuple:
         *lead, height, width, joints = ops.shape(heatmaps)
         flat = ops.reshape(heatmaps, (-1, height, width, joints))
-        place, mean = soft_argmax_kernels.soft_argmax(flat, diameter, temperature)
+        place, mean = compiled.soft_argmax(flat, diameter, temperature)
         place = ops.reshape(place, (*lead, joints, 2))
 
         def maxima(heatmaps: Tensor) -> Tensor:

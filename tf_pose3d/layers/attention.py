@@ -7,7 +7,7 @@ import functools
 import keras
 from keras import ops
 
-from tf_pose3d.ops.transformer import self_attention, token_attention
+from tf_pose3d.ops.attention import self_attention, token_attention
 
 __all__ = ["MultiHeadAttention"]
 

@@ -9,7 +9,8 @@ import keras
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import deform_conv2d
-from tf_pose3d.ops.arguments import ConvOptions, check_conv_shapes, positive_int, positive_pair
+from tf_pose3d.ops.arguments import positive_int, positive_pair
+from tf_pose3d.ops.deform_conv.options import ConvOptions, check_conv_shapes
 
 __all__ = ["DeformConv2D", "ModulatedDeformConv2D"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from tf_pose3d.ops.transformer import layer_norm
+from tf_pose3d.ops.layer_norm import layer_norm
 
 __all__ = ["LayerNormalization", "UnbiasedLayerNormalization"]
 
@@ -14,7 +14,7 @@ __all__ = ["LayerNormalization", "UnbiasedLayerNormalization"]
 class LayerNormalization(keras.layers.LayerNormalization):
     """`keras.layers.LayerNormalization` with the same arguments, weights and numbers.
 
-    Over the last axis with gain and shift it goes through `tf_pose3d.ops.transformer.layer_norm`, several
+    Over the last axis with gain and shift it goes through `tf_pose3d.ops.layer_norm.layer_norm`, several
     times faster on CPUs; otherwise it is Keras's.
     """
 

@@ -9,7 +9,7 @@ from keras import ops
 from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
 from tf_pose3d.layers.layer_normalization import LayerNormalization, UnbiasedLayerNormalization
-from tf_pose3d.ops.transformer import bias_gelu
+from tf_pose3d.ops.bias_gelu import bias_gelu
 
 __all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock", "strided_length"]
 

@@ -1,4 +1,4 @@
-"""Compile the operations: `python -m tf_pose3d.ops.build [--cuda | --no-cuda]`.
+"""Compile the operations: `python -m tf_pose3d.ops.build [LIBRARY] [--cuda | --no-cuda]`.
 
 The library is made for the TensorFlow that is installed. The CPU kernels are compiled for the compiler's
 default instruction set and, on x86, for AVX2 as well; the choice is made when they run, so that a library
@@ -13,9 +13,9 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import cache
@@ -23,26 +23,12 @@ from tf_pose3d.ops import cache
 WANTED_GPUS = (70, 75, 80, 86, 89, 90, 100)
 
 _FLAGS = ["-O3", "-fPIC", "-std=c++17", "-fno-math-errno", "-ffp-contract=fast", "-w"]
-# Compiled once per instruction set.
-_SIMD_SOURCES = (
-    "deform_conv_cpu.cc",
-    "transformer_cpu.cc",
-    "block_matmul_cpu.cc",
-    "normed_activation_cpu.cc",
-    "line_maximum_cpu.cc",
-    "soft_argmax_cpu.cc",
-)
-_TENSORFLOW_SOURCES = (
-    "deform_conv_op.cc",
-    "deform_psroi_pooling_op.cc",
-    "transformer_op.cc",
-    "block_matmul_op.cc",
-    "normed_activation_op.cc",
-    "line_maximum_op.cc",
-    "soft_argmax_op.cc",
-)
-_TENSORFLOW_GPU_SOURCES = ("deform_conv_op_gpu.cc", "deform_psroi_pooling_op_gpu.cc")
-_CUDA_SOURCES = ("deform_conv_cuda.cu", "deform_psroi_pooling_cuda.cu")
+# How the names of sources end, in the order in which they are compiled: what takes longest comes first.
+_SIMD = "_cpu.cc"  # kernels, compiled once per instruction set
+_BASELINE = "_baseline.cc"  # kernels, compiled for the default instruction set alone
+_TENSORFLOW = "_op.cc"
+_TENSORFLOW_GPU = "_op_gpu.cc"
+_CUDA = "_cuda.cu"
 
 
 def find_compiler() -> str | None:
@@ -67,46 +53,52 @@ def gpu_targets(nvcc: str) -> list[str]:
     return [*flags, f"-gencode=arch=compute_{known[-1]},code=compute_{known[-1]}"]
 
 
-def build(cuda: bool) -> Path:
+def build(cuda: bool, library: str = cache.MAIN_LIBRARY) -> Path:
     """The compiled library, built unless it exists; several processes may ask at once.
 
     Args:
         cuda: with kernels for NVIDIA GPUs, which takes nvcc and some minutes.
+        library: which one, see `cache.OPTIONAL_LIBRARIES`.
 
     Raises:
         Pose3DError: there is no compiler, it fails, or there is nowhere to write.
     """
-    existing = cache.find(cuda)
+    existing = cache.find(cuda, library)
     if existing:
         return existing
     folder = cache.writable_directory()
     with cache.locked(folder):
-        target = folder / cache.library_name(cuda)
-        if not target.is_file():
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                library = _compile(Path(scratch), cuda)
-                library.replace(target)
+        target = folder / cache.library_name(cuda, library)
+        if not target.is_file() or cache.distrust(target):
+            with cache.scratch(folder) as scratch:
+                cache.publish(_compile(scratch, cuda, library), target)
         return target
 
 
-def _compile(scratch: Path, cuda: bool) -> Path:
+def _compile(scratch: Path, cuda: bool, library: str) -> Path:
     import tensorflow as tf
 
     compiler = find_compiler()
     if compiler is None:
         raise Pose3DError("no C++ compiler found: install g++ or set CXX")
-    tensorflow_flags = [*tf.sysconfig.get_compile_flags(), *_FLAGS]
-    # Everything compiled per instruction set is listed first: it takes longest.
-    jobs = [(name, "baseline", [*_FLAGS, "-DTF_POSE3D_ISA=baseline"]) for name in _SIMD_SOURCES]
+    sources = cache.sources(library)
+
+    def ending(suffix: str) -> list[Path]:
+        return [path for path in sources if path.name.endswith(suffix)]
+
+    flags = [*_FLAGS, f"-I{cache.INCLUDE}"]
+    baseline = [*flags, "-DTF_POSE3D_ISA=baseline"]
+    tensorflow_flags = [*tf.sysconfig.get_compile_flags(), *flags]
+    jobs = [(path, "baseline", baseline) for path in ending(_SIMD)]
     if platform.machine().lower() in ("x86_64", "amd64"):
-        flags = [*_FLAGS, "-DTF_POSE3D_ISA=avx2", "-mavx2", "-mfma"]
-        jobs = [(name, "avx2", flags) for name in _SIMD_SOURCES] + jobs
+        avx2 = [*flags, "-DTF_POSE3D_ISA=avx2", "-mavx2", "-mfma"]
+        jobs = [(path, "avx2", avx2) for path in ending(_SIMD)] + jobs
         tensorflow_flags.append("-DTF_POSE3D_HAS_AVX2")
-    jobs += [(name, "op", tensorflow_flags) for name in _TENSORFLOW_SOURCES]
-    jobs.append(("deform_psroi_pooling_cpu.cc", "cpu", [*_FLAGS, "-DTF_POSE3D_ISA=baseline"]))
+    jobs += [(path, "op", tensorflow_flags) for path in ending(_TENSORFLOW)]
+    jobs += [(path, "baseline", baseline) for path in ending(_BASELINE)]
     commands = [
-        ([compiler, *flags, "-c", str(cache.SOURCES / name)], scratch / f"{name}.{kind}.o")
-        for name, kind, flags in jobs
+        ([compiler, *options, "-c", str(path)], scratch / f"{path.name}.{kind}.o")
+        for path, kind, options in jobs
     ]
     link = [compiler, "-shared"]
     if cuda:
@@ -118,10 +110,10 @@ def _compile(scratch: Path, cuda: bool) -> Path:
         # nvcc runs the C++ compiler on these too: it knows where its own headers lie.
         wrapped = [f"-Xcompiler={flag}" for flag in tensorflow_flags]
         commands += [
-            ([nvcc, "-ccbin", compiler, *wrapped, "-c", str(cache.SOURCES / name)], scratch / f"{name}.o")
-            for name in _TENSORFLOW_GPU_SOURCES
+            ([nvcc, "-ccbin", compiler, *wrapped, "-c", str(path)], scratch / f"{path.name}.o")
+            for path in ending(_TENSORFLOW_GPU)
         ]
-        commands += [(cuda_command(nvcc, name), scratch / f"{name}.o") for name in _CUDA_SOURCES]
+        commands += [(cuda_command(nvcc, path), scratch / f"{path.name}.o") for path in ending(_CUDA)]
         link = [nvcc, "-shared", "-cudart", "static", "-ccbin", compiler]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         results = [pool.submit(_run, [*command, "-o", str(target)]) for command, target in commands]
@@ -130,19 +122,19 @@ def _compile(scratch: Path, cuda: bool) -> Path:
                 result.result()
         finally:
             pool.shutdown(cancel_futures=True)
-    library = scratch / "library.so"
-    _run([*link, *(str(item) for _, item in commands), "-o", str(library), *_link_flags(tf, nvcc_links=cuda)])
-    return library
+    built = scratch / "library.so"
+    _run([*link, *(str(item) for _, item in commands), "-o", str(built), *_link_flags(tf, nvcc_links=cuda)])
+    return built
 
 
-def cuda_command(nvcc: str, source: str) -> list[str]:
+def cuda_command(nvcc: str, source: Path) -> list[str]:
     """The command that compiles one of the CUDA sources, up to its output."""
-    flags = ["-O3", "-std=c++17", "-Xcompiler", "-fPIC", "--threads", "0", "-w"]
-    return [nvcc, *flags, *gpu_targets(nvcc), "-c", str(cache.SOURCES / source)]
+    flags = ["-O3", "-std=c++17", "-Xcompiler", "-fPIC", "--threads", "0", "-w", f"-I{cache.INCLUDE}"]
+    return [nvcc, *flags, *gpu_targets(nvcc), "-c", str(source)]
 
 
-def _link_flags(tf: object, nvcc_links: bool) -> list[str]:
-    flags = tf.sysconfig.get_link_flags()
+def _link_flags(tf: Any, nvcc_links: bool) -> list[str]:
+    flags: list[str] = tf.sysconfig.get_link_flags()
     if platform.system() == "Darwin":
         flags = [*flags, "-undefined", "dynamic_lookup"]
     return [part for flag in flags for part in ("-Xlinker", flag)] if nvcc_links else flags
@@ -160,20 +152,28 @@ def _run(command: list[str]) -> str:
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m tf_pose3d.ops.build", description=__doc__.splitlines()[0]
+        prog="python -m tf_pose3d.ops.build", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument(
+        "library",
+        nargs="?",
+        choices=(cache.MAIN_LIBRARY, *cache.OPTIONAL_LIBRARIES),
+        default=cache.MAIN_LIBRARY,
+        help="which library (default: %(default)s, all that the package itself calls)",
     )
     parser.add_argument(
         "--cuda",
         action=argparse.BooleanOptionalAction,
         help="compile kernels for NVIDIA GPUs (default: where nvcc and a TensorFlow with CUDA are found)",
     )
-    cuda = parser.parse_args(argv).cuda
+    arguments = parser.parse_args(argv)
+    cuda = arguments.cuda
     try:
         if cuda is None:
             import tensorflow as tf
 
             cuda = find_nvcc() is not None and tf.test.is_built_with_cuda()
-        print(build(cuda))
+        print(build(cuda, arguments.library))
     except Pose3DError as error:
         print(error, file=sys.stderr)
         return 1

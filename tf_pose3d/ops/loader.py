@@ -18,14 +18,18 @@ from typing import Any
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import cache
+from tf_pose3d.ops.cache import MAIN_LIBRARY
 
 _MODES = ("build", "require", "reference")
 _log = logging.getLogger("tf_pose3d.ops")
 
 
 @functools.cache
-def load() -> Any | None:
+def load(library: str = MAIN_LIBRARY) -> Any | None:
     """The module of compiled operations, or None where `keras.ops` is to compute them.
+
+    Args:
+        library: Which one, see `tf_pose3d.ops.cache.OPTIONAL_LIBRARIES`.
 
     Raises:
         Pose3DError: TF_POSE3D_OPS is none of its values, or is `require` and there is no library.
@@ -36,7 +40,7 @@ def load() -> Any | None:
     if mode == "reference":
         return None
     try:
-        return _load()
+        return _load(library)
     except Pose3DError as error:
         if mode == "require":
             raise
@@ -47,10 +51,10 @@ def load() -> Any | None:
         return None
 
 
-def _load() -> Any:
+def _load(library: str) -> Any:
     import tensorflow as tf
 
-    path = cache.find(cuda=True) or _build(cuda=_wants_cuda())
+    path = cache.find(True, library) or _build(_wants_cuda(), library)
     try:
         return tf.load_op_library(str(path))
     except (tf.errors.OpError, OSError) as error:
@@ -66,11 +70,11 @@ def _wants_cuda() -> bool:
     return bool(tf.config.list_physical_devices("GPU")) and build.find_nvcc() is not None
 
 
-def _build(cuda: bool) -> Path:
+def _build(cuda: bool, library: str) -> Path:
     # Imported here so that `python -m tf_pose3d.ops.build` does not find itself imported already.
     from tf_pose3d.ops import build
 
-    path = cache.find(cuda)
+    path = cache.find(cuda, library)
     if path is None:
         if build.find_compiler() is None:
             raise Pose3DError(
@@ -78,5 +82,5 @@ def _build(cuda: bool) -> Path:
             )
         time = "some minutes, with CUDA" if cuda else "half a minute or so"
         _log.warning("tf_pose3d.ops: compiling the operations, once, for %s ...", time)
-        path = build.build(cuda)
+        path = build.build(cuda, library)
     return path

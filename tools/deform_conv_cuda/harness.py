@@ -19,7 +19,8 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCES = HERE.parents[1] / "tf_pose3d" / "ops" / "src"
+OPS = HERE.parents[1] / "tf_pose3d" / "ops"
+SOURCES = OPS / "deform_conv" / "src"
 
 # name: batch, channels, height = width, filters, dilation = padding, deformable groups, mask
 SHAPES = {
@@ -42,7 +43,8 @@ def build(folder: Path, arch: str) -> Path:
     library = folder / "libdeform_conv_cuda.so"
     flags = ["-O3", "-std=c++17", "-shared", "-cudart", "static", "-Xcompiler", "-fPIC", f"-arch={arch}"]
     sources = [HERE / "launchers.cu", SOURCES / "deform_conv_cuda.cu"]
-    subprocess.run([nvcc, *flags, f"-I{SOURCES}", *map(str, sources), "-o", str(library)], check=True)
+    includes = [f"-I{SOURCES}", f"-I{OPS / 'include'}"]
+    subprocess.run([nvcc, *flags, *includes, *map(str, sources), "-o", str(library)], check=True)
     return library
 
 

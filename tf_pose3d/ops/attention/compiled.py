@@ -1,0 +1,31 @@
+"""The compiled attention as a TensorFlow function, with its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tf_pose3d.ops.dispatch import CompiledOperation
+
+
+def token_attention(projections: Sequence[Any], num_heads: int, key_mask: Any | None) -> Any:
+    """Attention of query, key and value, three tensors or one with `(B, N, 3 C)`."""
+    return OPERATION.library.tf_pose3d_token_attention(
+        projections=list(projections),
+        key_mask=[] if key_mask is None else [key_mask],
+        num_heads=num_heads,
+    )
+
+
+def _gradient(library: Any, op: Any, grad_y: Any) -> list[Any]:
+    count = op.get_attr("num_projections")
+    grads = library.tf_pose3d_token_attention_grad(
+        projections=list(op.inputs[:count]),
+        key_mask=list(op.inputs[count:]),
+        grad_y=grad_y,
+        num_heads=op.get_attr("num_heads"),
+    )
+    return [*grads, *(None for _ in op.inputs[count:])]
+
+
+OPERATION = CompiledOperation("attention", {"TfPose3dTokenAttention": _gradient})

@@ -1,0 +1,34 @@
+// Attention for one instruction set: compile once per set, with
+// -DTF_POSE3D_ISA=baseline or avx2 and that set's compiler flags.
+#include "attention_cpu.h"
+
+#include "token_attention.h"
+
+namespace tf_pose3d {
+namespace TF_POSE3D_ISA {
+namespace {
+
+size_t AttentionBytes(const AttentionShape& shape, int workers, bool backward) {
+  return Attention(shape, workers, backward).bytes();
+}
+
+void AttentionForward(const AttentionShape& shape, TokenRows<const float> query, TokenRows<const float> key,
+                      TokenRows<const float> value, const bool* key_mask, float* y, void* workspace,
+                      const Workers& workers) {
+  Attention(shape, workers.count, false).Forward(query, key, value, key_mask, y, workspace, workers);
+}
+
+void AttentionBackward(const AttentionShape& shape, TokenRows<const float> query, TokenRows<const float> key,
+                       TokenRows<const float> value, const bool* key_mask, const float* grad_y,
+                       TokenRows<float> grad_query, TokenRows<float> grad_key, TokenRows<float> grad_value,
+                       void* workspace, const Workers& workers) {
+  Attention(shape, workers.count, true)
+      .Backward(query, key, value, key_mask, grad_y, grad_query, grad_key, grad_value, workspace, workers);
+}
+
+}  // namespace
+
+AttentionKernels GetAttentionKernels() { return {AttentionBytes, AttentionForward, AttentionBackward}; }
+
+}  // namespace TF_POSE3D_ISA
+}  // namespace tf_pose3d

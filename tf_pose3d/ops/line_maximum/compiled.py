@@ -1,0 +1,17 @@
+"""The compiled search for the brightest pixels of lines as a TensorFlow function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tf_pose3d.ops.dispatch import CompiledOperation
+
+OPERATION = CompiledOperation("line_maximum")
+
+
+def brightest_pixel(images: Any, lines: Any, sources: Sequence[int], shortest: float, farthest: float) -> Any:
+    """The compiled counterpart of `operation.brightest_pixel`."""
+    return OPERATION.library.tf_pose3d_brightest_pixel(
+        images=images, lines=lines, sources=list(sources), shortest=shortest, farthest=farthest
+    )
