@@ -119,6 +119,22 @@ def test_every_format_of_poses(run, tmp_path, clip, suffix):
     assert Path(f"pose{suffix}").stat().st_size > 1000
 
 
+def test_smooth_poses_of_one_skeleton(run, tmp_path, clip):
+    path = write("COCO results", tmp_path, clip)
+    flags = ["--input", path, *SIZE, "--fps", 50]
+    code, _, err = run(*flags, "--output", "plain.npy")
+    assert (code, err) == (0, [])
+    steps = ["--smooth", "butterworth:5", "--constant_bones"]
+    code, out, err = run(*flags, "--output", "even.npy", "--viz_output", "even.html", *steps)
+    assert (code, err) == (0, [])
+    assert "poses: smoothed (Butterworth, 5 Hz), bones of constant length" in out
+    plain, even = np.load("plain.npy"), np.load("even.npy")
+    jitter = [np.abs(np.diff(poses, 2, axis=0)).mean() for poses in (plain, even)]
+    assert jitter[1] < jitter[0]
+    lengths = np.linalg.norm(even[:, 1:3] - even[:, :2], axis=-1)
+    np.testing.assert_allclose(lengths, lengths[:1].repeat(len(even), axis=0), rtol=1e-3)
+
+
 def test_all_people(run, tmp_path, clip):
     small = clip.copy()
     small[..., :2] = small[..., :2] / 2 + [600, 20]
@@ -356,6 +372,15 @@ def test_bad_input(run, bad, flags, words):
         (["--input", "coco.json", "--output", "x.txt"], "x.txt: expected a name that ends in .npz"),
         (["--input", "-", "--output", "x.npz"], "a stream goes from --input - to --output -"),
         (["--input", "-", "--output", "-", "--viz_output", "x.gif"], "a stream is not drawn"),
+        (
+            ["--input", "-", "--output", "-", "--constant_bones"],
+            "need the whole clip, which a stream never has",
+        ),
+        (["--demo", "--smooth", "butterworth"], "--demo shows poses as they are"),
+        (
+            ["--input", "coco.json", "--output", "x.npz", "--smooth", "kalman"],
+            "expected butterworth, or butter",
+        ),
     ],
 )
 def test_bad_flags(run, bad, flags, word):

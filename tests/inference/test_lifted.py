@@ -260,3 +260,31 @@ def test_keypoints_that_are_no_numbers(lifter):
 def test_settings_that_are_no_numbers(model):
     with pytest.raises(Pose3DError, match=r"min_confidence is '0\.3', expected a number"):
         Lifter(model, min_confidence="0.3")
+
+
+def test_smoothed_with_constant_bones(person):
+    noise = np.random.default_rng(0).normal(0, 0.02, person.pose_3d.shape).astype(np.float32)
+    noise[:, person.root] = 0
+    present = np.arange(FRAMES) < 24
+    present[20] = False
+    poses = person.pose_3d + noise
+    poses[~present] = np.nan
+    rough = dataclasses.replace(person, pose_3d=poses, present=present)
+    smooth = rough.smoothed(6)
+    jitter = [np.abs(np.diff(held.pose_3d[:20], 2, axis=0)).mean() for held in (rough, smooth)]
+    assert jitter[1] < 0.3 * jitter[0]
+    assert smooth.warnings[-1] == (
+        "3 of 23 frames with a pose are not smoothed: they lie in runs of fewer than 10 frames"
+    )
+    even = smooth.with_constant_bones()
+    np.testing.assert_array_equal(np.isnan(even.pose_3d[:, 0, 0]), ~present)
+    lengths = [
+        np.linalg.norm(even.pose_3d[:, a] - even.pose_3d[:, b], axis=1) for a, b in even.skeleton.bones
+    ]
+    lengths = np.array(lengths)[:, present]
+    np.testing.assert_allclose(lengths, lengths[:, :1].repeat(23, axis=1), rtol=1e-4)
+    assert (even.pose_3d[present, even.root] == 0).all()
+    nobody = dataclasses.replace(rough, present=np.zeros(FRAMES, bool))
+    assert nobody.with_constant_bones() is nobody
+    with pytest.raises(Pose3DError, match="a cutoff of 15 Hz at 30 frames per second"):
+        person.smoothed(15)

@@ -97,6 +97,16 @@ def add_input_flags(parser: Parser) -> None:
         help="poses round their root; in the camera's space, by the geometry of their projection; or with "
         "the lowest joint on a floor at y = 0",
     )
+    group.add_argument(
+        "--smooth",
+        metavar="FILTER",
+        help="smooth the poses: butterworth or butterworth:HZ (6 where none is given), without delay",
+    )
+    group.add_argument(
+        "--constant_bones",
+        action="store_true",
+        help="fit one skeleton to the poses, so that bones have one length in all frames",
+    )
     group.add_argument("--detector", metavar="NAME", help="finds people in a video: mediapipe")
     group.add_argument("--detector_model", metavar="FILE", help="the detector's model file")
     group.add_argument(
@@ -116,6 +126,7 @@ def check_input_flags(arguments: Namespace) -> None:
     Raises:
         Pose3DError: They do.
     """
+    from tf_pose3d.inference.motion.smoothing import parse_smoothing
     from tf_pose3d.inference.writers import check_motion_file
 
     streamed = arguments.input == "-" or arguments.output == "-"
@@ -126,7 +137,13 @@ def check_input_flags(arguments: Namespace) -> None:
             raise Pose3DError("--viz_output: a stream is not drawn; give --input FILE")
         if arguments.placement != "root":
             raise Pose3DError("--placement: a stream's poses are root-centred")
+        if arguments.smooth is not None or arguments.constant_bones:
+            raise Pose3DError("--smooth and --constant_bones need the whole clip, which a stream never has")
         return
+    if arguments.smooth is not None:
+        parse_smoothing(arguments.smooth)
+    if arguments.demo and (arguments.smooth is not None or arguments.constant_bones):
+        raise Pose3DError("--demo shows poses as they are: without --smooth and --constant_bones")
     if arguments.output is None and arguments.viz_output is None and not arguments.demo:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
     if arguments.output is not None:
@@ -262,6 +279,7 @@ def _lift_person(
     )
     name = f"person {person.id}" if several else ""
     lifted = dataclasses.replace(lifted, subject=name, name=Path(video.source).name)
+    lifted = _finished(arguments, lifted, log)
     for message in lifted.warnings:
         # Not among the results: they may be piped into another program.
         print(f"inference.py: warning: {f'{name}: ' if name else ''}{message}", file=sys.stderr, flush=True)
@@ -270,6 +288,23 @@ def _lift_person(
     # Ids may be names that someone gave, with characters that files cannot have.
     suffix = "_" + re.sub(r"[^\w.-]+", "_", person.id) if several else ""
     return write_person(arguments, lifted, suffix, log) or lifted.interrupted
+
+
+def _finished(arguments: Namespace, lifted: LiftedPerson, log: Log) -> LiftedPerson:
+    """The person after the steps that flags ask for, which a line names."""
+    from tf_pose3d.inference.motion.smoothing import parse_smoothing
+
+    done = []
+    if arguments.smooth is not None:
+        cutoff = parse_smoothing(arguments.smooth)
+        lifted = lifted.smoothed(cutoff)
+        done.append(f"smoothed (Butterworth, {cutoff:g} Hz)")
+    if arguments.constant_bones:
+        lifted = lifted.with_constant_bones()
+        done.append("bones of constant length")
+    if done:
+        log(f"poses: {', '.join(done)}")
+    return lifted
 
 
 def write_person(arguments: Namespace, lifted: LiftedPerson, suffix: str, log: Log) -> bool:

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from tf_pose3d.data.synthetic import synthetic_sequences
+from tf_pose3d.inference.motion.constant_bones import bone_lengths, fit_skeleton
+from tf_pose3d.skeleton import get_skeleton, joint_indices
+
+
+@pytest.fixture(scope="module")
+def walk():
+    sequence = synthetic_sequences(["S9"], frames=60, actions=["Walking"], skeleton="h36m_17")[0]
+    return (sequence.pose_3d - sequence.pose_3d[:, :1]).astype(np.float64)
+
+
+def lengths_of(poses, skeleton):
+    return np.stack([np.linalg.norm(poses[:, a] - poses[:, b], axis=-1) for a, b in skeleton.bones], axis=1)
+
+
+@pytest.mark.parametrize("layout", ["h36m_17", "h36m_16", "uplift_17"])
+def test_lengths_are_constant_and_the_root_stays(walk, layout):
+    skeleton = get_skeleton(layout)
+    poses = walk[:, joint_indices("h36m_17", layout)]
+    noisy = (poses + np.random.default_rng(0).normal(0, 0.02, poses.shape)).astype(np.float32)
+    fitted = fit_skeleton(noisy, skeleton)
+    assert fitted.dtype == np.float32
+    np.testing.assert_array_equal(fitted[:, skeleton.root], noisy[:, skeleton.root])
+    expected = bone_lengths(noisy, skeleton)
+    for (_, child), length in zip(skeleton.bones, lengths_of(fitted, skeleton).T, strict=True):
+        np.testing.assert_allclose(length, expected[child], rtol=1e-4)
+    for left, right in zip(skeleton.left, skeleton.right, strict=True):
+        assert expected[left] == expected[right]
+    # Knowing that there is one skeleton brings the joints nearer to the truth.
+    error = [np.linalg.norm(held - poses, axis=-1).mean() for held in (noisy, fitted)]
+    assert error[1] < 0.9 * error[0]
+
+
+def test_a_skeleton_that_is_one_already_stays(walk):
+    skeleton = get_skeleton("h36m_17")
+    once = fit_skeleton(walk, skeleton)
+    np.testing.assert_allclose(fit_skeleton(once, skeleton), once, atol=1e-6)
+
+
+def test_nearest_joints_not_directions(walk):
+    """A forearm that is found too long moves the hand, not the elbow alone."""
+    skeleton = get_skeleton("h36m_17")
+    exact = fit_skeleton(walk, skeleton)
+    elbow, wrist = skeleton.index("l_elbow"), skeleton.index("l_wrist")
+    wrong = exact.copy()
+    wrong[30, elbow] += [0.06, 0, 0]
+    fitted = fit_skeleton(wrong, skeleton)
+    # Directions kept: the wrist would follow the elbow's whole error.
+    assert np.linalg.norm(fitted[30, wrist] - exact[30, wrist]) < 0.03
+    np.testing.assert_allclose(fitted[:30], exact[:30], atol=1e-3)
+
+
+def test_joints_that_fall_together(walk):
+    skeleton = get_skeleton("h36m_17")
+    collapsed = walk.copy()
+    collapsed[3] = 0
+    assert np.isfinite(fit_skeleton(collapsed, skeleton)).all()
