@@ -7,6 +7,8 @@ import pytest
 
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.motion.constant_bones import fit_skeleton
+from tf_pose3d.inference.trajectory import feet_on_floor
 from tf_pose3d.inference.writers import write_motion
 from tf_pose3d.inference.writers.bvh import bvh_text, constant_bones
 from tf_pose3d.skeleton import get_skeleton, joint_indices
@@ -150,3 +152,13 @@ def test_no_pose_at_all_is_refused(motion, tmp_path):
             tmp_path / "poses.bvh", dataclasses.replace(nothing, poses=motion.poses[:0], keypoints=None)
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_poses_of_one_skeleton_come_out_where_they_are(recording):
+    """With `--constant_bones` a .bvh holds the joints of the .json, in every placement."""
+    noise = np.random.default_rng(0).normal(0, 0.02, recording.pose_3d.shape)
+    fitted = fit_skeleton(recording.pose_3d + noise, recording.skeleton)
+    np.testing.assert_allclose(constant_bones(fitted, recording.skeleton), fitted, atol=1e-4)
+    placed = feet_on_floor(fitted)
+    lowest = constant_bones(placed, recording.skeleton)[..., 1].max(axis=1)
+    np.testing.assert_allclose(lowest, 0, atol=1e-4)
