@@ -1,0 +1,256 @@
+"""Motion capture without cameras: clips of 3D joints from one npz file or a folder of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_pose3d.data.archive import load_archive, require_keys
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.skeleton import LAYOUTS, convert_joints, get_skeleton, make_skeleton
+
+__all__ = ["MOTION_FPS", "MOTION_SKELETON", "MotionClips", "load_motion", "save_motion"]
+
+MOTION_SKELETON = "h36m_17"
+# Frames per second that clips are held at.
+MOTION_FPS = 30.0
+
+# Names of the seventeen joints in files that use those of the VideoPose3D release.
+_RELEASE_NAMES = {
+    "Hip": "pelvis",
+    "RHip": "r_hip",
+    "RKnee": "r_knee",
+    "RAnkle": "r_ankle",
+    "LHip": "l_hip",
+    "LKnee": "l_knee",
+    "LAnkle": "l_ankle",
+    "Spine": "spine",
+    "Thorax": "neck",
+    "Head": "head",
+    "HeadTop": "head_top",
+    "LShoulder": "l_shoulder",
+    "LElbow": "l_elbow",
+    "LWrist": "l_wrist",
+    "RShoulder": "r_shoulder",
+    "RElbow": "r_elbow",
+    "RWrist": "r_wrist",
+}
+# The thigh of a grown person or a child, metres: outside, the file counts in another unit.
+_THIGH = (0.15, 0.7)
+_SHORTEST = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class MotionClips:
+    """Clips of one person each, end to end.
+
+    Attributes:
+        positions: `(F, 17, 3)` float32 metres, layout `h36m_17`, z up, `MOTION_FPS` frames per second.
+        offsets: `(n + 1,)` int64: clip i is `positions[offsets[i]:offsets[i + 1]]`.
+        names: `(n,)` of the clips.
+        subjects: `(n,)` who moves.
+        sources: `(n,)` where they come from.
+        weights: `(n,)` float32: how often a frame of the clip is drawn against others.
+    """
+
+    positions: np.ndarray
+    offsets: np.ndarray
+    names: np.ndarray
+    subjects: np.ndarray
+    sources: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        """Clips."""
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """`(n,)` frames of each clip."""
+        return np.diff(self.offsets)
+
+    def clip(self, index: int) -> np.ndarray:
+        """`(f, 17, 3)` of one clip."""
+        return self.positions[self.offsets[index] : self.offsets[index + 1]]
+
+    def select(self, chosen: np.ndarray) -> MotionClips:
+        """The clips of a boolean mask or of indices."""
+        indices = np.flatnonzero(chosen) if np.asarray(chosen).dtype == bool else np.asarray(chosen)
+        if not len(indices):
+            raise Pose3DError("no clip of motion is left, expected at least one")
+        return MotionClips(
+            np.concatenate([self.clip(index) for index in indices]),
+            np.concatenate([[0], np.cumsum(self.lengths[indices])]).astype(np.int64),
+            self.names[indices],
+            self.subjects[indices],
+            self.sources[indices],
+            self.weights[indices],
+        )
+
+    def split(self, held_out: Collection[str], where: str = "the motion") -> tuple[MotionClips, MotionClips]:
+        """Clips of all other people, and those of the people held out.
+
+        Raises:
+            Pose3DError: A name that is nobody's, or nobody is left on one side.
+        """
+        people = set(self.subjects.tolist())
+        unknown = sorted(set(held_out) - people)
+        if unknown:
+            raise Pose3DError(
+                f"{where} has no subject {unknown[0]!r} to hold out; it has {', '.join(sorted(people))}"
+            )
+        held = np.isin(self.subjects, list(held_out))
+        if held.all() or not held.any():
+            raise Pose3DError(f"{where}: everybody is on one side of the split, expected people on both")
+        return self.select(~held), self.select(held)
+
+
+def load_motion(path: str | Path, log: Callable[[str], None] = lambda line: None) -> MotionClips:
+    """Reads a motion file, or all `.npz` files of a folder.
+
+    A file holds `positions (F, J, 3)` in metres with z up, and may hold `joints` (names; else h36m_17 where
+    J is 17), `offsets`, `names`, `subjects`, `sources`, `weights` and `fps` (else 30). Other rates are
+    resampled, which `log` is told once.
+
+    Raises:
+        Pose3DError: A file that is no motion, of an unknown layout, in another unit or with another axis up;
+            a folder without one usable clip.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise Pose3DError(f"{path} does not exist, expected a motion file (.npz) or a folder of them")
+    if not path.is_dir():
+        return _read(path, log)
+    files = sorted(path.rglob("*.npz"))
+    if not files:
+        raise Pose3DError(
+            f"{path}: no .npz file in this folder; tools/prepare_motion.py makes them from BVH, AMC and npz"
+        )
+    parts = [_read(file, log) for file in files]
+    lengths = np.concatenate([part.lengths for part in parts])
+    return MotionClips(
+        np.concatenate([part.positions for part in parts]),
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("names", "subjects", "sources", "weights")
+        ),
+    )
+
+
+def save_motion(path: str | Path, clips: MotionClips) -> None:
+    """Writes what `load_motion` reads."""
+    np.savez_compressed(
+        path,
+        positions=clips.positions,
+        offsets=clips.offsets,
+        names=clips.names,
+        subjects=clips.subjects,
+        sources=clips.sources,
+        weights=clips.weights,
+        fps=np.float32(MOTION_FPS),
+        joints=np.array(list(_RELEASE_NAMES)),
+    )
+
+
+def _read(path: Path, log: Callable[[str], None]) -> MotionClips:
+    archive = load_archive(path)
+    require_keys(archive, path, "positions")
+    positions = np.asarray(archive["positions"])
+    if positions.ndim != 3 or positions.shape[2] != 3 or not np.issubdtype(positions.dtype, np.number):
+        raise Pose3DError(f"{path}: positions has shape {positions.shape}, expected (frames, joints, 3)")
+    positions = _in_layout(positions.astype(np.float32), archive, path)
+    offsets = np.asarray(archive.get("offsets", [0, len(positions)]), np.int64)
+    if offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(positions):
+        raise Pose3DError(f"{path}: offsets must run from 0 to the {len(positions)} frames")
+    if (np.diff(offsets) < 0).any():
+        raise Pose3DError(f"{path}: offsets must increase")
+    count = len(offsets) - 1
+    columns: dict[str, np.ndarray] = {}
+    defaults: dict[str, Any] = {
+        "names": [f"{path.stem}_{index}" for index in range(count)],
+        "subjects": [path.stem] * count,
+        "sources": [path.stem] * count,
+        "weights": np.ones(count, np.float32),
+    }
+    for name, default in defaults.items():
+        columns[name] = np.asarray(archive.get(name, default))
+        if columns[name].shape != (count,):
+            raise Pose3DError(f"{path}: {name} has shape {columns[name].shape}, expected one a clip, {count}")
+    fps = float(np.asarray(archive.get("fps", MOTION_FPS)))
+    if not 1 <= fps <= 1000:
+        raise Pose3DError(f"{path}: fps is {fps:g}, expected 1 to 1000")
+    clips = [positions[first:last] for first, last in itertools.pairwise(offsets)]
+    if fps != MOTION_FPS:
+        log(f"{path}: {fps:g} frames per second, resampled to {MOTION_FPS:g}")
+        clips = [_resample(clip, fps) for clip in clips]
+    usable = np.array([len(clip) >= _SHORTEST and bool(np.isfinite(clip).all()) for clip in clips])
+    if not usable.any():
+        raise Pose3DError(f"{path}: no usable clip, expected one of {_SHORTEST} frames or more, all finite")
+    if not usable.all():
+        log(f"{path}: {int((~usable).sum())} of {count} clips left out (too short, or not finite)")
+    kept = [clip for clip, good in zip(clips, usable, strict=True) if good]
+    joined = np.concatenate(kept)
+    _check_unit(joined, path)
+    return MotionClips(
+        joined,
+        np.concatenate([[0], np.cumsum([len(clip) for clip in kept])]).astype(np.int64),
+        columns["names"][usable].astype(str),
+        columns["subjects"][usable].astype(str),
+        columns["sources"][usable].astype(str),
+        columns["weights"][usable].astype(np.float32),
+    )
+
+
+def _in_layout(positions: np.ndarray, archive: dict[str, Any], path: Path) -> np.ndarray:
+    """Positions in `MOTION_SKELETON`, by the joints that the file names."""
+    wanted = get_skeleton(MOTION_SKELETON)
+    joints = positions.shape[1]
+    if "joints" not in archive:
+        if joints != wanted.num_joints:
+            raise Pose3DError(
+                f"{path}: {joints} joints without names, expected {wanted.num_joints} of {MOTION_SKELETON} "
+                "or an array `joints` that names them"
+            )
+        return positions
+    names = [_RELEASE_NAMES.get(str(name), str(name)) for name in np.asarray(archive["joints"]).tolist()]
+    if len(names) != joints or len(set(names)) != joints:
+        raise Pose3DError(f"{path}: joints names {len(names)} joints, positions holds {joints}")
+    if tuple(names) == wanted.joints:
+        return positions
+    known = {joint for layout in LAYOUTS.values() for joint in layout.joints}
+    strange = [name for name in names if name not in known]
+    if strange:
+        raise Pose3DError(
+            f"{path}: unknown joint {strange[0]!r}, expected names such as {', '.join(wanted.joints[:4])}"
+        )
+    return convert_joints(positions, make_skeleton(path.stem, tuple(names)), wanted)
+
+
+def _resample(clip: np.ndarray, fps: float) -> np.ndarray:
+    """A clip at `MOTION_FPS`, between frames linearly."""
+    if len(clip) < _SHORTEST:
+        return clip
+    times = np.arange(0, len(clip) - 1 + 1e-6, fps / MOTION_FPS)
+    before = np.minimum(times.astype(np.int64), len(clip) - 2)
+    share = (times - before).astype(np.float32)[:, None, None]
+    return clip[before] * (1 - share) + clip[before + 1] * share
+
+
+def _check_unit(positions: np.ndarray, path: Path) -> None:
+    skeleton = get_skeleton(MOTION_SKELETON)
+    hip, knee, neck = (skeleton.index(name) for name in ("r_hip", "r_knee", "neck"))
+    thigh = float(np.median(np.linalg.norm(positions[:, hip] - positions[:, knee], axis=1)))
+    if not _THIGH[0] <= thigh <= _THIGH[1]:
+        unit = {True: "millimetres", False: "centimetres"}[thigh > 100]
+        hint = f"; are they {unit}?" if thigh > 5 else ""
+        raise Pose3DError(f"{path}: thighs are {thigh:.3g} long, expected metres, about 0.4{hint}")
+    trunk = np.median(positions[:, neck] - positions[:, skeleton.root], axis=0)
+    if abs(trunk[2]) < np.abs(trunk[:2]).max() or trunk[2] < 0:
+        axis = "xyz"[int(np.argmax(np.abs(trunk)))]
+        raise Pose3DError(f"{path}: trunks point along {axis}, expected z up; turn the positions")

@@ -1,0 +1,1 @@
+"""The general lifter: trained on openly licensed motion seen by made-up cameras."""

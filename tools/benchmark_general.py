@@ -1,0 +1,199 @@
+#!/usr/bin/env python
+"""Measures lifters on held-out motion, seen by cameras that were fixed before weights were trained.
+
+    python tools/benchmark_general.py --motion val.npz                        # the shipped lifters
+    python tools/benchmark_general.py --motion val.npz --weights mine.h5 --train train.npz --json table.json
+
+Ten scenes of the joints that every detector finds, one with a detector's errors, and that without legs; see
+`tf_pose3d/evaluation/motion_scenes.py`. With --train, two baselines beside them: the mean pose, and the
+nearest of 30,000 poses of that motion as the same kinds of cameras see them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tf_pose3d.camera import Camera
+from tf_pose3d.cli.program import run_program
+from tf_pose3d.data.motion_clips import MotionClips, load_motion
+from tf_pose3d.data.motion_views import DETECTOR_SKELETON
+from tf_pose3d.evaluation.motion_scenes import (
+    NOISY,
+    SCENES,
+    Scene,
+    SceneResult,
+    calibration_table,
+    make_scene,
+    measure_scene,
+)
+from tf_pose3d.files import write_json
+from tf_pose3d.skeleton import convert_joints
+
+Lift = Callable[[np.ndarray, Camera, float], tuple[np.ndarray, np.ndarray | None]]
+
+_POSES = 30_000
+_SEED = 1
+LEGLESS = dataclasses.replace(NOISY, name="noisy, legs unseen", legs_unseen=True)
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--motion", required=True, metavar="FILE", help="held-out motion")
+    parser.add_argument("--subjects", nargs="+", metavar="NAME", help="only these people of it")
+    parser.add_argument("--train", metavar="FILE", help="motion for the baselines mean pose and nearest pose")
+    parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="people left out of --train")
+    parser.add_argument(
+        "--weights", nargs="+", default=["general", "general_frame"], metavar="NAME|FILE", help="lifters"
+    )
+    parser.add_argument("--unknown_focal", action="store_true", help="do not tell lifters the focal length")
+    parser.add_argument("--per_person", type=int, default=6, metavar="N", help="clips a person (two seconds)")
+    parser.add_argument("--json", metavar="FILE", help="write the numbers, too")
+    return parser.parse_args(arguments)
+
+
+def lifter_of(weights: str, unknown_focal: bool) -> Lift:
+    """A lifter of weights or of a name of shipped ones."""
+    import tf_pose3d
+
+    lifter = tf_pose3d.load(weights)
+
+    def lift(keypoints: np.ndarray, camera: Camera, fps: float) -> tuple[np.ndarray, np.ndarray | None]:
+        points = np.where(keypoints[..., 2:] > 0, keypoints, np.nan)
+        assert camera.focal_length is not None
+        focal = None if unknown_focal else float(camera.focal_length[0])
+        person = lifter.lift(points, camera.width, camera.height, fps, DETECTOR_SKELETON, focal)
+        poses = convert_joints(person.pose_3d, person.skeleton, "h36m_17")
+        # What a lifter gives no pose for counts as a person of no size.
+        return np.nan_to_num(poses), person.uncertainty
+
+    return lift
+
+
+def baselines(clips: MotionClips) -> dict[str, Lift]:
+    """The mean pose, and the nearest of many poses, as seen by cameras like those of the noisy scene."""
+    rng = np.random.default_rng(_SEED)
+    chosen = rng.choice(len(clips.positions), min(_POSES, len(clips.positions)), replace=False)
+    singles = MotionClips(
+        clips.positions[chosen],
+        np.arange(len(chosen) + 1),
+        *(np.repeat("x", len(chosen)) for _ in range(3)),
+        np.ones(len(chosen), np.float32),
+    )
+    exact = dataclasses.replace(NOISY, name="baseline", noise=(0.0, 0.0), outliers=0.0, misses=0.0)
+    seen = make_scene(singles, exact, len(chosen))
+    poses = np.concatenate([clip.pose_3d for clip in seen])
+    views = np.concatenate([_view(clip.keypoints) for clip in seen])
+    mean = poses.mean(axis=0)
+
+    def mean_pose(keypoints: np.ndarray, camera: Camera, fps: float) -> tuple[np.ndarray, None]:
+        return np.repeat(mean[None], len(keypoints), axis=0), None
+
+    def nearest(keypoints: np.ndarray, camera: Camera, fps: float) -> tuple[np.ndarray, None]:
+        found = np.empty((len(keypoints), *poses.shape[1:]), np.float32)
+        for number, frame in enumerate(keypoints):
+            held = frame[:, 2] > 0
+            mine = _unit(frame[None, held, :2])
+            others = _unit(views[:, held])
+            found[number] = poses[int(np.square(others - mine).sum(axis=(1, 2)).argmin())]
+        return found, None
+
+    return {"mean pose": mean_pose, f"nearest of {len(poses)}": nearest}
+
+
+def _view(keypoints: np.ndarray) -> np.ndarray:
+    return _unit(keypoints[..., :2])
+
+
+def _unit(points: np.ndarray) -> np.ndarray:
+    points = points - points.mean(axis=1, keepdims=True)
+    return points / np.sqrt(np.square(points).sum(axis=-1).mean(axis=1))[:, None, None]
+
+
+def table(results: dict[str, dict[str, SceneResult]]) -> str:
+    """Tables of all lifters as text."""
+    lines = []
+    for name, scenes in results.items():
+        lines += ["", f"{name}: MPJPE / PA-MPJPE in mm, roots aligned", _HEAD]
+        for scene, result in scenes.items():
+            lines.append(_row(scene, result))
+        ten = [scenes[scene.name] for scene in SCENES]
+        mean, aligned = (np.mean([getattr(result, key) for result in ten]) for key in ("mpjpe", "pampjpe"))
+        lines.append(f"{'mean of the ten':22s} {mean:7.1f} {aligned:6.1f}")
+        if all(result.radii is not None for result in scenes.values()):
+            noisy = {scene: scenes[scene] for scene in (NOISY.name, LEGLESS.name)}
+            for label, chosen in (("all scenes", scenes), ("noisy scenes", noisy)):
+                values = calibration_table(chosen)
+                lines.append(
+                    f"90 % radius, seen joints, {label}: "
+                    + ", ".join(f"{key} {value:.3f}" for key, value in values.items())
+                )
+    return "\n".join(lines)
+
+
+_HEAD = (
+    f"{'scene':22s} {'MPJPE':>7s} {'PA':>6s} {'accel':>6s} {'bones worst/median %':>21s} "
+    f"{'trunk mean/worst deg':>21s} {'knees %':>8s} {'in 90 %':>8s}"
+)
+
+
+def _row(name: str, result: SceneResult) -> str:
+    cover = "" if result.coverage is None else f"{100 * result.coverage:8.1f}"
+    return (
+        f"{name:22s} {result.mpjpe:7.1f} {result.pampjpe:6.1f} {result.acceleration:6.2f} "
+        f"{100 * result.bones_worst:12.1f} / {100 * result.bones_median:6.1f} "
+        f"{result.trunk_mean:12.1f} / {result.trunk_worst:6.1f} {100 * result.knees_backwards:8.2f} {cover}"
+    )
+
+
+def numbers(result: SceneResult) -> dict[str, float | None]:
+    """A result's figures, without its arrays."""
+    return {
+        field.name: getattr(result, field.name)
+        for field in dataclasses.fields(result)
+        if field.name not in ("errors", "radii", "seen")
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse_arguments(arguments)
+    motion = load_motion(options.motion, print)
+    if options.subjects:
+        _, motion = motion.split(options.subjects, options.motion)
+    lifters: dict[str, Lift] = {}
+    if options.train:
+        clips = load_motion(options.train, print)
+        if options.without:
+            clips, _ = clips.split(options.without, options.train)
+        lifters |= baselines(clips)
+    for weights in options.weights:
+        lifters[weights] = lifter_of(weights, options.unknown_focal)
+    scenes: list[Scene] = [*SCENES, NOISY, LEGLESS]
+    made = {scene.name: make_scene(motion, scene, options.per_person) for scene in scenes}
+    frames = sum(len(clip.pose_3d) for clip in made[NOISY.name])
+    print(f"{options.motion}: {len(np.unique(motion.subjects))} people, {frames} frames a scene")
+    results = {
+        name: {scene: measure_scene(clips, lift) for scene, clips in made.items()}
+        for name, lift in lifters.items()
+    }
+    print(table(results))
+    if options.json:
+        held = {
+            name: {scene: numbers(result) for scene, result in scenes.items()}
+            for name, scenes in results.items()
+        }
+        write_json(options.json, held)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program("benchmark_general.py", main))
