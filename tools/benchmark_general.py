@@ -26,13 +26,12 @@ from tf_pose3d.cli.program import run_program
 from tf_pose3d.data.motion_clips import MotionClips, load_motion
 from tf_pose3d.data.motion_views import DETECTOR_SKELETON
 from tf_pose3d.evaluation.motion_scenes import (
+    LEGLESS,
     NOISY,
     SCENES,
-    Scene,
-    SceneResult,
-    calibration_table,
     make_scene,
     measure_scene,
+    scene_table,
 )
 from tf_pose3d.files import write_json
 from tf_pose3d.skeleton import convert_joints
@@ -41,7 +40,6 @@ Lift = Callable[[np.ndarray, Camera, float], tuple[np.ndarray, np.ndarray | None
 
 _POSES = 30_000
 _SEED = 1
-LEGLESS = dataclasses.replace(NOISY, name="noisy, legs unseen", legs_unseen=True)
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -119,51 +117,6 @@ def _unit(points: np.ndarray) -> np.ndarray:
     return points / np.sqrt(np.square(points).sum(axis=-1).mean(axis=1))[:, None, None]
 
 
-def table(results: dict[str, dict[str, SceneResult]]) -> str:
-    """Tables of all lifters as text."""
-    lines = []
-    for name, scenes in results.items():
-        lines += ["", f"{name}: MPJPE / PA-MPJPE in mm, roots aligned", _HEAD]
-        for scene, result in scenes.items():
-            lines.append(_row(scene, result))
-        ten = [scenes[scene.name] for scene in SCENES]
-        mean, aligned = (np.mean([getattr(result, key) for result in ten]) for key in ("mpjpe", "pampjpe"))
-        lines.append(f"{'mean of the ten':22s} {mean:7.1f} {aligned:6.1f}")
-        if all(result.radii is not None for result in scenes.values()):
-            noisy = {scene: scenes[scene] for scene in (NOISY.name, LEGLESS.name)}
-            for label, chosen in (("all scenes", scenes), ("noisy scenes", noisy)):
-                values = calibration_table(chosen)
-                lines.append(
-                    f"90 % radius, seen joints, {label}: "
-                    + ", ".join(f"{key} {value:.3f}" for key, value in values.items())
-                )
-    return "\n".join(lines)
-
-
-_HEAD = (
-    f"{'scene':22s} {'MPJPE':>7s} {'PA':>6s} {'accel':>6s} {'bones worst/median %':>21s} "
-    f"{'trunk mean/worst deg':>21s} {'knees %':>8s} {'in 90 %':>8s}"
-)
-
-
-def _row(name: str, result: SceneResult) -> str:
-    cover = "" if result.coverage is None else f"{100 * result.coverage:8.1f}"
-    return (
-        f"{name:22s} {result.mpjpe:7.1f} {result.pampjpe:6.1f} {result.acceleration:6.2f} "
-        f"{100 * result.bones_worst:12.1f} / {100 * result.bones_median:6.1f} "
-        f"{result.trunk_mean:12.1f} / {result.trunk_worst:6.1f} {100 * result.knees_backwards:8.2f} {cover}"
-    )
-
-
-def numbers(result: SceneResult) -> dict[str, float | None]:
-    """A result's figures, without its arrays."""
-    return {
-        field.name: getattr(result, field.name)
-        for field in dataclasses.fields(result)
-        if field.name not in ("errors", "radii", "seen")
-    }
-
-
 def main(arguments: list[str] | None = None) -> int:
     options = parse_arguments(arguments)
     motion = load_motion(options.motion, print)
@@ -177,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
         lifters |= baselines(clips)
     for weights in options.weights:
         lifters[weights] = lifter_of(weights, options.unknown_focal)
-    scenes: list[Scene] = [*SCENES, NOISY, LEGLESS]
+    scenes = (*SCENES, NOISY, LEGLESS)
     made = {scene.name: make_scene(motion, scene, options.per_person) for scene in scenes}
     frames = sum(len(clip.pose_3d) for clip in made[NOISY.name])
     print(f"{options.motion}: {len(np.unique(motion.subjects))} people, {frames} frames a scene")
@@ -185,11 +138,12 @@ def main(arguments: list[str] | None = None) -> int:
         name: {scene: measure_scene(clips, lift) for scene, clips in made.items()}
         for name, lift in lifters.items()
     }
-    print(table(results))
+    for name, figures in results.items():
+        print(f"\n{name}\n{scene_table(figures)}")
     if options.json:
         held = {
-            name: {scene: numbers(result) for scene, result in scenes.items()}
-            for name, scenes in results.items()
+            name: {scene: result.numbers() for scene, result in figures.items()}
+            for name, figures in results.items()
         }
         write_json(options.json, held)
     return 0

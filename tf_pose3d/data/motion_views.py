@@ -14,7 +14,14 @@ from tf_pose3d.data.motion_clips import MOTION_FPS, MOTION_SKELETON, MotionClips
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton, make_skeleton
 
-__all__ = ["DETECTOR_JOINTS", "DETECTOR_SKELETON", "MotionViewConfig", "MotionViews", "look_at_person"]
+__all__ = [
+    "DETECTOR_JOINTS",
+    "DETECTOR_SKELETON",
+    "MotionSpec",
+    "MotionViewConfig",
+    "MotionViews",
+    "look_at_person",
+]
 
 # What every detector of people finds.
 DETECTOR_JOINTS = (
@@ -181,6 +188,21 @@ class MotionViewConfig(TrainingConfig):
                 raise Pose3DError(f"{source}: {low} is above {high}")
         if self.NOISE_CONSTANT + self.NOISE_DRIFT > 1:
             raise Pose3DError(f"{source}: NOISE_CONSTANT and NOISE_DRIFT together exceed 1")
+
+
+@dataclasses.dataclass(frozen=True)
+class MotionSpec:
+    """What a family reads of motion capture.
+
+    Attributes:
+        views: How training sees it.
+        channels: Numbers of a 2D joint: x, y and a confidence.
+        length: Frames that a pose depends on.
+    """
+
+    views: MotionViewConfig
+    channels: int = 3
+    length: int = 1
 
 
 def _turn(angle: np.ndarray, axis: int) -> np.ndarray:

@@ -18,6 +18,7 @@ from tf_pose3d.evaluation.metrics import mpjpe, pampjpe
 from tf_pose3d.skeleton import convert_joints, get_skeleton
 
 __all__ = [
+    "LEGLESS",
     "NOISY",
     "SCENES",
     "Scene",
@@ -27,6 +28,7 @@ __all__ = [
     "make_scene",
     "measure",
     "measure_scene",
+    "scene_table",
 ]
 
 _BODY = get_skeleton(MOTION_SKELETON)
@@ -90,6 +92,9 @@ NOISY = Scene(
     noise=(0.01, 0.09),
     outliers=0.06,
     misses=0.10,
+)
+LEGLESS = dataclasses.replace(
+    NOISY, name="legs unseen", noise=(0.0, 0.0), outliers=0.0, misses=0.0, legs_unseen=True
 )
 
 
@@ -217,6 +222,12 @@ class SceneResult:
     errors: np.ndarray
     radii: np.ndarray | None
     seen: np.ndarray
+
+    def numbers(self) -> dict[str, float | None]:
+        """The figures, without the arrays."""
+        arrays = ("errors", "radii", "seen")
+        names = [field.name for field in dataclasses.fields(self) if field.name not in arrays]
+        return {name: getattr(self, name) for name in names}
 
 
 # (keypoints (F, 13, 3), camera, fps) -> poses (F, 17, 3) and radii (F, 17) or None
@@ -347,3 +358,32 @@ def calibration_table(results: Mapping[str, SceneResult]) -> dict[str, float]:
     order_radius = np.argsort(np.argsort(radii[seen]))
     table["rank"] = float(np.corrcoef(order_error, order_radius)[0, 1])
     return table
+
+
+_HEAD = (
+    f"{'scene':22s} {'MPJPE':>7s} {'PA':>6s} {'accel':>6s} {'bones worst/median %':>21s} "
+    f"{'trunk mean/worst deg':>21s} {'knees %':>8s} {'in 90 %':>8s}"
+)
+
+
+def scene_table(scenes: Mapping[str, SceneResult]) -> str:
+    """The table of a lifter's scenes: errors in mm, roots aligned; acceleration in mm a frame squared."""
+    lines = [_HEAD, *(_row(name, result) for name, result in scenes.items())]
+    ten = [scenes[scene.name] for scene in SCENES if scene.name in scenes]
+    if len(ten) == len(SCENES):
+        mean, aligned = (np.mean([getattr(result, key) for result in ten]) for key in ("mpjpe", "pampjpe"))
+        lines.append(f"{'mean of the ten':22s} {mean:7.1f} {aligned:6.1f}")
+    if all(result.radii is not None for result in scenes.values()):
+        values = calibration_table(scenes)
+        shares = ", ".join(f"{key} {value:.3f}" for key, value in values.items())
+        lines.append(f"90 % radius, seen joints: {shares}")
+    return "\n".join(lines)
+
+
+def _row(name: str, result: SceneResult) -> str:
+    cover = "" if result.coverage is None else f"{100 * result.coverage:8.1f}"
+    return (
+        f"{name:22s} {result.mpjpe:7.1f} {result.pampjpe:6.1f} {result.acceleration:6.2f} "
+        f"{100 * result.bones_worst:12.1f} / {100 * result.bones_median:6.1f} "
+        f"{result.trunk_mean:12.1f} / {result.trunk_worst:6.1f} {100 * result.knees_backwards:8.2f} {cover}"
+    )

@@ -1,10 +1,8 @@
-"""Whole clips through the general lifter: every frame once, however long the clip."""
+"""Whole clips through models that lift every frame of a clip: each frame once, however long the clip."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,19 +10,16 @@ import tensorflow as tf
 
 from tf_pose3d.camera import Camera, normalize_screen_coordinates
 from tf_pose3d.data.motion_views import DETECTOR_SKELETON
-from tf_pose3d.inference.preparation import resample
 from tf_pose3d.skeleton import get_skeleton
 
-__all__ = ["ClipLifter"]
+__all__ = ["ClipPredictor"]
 
 # Frames in one pass: their activations stay near the cache and bound the memory.
 _CHUNK = 1024
-# Frame rates that the network was trained on, per second.
-_SLOWEST, _FASTEST = 15.0, 60.0
 _MIRRORED_PRINCIPAL_POINT, _MIRRORED_TANGENTIAL = 4, 9
 
 
-class ClipLifter:
+class ClipPredictor:
     """Poses and uncertainties of clips from a model with `lift_frames` and `assemble`.
 
     Bone lengths are one mean over the whole clip, so that they do not vary in it.
@@ -59,7 +54,7 @@ class ClipLifter:
         self,
         keypoints: np.ndarray,
         camera: Camera,
-        fps: float,
+        fps: float | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Poses of a clip.
@@ -67,28 +62,20 @@ class ClipLifter:
         Args:
             keypoints: `(F, 13, 3)` pixels and confidence in `DETECTOR_SKELETON`; confidence 0: unseen.
             camera: With its focal length.
-            fps: Frames per second.
+            fps: Frames per second; frames are lifted as they come, whatever it is.
             progress: Is told how many frames were done.
 
         Returns:
             `(F, 17, 3)` metres, root at 0, camera frame; `(F, 17)` metres: radius that holds the true joint
             nine times of ten.
         """
-        count = len(keypoints)
-        places = None
-        if self.reach and not _SLOWEST <= fps <= _FASTEST:
-            keypoints, places = _at_known_rate(keypoints, fps)
-        raw = self._frames(keypoints, camera, progress, count)
+        raw = self._frames(keypoints, camera, progress)
         lengths = raw["log_lengths"].mean(axis=1, keepdims=True)
         outputs = self.model.assemble({name: tf.constant(value) for name, value in raw.items()}, lengths)
-        poses = np.asarray(outputs["pose_3d_sequence"])[0]
-        radius = np.asarray(outputs["radius_90"])[0]
-        if places is not None:
-            poses, radius = resample(poses, places), resample(radius, places)
-        return poses, radius
+        return np.asarray(outputs["pose_3d_sequence"])[0], np.asarray(outputs["radius_90"])[0]
 
     def _frames(
-        self, keypoints: np.ndarray, camera: Camera, progress: Callable[[int], None] | None, total: int
+        self, keypoints: np.ndarray, camera: Camera, progress: Callable[[int], None] | None
     ) -> dict[str, np.ndarray]:
         screen = keypoints.astype(np.float32, copy=True)
         screen[..., :2] = normalize_screen_coordinates(screen[..., :2], camera.width, camera.height)
@@ -110,7 +97,7 @@ class ClipLifter:
             kept = slice(first - before, last - before)
             parts.append({name: np.asarray(value)[:, kept] for name, value in raw.items()})
             if progress is not None:
-                progress(round((last - first) * total / len(keypoints)))
+                progress(last - first)
         joined = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
         return self._averaged(joined) if self.flip else joined
 
@@ -126,19 +113,3 @@ class ClipLifter:
             "log_lengths": (lengths[:1] + lengths[1:]) / 2,
             "scale": np.sqrt(scale[:1] * scale[1:, :, self._flip_3d]),
         }
-
-
-def _at_known_rate(keypoints: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """Keypoints at a whole multiple or part of their rate, and where the clip's own frames lie in them."""
-    own = np.arange(len(keypoints), dtype=np.float64)
-    if fps > _FASTEST:
-        step = math.ceil(fps / _FASTEST)
-        return keypoints[::step], own / step
-    times = min(math.ceil(_SLOWEST / fps), 4)
-    between = np.arange((len(keypoints) - 1) * times + 1) / times
-    points: Any = resample(keypoints, between)
-    # Between two frames a joint is seen where it is seen in both.
-    seen = np.ceil(between).astype(np.int64)
-    known = (keypoints[np.floor(between).astype(np.int64), :, 2] > 0) & (keypoints[seen, :, 2] > 0)
-    points[..., 2] *= known
-    return points, own * times
