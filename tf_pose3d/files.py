@@ -117,14 +117,19 @@ def require_writable_folder(path: str | os.PathLike) -> Path:
 def resolve_weights(path: str | os.PathLike) -> Path:
     """The weight file that a `--weights` value means, by the rule of the Uplift and Upsample release.
 
-    A name with an extension is that file. A name without one is a prefix: the first of the `.h5` files that
-    begin with it, in alphabetical order (`logs/x/best_weights` finds `logs/x/best_weights_0040.h5`).
+    A bare name of `shipped_weights` is that file of the package. A name with an extension is that file. A
+    name without one is a prefix: the first of the `.h5` files that begin with it, in alphabetical order
+    (`logs/x/best_weights` finds `logs/x/best_weights_0040.h5`).
 
     Raises:
-        Pose3DError: there is no such file; the message lists the `.h5` files of the folder.
+        Pose3DError: there is no such file; the message lists the `.h5` files of the folder and the names of
+            weights that ship.
     """
     text = os.fspath(path)
     folder, name = os.path.split(text)
+    shipped = shipped_weights()
+    if text in shipped:
+        return shipped[text]
     if os.path.splitext(name)[1]:
         if os.path.isfile(text):
             return Path(text)
@@ -146,7 +151,14 @@ def resolve_weights(path: str | os.PathLike) -> Path:
         listing = f"{folder or 'this folder'} holds {shown}"
     else:
         listing = f"{folder or 'this folder'} holds no .h5 file"
-    raise Pose3DError(f"{sought}; {listing}")
+    names = f"; weights that ship: {', '.join(shipped)}" if shipped and not folder else ""
+    raise Pose3DError(f"{sought}; {listing}{names}")
+
+
+def shipped_weights() -> dict[str, Path]:
+    """Name -> file of the weights that come with the package."""
+    folder = Path(__file__).parent / "shipped"
+    return {path.stem: path for path in sorted(folder.glob("*.h5"))}
 
 
 def _h5_files(folder: str) -> list[str]:

@@ -24,7 +24,6 @@ import numpy as np
 from keypoint_writers import WRITERS, detector_points, write
 
 from tf_pose3d.camera import project_pixels, world_to_camera
-from tf_pose3d.cli.demo import demo_weights
 from tf_pose3d.cli.program import run_program, start_tensorflow
 from tf_pose3d.skeleton import convert_joints, get_skeleton
 
@@ -164,7 +163,7 @@ def plot(curves, path):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, metavar="FOLDER", help="folder with data_3d_h36m.npz")
-    parser.add_argument("--weights", metavar="FILE", help="weights (default: those of --demo)")
+    parser.add_argument("--weights", metavar="FILE", help="weights (default: the shipped ones)")
     parser.add_argument("--subject", default="S11", help="whose recordings (default: %(default)s)")
     parser.add_argument("--recordings", type=int, default=4, help="how many (default: %(default)s)")
     parser.add_argument("--frames", type=int, default=600, help="of each (default: %(default)s)")
@@ -173,7 +172,7 @@ def main(arguments=None):
     start_tensorflow()
     import tf_pose3d
 
-    lifter = tf_pose3d.load(given.weights or demo_weights())
+    lifter = tf_pose3d.load(given.weights or "general")
     recordings = list(clips(given.data, given.subject, given.recordings, given.frames))
     print(f"{len(recordings)} recordings of {given.subject}, {sum(len(p) for *_, p in recordings)} frames\n")
     round_trip(lifter, recordings)

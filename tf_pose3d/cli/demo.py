@@ -1,15 +1,11 @@
-"""`inference.py --demo`: a made-up clip, lifted by small weights that come with the package."""
+"""What `inference.py` does without `--weights`: the shipped lifter, and `--demo`, a made-up clip."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
     import keras
@@ -17,36 +13,37 @@ if TYPE_CHECKING:
     from tf_pose3d.config import TrainingConfig
     from tf_pose3d.data.sequence import Sequence as PoseSequence
 
-__all__ = ["DEMO_WEIGHTS", "demo_arguments", "demo_weights", "lift_demo"]
+__all__ = ["DEFAULT_WEIGHTS", "lift_demo", "shipped_arguments"]
 
-# Made by `python tools/make_demo_weights.py`.
-DEMO_WEIGHTS = "demo_weights.h5"
+# What lifts where nobody says otherwise; see `tf_pose3d.files.shipped_weights`.
+DEFAULT_WEIGHTS = "general"
+
 _SUBJECT, _ACTION, _FRAMES = "S9", "WalkTogether", 150
 
 
-def demo_arguments(arguments: Sequence[str] | None) -> list[str]:
-    """The program's arguments, where `--demo` stands with the demo's weights among them."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    names = {argument.partition("=")[0] for argument in given}
-    if "--demo" not in names or names & {"--weights", "-h", "--help"}:
-        return given
-    return [*given, "--weights", str(demo_weights())]
+def shipped_arguments(arguments: Sequence[str] | None, log: Callable[[str], None]) -> list[str]:
+    """The program's arguments, with the shipped lifter among them where nothing says whose weights to take.
 
-
-def demo_weights() -> Path:
-    """Path of the weights that come with the package.
-
-    Raises:
-        Pose3DError: They are not there.
+    That is so for keypoints, videos, streams and `--demo`; flags that tell a family, `--arch` and `--config`
+    ask for that family's weights.
     """
-    path = Path(str(resources.files("tf_pose3d.inference").joinpath(DEMO_WEIGHTS)))
-    if not path.is_file():
-        raise Pose3DError(f"--demo: {path} is not there; python tools/make_demo_weights.py makes it")
-    return path
+    from tf_pose3d.models.family import FAMILIES, get_family
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    names = {argument.partition("=")[0].replace("-", "_").replace("__", "--", 1) for argument in given}
+    if names & {"--weights", "_h", "--help", "--arch", "--config"} or not names & {"--input", "--demo"}:
+        return given
+    if any(names & set(get_family(name).telling_flags) for name in FAMILIES):
+        return given
+    # A stream is lifted as it comes.
+    streamed = any(argument in ("--input=-", "--output=-") for argument in given) or "-" in given
+    name = "general_frame" if streamed else DEFAULT_WEIGHTS
+    log(f"no --weights: the shipped lifter {name}, see docs/general.md")
+    return [*given, "--weights", name]
 
 
 def _demo_clip() -> tuple[PoseSequence, str]:
-    """A sequence of a person that the demo's weights never saw, and the layout of its keypoints."""
+    """A sequence of a made-up person, and the layout of its keypoints."""
     from tf_pose3d.data.synthetic import synthetic_sequences
 
     sequences = synthetic_sequences([_SUBJECT], frames=_FRAMES, actions=[_ACTION], skeleton="h36m_17")
@@ -66,13 +63,13 @@ def lift_demo(
     """
     from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
     from tf_pose3d.evaluation.metrics import mpjpe
-    from tf_pose3d.inference.lifter import Lifter
+    from tf_pose3d.inference.lifter import make_lifter
     from tf_pose3d.inference.motion import Motion
     from tf_pose3d.inference.writers import write_motion
     from tf_pose3d.skeleton import joint_indices
 
     sequence, layout = _demo_clip()
-    lifter = Lifter(model, config)
+    lifter = make_lifter(model, config)
     camera = sequence.camera
     # Synthetic sequences have a camera and both poses.
     assert camera is not None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tf_pose3d.cli.data_flags import add_data_flags, find_test_data
-from tf_pose3d.cli.demo import demo_arguments, lift_demo
+from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
 from tf_pose3d.cli.program import (
@@ -41,7 +41,12 @@ def make_parser() -> Parser:
             "the config's ARCH, else the weights', else --arch."
         ),
     )
-    parser.add_argument("--weights", metavar="FILE", help="weights, or a prefix of their path")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE|NAME",
+        help="weights, a prefix of their path, or shipped ones: general (which --input takes without this "
+        "flag) or general_frame",
+    )
     parser.add_argument(
         "--config",
         metavar="FILE|NAME",
@@ -64,6 +69,11 @@ def make_parser() -> Parser:
     return parser
 
 
+def _note(line: str) -> None:
+    """A line for the user that is no result: results may be piped into another program."""
+    print(f"inference.py: {line}", file=sys.stderr, flush=True)
+
+
 def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int:
     """Runs the program; see `make_parser` for the flags.
 
@@ -73,8 +83,8 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     Raises:
         Pose3DError: Bad input.
     """
-    arguments, family = parse(make_parser, demo_arguments(arguments), "inference")
     log = log or (lambda line: print(line, flush=True))
+    arguments, family = parse(make_parser, shipped_arguments(arguments, _note), "inference")
     if arguments.input is not None or arguments.demo:
         check_input_flags(arguments)
 

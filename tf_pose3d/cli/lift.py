@@ -115,8 +115,7 @@ def add_input_flags(parser: Parser) -> None:
     group.add_argument(
         "--demo",
         action="store_true",
-        help="lift a made-up clip with the small weights that come with the package, into demo.html and "
-        "demo.gif",
+        help="lift a made-up clip with the shipped lifter, into demo.html and demo.gif",
     )
 
 
@@ -164,11 +163,11 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
     Raises:
         Pose3DError: Bad input.
     """
-    from tf_pose3d.inference.lifter import Lifter
+    from tf_pose3d.inference.lifter import make_lifter
     from tf_pose3d.inference.people import choose_people
     from tf_pose3d.inference.writers import check_motion_file
 
-    lifter = Lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
+    lifter = make_lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
     if arguments.input == "-":
         return _lift_stream(arguments, lifter)
     video, interrupted = _read_input(arguments, log)

@@ -46,6 +46,7 @@ DATASETS: Mapping[str, str] = {
     "lcn": "tf_pose3d.data.lcn_pickles:DATASET",
     "humaneva15": "tf_pose3d.data.humaneva:HUMANEVA_15",
     "humaneva20": "tf_pose3d.data.humaneva:HUMANEVA_20",
+    "motion": "tf_pose3d.data.motion_clips:DATASET",
     "multiview_h36m": "tf_pose3d.data.multiview.human36m:DATASET",
     "multiview_3dhp": "tf_pose3d.data.multiview.mpi_inf_3dhp:DATASET",
     "multiview_synthetic": "tf_pose3d.data.multiview.synthetic:DATASET",

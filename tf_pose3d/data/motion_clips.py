@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tf_pose3d.data.archive import load_archive, require_keys
+from tf_pose3d.data.datasets import Dataset, Option
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import LAYOUTS, convert_joints, get_skeleton, make_skeleton
 
-__all__ = ["MOTION_FPS", "MOTION_SKELETON", "MotionClips", "load_motion", "save_motion"]
+__all__ = ["DATASET", "MOTION_FPS", "MOTION_SKELETON", "MotionClips", "load_motion", "save_motion"]
 
 MOTION_SKELETON = "h36m_17"
 # Frames per second that clips are held at.
@@ -254,3 +255,25 @@ def _check_unit(positions: np.ndarray, path: Path) -> None:
     if abs(trunk[2]) < np.abs(trunk[:2]).max() or trunk[2] < 0:
         axis = "xyz"[int(np.argmax(np.abs(trunk)))]
         raise Pose3DError(f"{path}: trunks point along {axis}, expected z up; turn the positions")
+
+
+def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
+    return () if options["path_motion"] is None else (Path(options["path_motion"]),)
+
+
+DATASET = Dataset(
+    name="motion",
+    description="motion capture without cameras (--motion), for the general lifter",
+    splits=("train", "val", "test"),
+    frame_rate=MOTION_FPS,
+    options=(
+        Option(
+            "path_motion",
+            "motion file (.npz) or a folder of them, see docs/general.md",
+            flags=("--motion",),
+            metavar="FILE|DIR",
+            is_place=True,
+        ),
+    ),
+    files=_files,
+)

@@ -72,7 +72,7 @@ class ClipPredictor:
         raw = self._frames(keypoints, camera, progress)
         lengths = raw["log_lengths"].mean(axis=1, keepdims=True)
         outputs = self.model.assemble({name: tf.constant(value) for name, value in raw.items()}, lengths)
-        return np.asarray(outputs["pose_3d_sequence"])[0], np.asarray(outputs["radius_90"])[0]
+        return np.array(outputs["pose_3d_sequence"][0]), np.array(outputs["radius_90"][0])
 
     def _frames(
         self, keypoints: np.ndarray, camera: Camera, progress: Callable[[int], None] | None

@@ -29,9 +29,24 @@ from tf_pose3d.inference.reading import with_facts
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.models.family import Family, get_family
 from tf_pose3d.progress import Progress
-from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton
+from tf_pose3d.skeleton import (
+    LAYOUTS,
+    Skeleton,
+    convert_joints,
+    get_skeleton,
+    make_skeleton,
+    missing_joints,
+)
 
-__all__ = ["KeypointWarning", "LiftedPerson", "Lifter", "check_clip", "check_keypoint_array", "load"]
+__all__ = [
+    "KeypointWarning",
+    "LiftedPerson",
+    "Lifter",
+    "check_clip",
+    "check_keypoint_array",
+    "load",
+    "make_lifter",
+]
 
 # Windows between two looks at whether to stop.
 _CHUNK = 1024
@@ -421,6 +436,22 @@ class Lifter:
         windows = Windows([stretch], self.spec)
         return self._predictor(windows, self._setting.BATCH_SIZE, numbers - first, count)
 
+    def complete_frame(self, known: np.ndarray, age: np.ndarray, source: Skeleton) -> np.ndarray | None:
+        """One frame of a stream as `lift_frame` takes it; None where there is too little.
+
+        Args:
+            known: `(Js, 3)` last place and confidence of each joint, NaN before the first.
+            age: `(Js,)` frames since then.
+            source: Their layout.
+        """
+        held = tuple(np.flatnonzero((age <= self.max_gap) & np.isfinite(known[:, 0])))
+        joints = source
+        if len(held) < source.num_joints:
+            joints = make_skeleton(source.name, tuple(source.joints[joint] for joint in held))
+            if missing_joints(joints, self.skeleton):
+                return None
+        return convert_joints(known[list(held)], joints, self.skeleton, confidence=True)
+
     def lift_frame(self, keypoints: np.ndarray, frame: int, camera: Camera, fps: float) -> np.ndarray:
         """`(J, 3)` pose of one frame of a short clip; for streams.
 
@@ -428,7 +459,7 @@ class Lifter:
         among them.
 
         Args:
-            keypoints: `(F, J, 3)` pixels and confidence in the model's layout, finite.
+            keypoints: `(F, J, 3)` of `complete_frame`.
             frame: Number of the frame.
             camera: Image size and focal length.
             fps: Frames per second.
@@ -523,20 +554,22 @@ def _in_box(keypoints: np.ndarray, camera: Camera) -> tuple[np.ndarray, Camera]:
 
 
 def load(
-    weights: str | os.PathLike[str],
+    weights: str | os.PathLike[str] = "general",
     config: str | os.PathLike[str] | TrainingConfig | None = None,
     arch: str | None = None,
     min_confidence: float = 0.3,
     max_gap: int = 10,
     normalization: str = "frame",
 ) -> Lifter:
-    """A lifter with the model of a weight file, of any family.
+    """A lifter with the model of a weight file, of any family, or with weights that come with the package.
 
-        lifter = tf_pose3d.load("models/x.h5")
+        lifter = tf_pose3d.load()
         poses = lifter(keypoints_2d, width=1920, height=1080, fps=30, layout="coco_17")
 
     Args:
-        weights, config, arch: See `tf_pose3d.load_model`.
+        weights: `.h5` file, or `"general"`, the lifter for everybody, or `"general_frame"`, the same frame by
+            frame, for streams.
+        config, arch: See `tf_pose3d.load_model`.
         min_confidence, max_gap, normalization: See `Lifter`.
 
     Raises:
@@ -545,4 +578,25 @@ def load(
     from tf_pose3d.models.loading import load_model
 
     model = load_model(weights, config, arch)
-    return Lifter(model, min_confidence=min_confidence, max_gap=max_gap, normalization=normalization)
+    return make_lifter(model, None, min_confidence, max_gap, normalization)
+
+
+def make_lifter(
+    model: keras.Model,
+    config: TrainingConfig | None = None,
+    min_confidence: float = 0.3,
+    max_gap: int = 10,
+    normalization: str = "frame",
+) -> Lifter:
+    """The lifter that serves a model; arguments as for `Lifter`.
+
+    Raises:
+        Pose3DError: As `Lifter`.
+    """
+    kind = Lifter
+    if hasattr(model, "lift_frames"):
+        # Builds on this module.
+        from tf_pose3d.inference.clip_lifter import ClipLifter
+
+        kind = ClipLifter
+    return kind(model, config, min_confidence, max_gap, normalization)

@@ -11,7 +11,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.keypoints import mark_missing
 from tf_pose3d.skeleton import Skeleton, convert_joints, make_skeleton, missing_joints
 
-__all__ = ["PreparedKeypoints", "fill_gaps", "frame_times", "prepare_keypoints", "resample"]
+__all__ = ["PreparedKeypoints", "fill_gaps", "frame_times", "frames_present", "prepare_keypoints", "resample"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ def fill_gaps(points: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return filled
 
 
-def _present(seen: np.ndarray, max_gap: int) -> np.ndarray:
+def frames_present(seen: np.ndarray, max_gap: int) -> np.ndarray:
     """Frames in which the person was seen, with gaps of up to `max_gap` frames between them."""
     frames = np.flatnonzero(seen)
     present = seen.copy()
@@ -106,7 +106,7 @@ def prepare_keypoints(
             f"{', '.join(joints.joints)} have a confidence of {min_confidence:g} or more in any frame"
         )
     seen = valid.any(axis=1)
-    present = _present(seen, max_gap)
+    present = frames_present(seen, max_gap)
     filled = fill_gaps(keypoints[:, held], valid[:, held])
     return PreparedKeypoints(
         target,

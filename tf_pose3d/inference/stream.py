@@ -16,7 +16,7 @@ from tf_pose3d.inference.formats.layouts import choose_layout
 from tf_pose3d.inference.keypoints import checked_keypoints
 from tf_pose3d.inference.lifter import Lifter, check_clip
 from tf_pose3d.inference.trajectory import default_camera
-from tf_pose3d.skeleton import Skeleton, convert_joints, get_skeleton, make_skeleton, missing_joints
+from tf_pose3d.skeleton import Skeleton, get_skeleton
 
 __all__ = ["PoseStream", "lift_lines"]
 
@@ -101,13 +101,7 @@ class PoseStream:
             found = np.nan_to_num(keypoints[:, 2]) >= max(self._lifter.min_confidence, 1e-6)
             self._known[found] = keypoints[found]
             self._age[found] = 0
-        held = tuple(np.flatnonzero((self._age <= self._lifter.max_gap) & np.isfinite(self._known[:, 0])))
-        joints = self._source
-        if len(held) < self._source.num_joints:
-            joints = make_skeleton(self._source.name, tuple(self._source.joints[joint] for joint in held))
-            if missing_joints(joints, self._lifter.skeleton):
-                return None
-        return convert_joints(self._known[list(held)], joints, self._lifter.skeleton, confidence=True)
+        return self._lifter.complete_frame(self._known, self._age, self._source)
 
     def _pose(self, back: int) -> np.ndarray | None:
         """The pose of the frame so many before the newest, from the frames round it that have a person."""

@@ -30,6 +30,7 @@ __all__ = ["FAMILIES", "Family", "Flag", "get_family"]
 # ARCH -> (short name for --arch, where the family lives). Imported on demand: one family's needs are
 # never another's.
 FAMILIES = {
+    "General": ("general", "tf_pose3d.models.general.family:GeneralFamily"),
     "UpliftUpsampleTransformer": ("uplift", "tf_pose3d.models.uplift_upsample.family:UpliftUpsample"),
     "HOIFNet": ("hoif", "tf_pose3d.models.hoif.family:HOIFNetFamily"),
     "HGCN": ("hgcn", "tf_pose3d.models.hgcn.family:HGCNFamily"),

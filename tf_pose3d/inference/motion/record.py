@@ -37,6 +37,7 @@ class Motion:
         truth: `(F, J, 3)` metres, camera frame: the true poses, or None.
         subject: The person's name; may be empty.
         name: The recording's name; may be empty.
+        uncertainty: `(F, J)` millimetres, see `LiftedPerson`, or None.
 
     Raises:
         Pose3DError: Arrays that do not fit each other, or a root that is no joint.
@@ -51,6 +52,7 @@ class Motion:
     truth: np.ndarray | None = None
     subject: str = ""
     name: str = ""
+    uncertainty: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         joints = self.skeleton.num_joints
@@ -67,6 +69,11 @@ class Motion:
                 values.shape[:2] != self.poses.shape[:2] or values.shape[2:] not in [(n,) for n in widths]
             ):
                 raise Pose3DError(f"{name} of shape {values.shape} beside poses of shape {self.poses.shape}")
+
+        if self.uncertainty is not None and self.uncertainty.shape != self.poses.shape[:2]:
+            raise Pose3DError(
+                f"uncertainty of shape {self.uncertainty.shape} beside poses of shape {self.poses.shape}"
+            )
 
     @classmethod
     def from_sequence(cls, sequence: Sequence, poses: np.ndarray, root: int) -> Motion:

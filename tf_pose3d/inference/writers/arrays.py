@@ -23,7 +23,8 @@ def write(path: Path, motion: Motion) -> None:
     """Writes `(F, J, 3)` poses in metres as they are, NaN in frames without one.
 
     `.npz` holds `pose_3d (F, J, 3)`; `pose_2d (F, J, 2 or 3)` pixels; the values of
-    `tf_pose3d.inference.writers.facts`; `present (F,)`, false where there is no pose; and with ground truth
+    `tf_pose3d.inference.writers.facts`; `present (F,)`, false where there is no pose; where the model says,
+    `uncertainty_mm (F, J)`, the radius that holds the true joint nine times of ten; and with ground truth
     `target (F, J, 3)` in the camera frame and `error_mm (F,)`, the mean joint error of each frame with both
     roots at the origin.
     """
@@ -41,6 +42,8 @@ def _arrays(motion: Motion) -> dict[str, Any]:
         **motion_facts(motion),
         "present": motion.present,
     }
+    if motion.uncertainty is not None:
+        arrays["uncertainty_mm"] = motion.uncertainty
     if motion.truth is not None:
         arrays["target"] = motion.truth
         arrays["error_mm"] = 1000 * mpjpe(motion.poses, motion.truth, root=motion.root).mean(1)

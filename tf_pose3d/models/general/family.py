@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from tf_pose3d.data.motion_clips import MOTION_SKELETON
-from tf_pose3d.data.motion_views import DETECTOR_SKELETON, MotionSpec
-from tf_pose3d.models.family import Family, Loss
+from tf_pose3d.data.motion_clips import MOTION_FPS, MOTION_SKELETON
+from tf_pose3d.data.motion_views import MotionSpec
+from tf_pose3d.models.family import Family
 from tf_pose3d.models.general.config import GeneralConfig
 from tf_pose3d.models.general.model import GeneralNet
 from tf_pose3d.skeleton import get_skeleton
+
+if TYPE_CHECKING:
+    from tf_pose3d.data.datasets import Dataset
+    from tf_pose3d.data.window_spec import WindowSpec
 
 __all__ = ["GeneralFamily"]
 
@@ -24,14 +30,12 @@ _SMALL = 1e-9
 class GeneralFamily(Family):
     """See `GeneralNet`."""
 
+    arch = "General"
     config_class = GeneralConfig
-    protocol = "motion"
+    examples = predicted = "frames"
 
     def skeleton(self, config: GeneralConfig) -> str:
         return MOTION_SKELETON
-
-    def input_skeleton(self, config: GeneralConfig) -> str:
-        return DETECTOR_SKELETON.name
 
     def build_model(self, config: GeneralConfig) -> GeneralNet:
         model = GeneralNet(
@@ -46,10 +50,63 @@ class GeneralFamily(Family):
         model.build()
         return model
 
-    def data_spec(self, config: GeneralConfig, split: str) -> MotionSpec:
-        return MotionSpec(config, length=1 + 2 * sum(config.DILATIONS))
+    def window_spec(self, config: GeneralConfig, split: str) -> WindowSpec:
+        """What a frame depends on; clips are lifted whole."""
+        from tf_pose3d.data.window_spec import WindowSpec
 
-    def loss(self, config: GeneralConfig, split: str = "train") -> Loss:
+        return WindowSpec(length=1 + 2 * sum(config.DILATIONS), frame_rate=int(MOTION_FPS))
+
+    def keypoint_channels(self, config: GeneralConfig) -> int:
+        return 3
+
+    def datasets(self) -> tuple[str, ...]:
+        return ("motion",)
+
+    def open_data(
+        self,
+        dataset: Dataset,
+        subset: str,
+        options: dict[str, Any],
+        config: GeneralConfig,
+        split: str,
+        log: Callable[[str], None],
+    ) -> Any:
+        from tf_pose3d.data.motion_examples import open_motion
+
+        return open_motion(options["path_motion"], subset, MotionSpec(config), log)
+
+    def data_notes(self, config: GeneralConfig, windows: Any) -> list[str]:
+        return windows.notes()
+
+    def evaluate(
+        self, model: keras.Model, config: GeneralConfig, windows: Any, show_progress: bool = False
+    ) -> Iterator[Any]:
+        from tf_pose3d.evaluation.motion_evaluation import evaluate_motion
+
+        yield evaluate_motion(model, config.EVAL_FLIP, windows, show_progress)
+
+    def format_evaluation(self, evaluation: Any, action_wise: bool = True) -> str:
+        from tf_pose3d.evaluation.motion_scenes import scene_table
+
+        return scene_table(evaluation.scenes)
+
+    def save_evaluation(
+        self, arguments: Namespace, evaluations: list[Any], windows: Any, log: Callable[[str], None]
+    ) -> None:
+        from tf_pose3d.evaluation.motion_evaluation import save_motion_predictions
+
+        if arguments.predictions is not None:
+            save_motion_predictions(arguments.predictions, evaluations)
+            log(f"wrote {arguments.predictions}")
+
+    def validate(
+        self, model: keras.Model, config: GeneralConfig, windows: Any, action_wise: bool
+    ) -> dict[str, float]:
+        from tf_pose3d.evaluation.motion_evaluation import validate_motion
+
+        return validate_motion(model, windows)
+
+    def loss(self, config: GeneralConfig) -> Callable[[Tensors, Tensors], Any]:
         """Mean joint distance in metres, and what the config weighs beside it.
 
         The likelihood of the uncertainty is Laplace's over a joint's distance, which is taken as it is: the
