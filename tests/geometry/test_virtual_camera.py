@@ -27,7 +27,7 @@ def rays(points: np.ndarray) -> np.ndarray:
 
 
 def test_person_on_the_axis_is_only_centred_and_scaled() -> None:
-    seen = rays(person() + [0, 0, 5])
+    seen = rays(person() + np.array([0, 0, 5]))
     view = virtual_view(seen, np.ones((1, 13), np.float32))
     points = np.asarray(view.points)
     np.testing.assert_allclose(points.mean(axis=1), 0, atol=1e-5)
@@ -40,7 +40,7 @@ def test_person_on_the_axis_is_only_centred_and_scaled() -> None:
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_turned_camera_sees_the_same(axis: int) -> None:
-    points, seen = person(1) + [0, 0, 4], np.ones((1, 13), np.float32)
+    points, seen = person(1) + np.array([0, 0, 4]), np.ones((1, 13), np.float32)
     straight = virtual_view(rays(points), seen)
     turn = rotation(axis, 25.0)
     turned = virtual_view(rays(points @ turn.T), seen)
@@ -50,7 +50,7 @@ def test_turned_camera_sees_the_same(axis: int) -> None:
 
 
 def test_turning_back_undoes_the_turn() -> None:
-    points = person(2) + [1.5, -0.8, 4]
+    points = person(2) + np.array([1.5, -0.8, 4])
     seen = np.ones((1, 13), np.float32)
     view = virtual_view(rays(points), seen)
     direction = np.asarray(view.direction)
@@ -68,7 +68,7 @@ def test_turning_back_undoes_the_turn() -> None:
 
 
 def test_unseen_joints_count_for_nothing_whatever_they_hold() -> None:
-    seen = rays(person(3) + [0.5, 0, 3])
+    seen = rays(person(3) + np.array([0.5, 0, 3]))
     confidence = np.ones((1, 13), np.float32)
     confidence[:, 9:] = 0
     strange = seen.copy()

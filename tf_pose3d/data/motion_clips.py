@@ -85,7 +85,7 @@ class MotionClips:
         if not len(indices):
             raise Pose3DError("no clip of motion is left, expected at least one")
         return MotionClips(
-            np.concatenate([self.clip(index) for index in indices]),
+            np.concatenate([self.clip(int(index)) for index in indices]),
             np.concatenate([[0], np.cumsum(self.lengths[indices])]).astype(np.int64),
             self.names[indices],
             self.subjects[indices],

@@ -90,7 +90,7 @@ def validate_motion(model: keras.Model, data: MotionExamples) -> dict[str, float
 
 def save_motion_predictions(path: str | Path, evaluations: Sequence[MotionEvaluation]) -> None:
     """Writes `SCENE/poses (F, 17, 3)` metres, root at 0, and `SCENE/offsets` of its clips."""
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for evaluation in evaluations:
         for scene, clips in evaluation.predictions.items():
             arrays[f"{scene}/poses"] = np.concatenate(clips)

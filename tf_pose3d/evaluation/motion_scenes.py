@@ -353,7 +353,8 @@ def calibration_table(results: Mapping[str, SceneResult]) -> dict[str, float]:
         "worst_joint_high": float(max(joints)),
     }
     for number in range(3):
-        table[f"third_{number + 1}"] = float(inside[seen & (third == number)].mean())
+        chosen = inside[seen & (third == number)]
+        table[f"third_{number + 1}"] = float(chosen.mean()) if len(chosen) else float("nan")
     order_error = np.argsort(np.argsort(errors[seen]))
     order_radius = np.argsort(np.argsort(radii[seen]))
     table["rank"] = float(np.corrcoef(order_error, order_radius)[0, 1])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import keras
+from typing import Any
+
 from keras import ops
 
 __all__ = ["VirtualView", "turn_back", "virtual_view"]
 
-Tensor = keras.KerasTensor
+Tensor = Any
 
 
 class VirtualView:

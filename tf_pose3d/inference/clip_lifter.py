@@ -125,7 +125,7 @@ class ClipLifter(Lifter):
         self, keypoints: np.ndarray, camera: Camera, fps: float, show_progress: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """Poses and radii of a clip, by way of a frame rate that the network knows."""
-        places = None
+        places: np.ndarray | None = None
         if self._clips.reach and fps > _FASTEST:
             step = math.ceil(fps / _FASTEST)
             places = np.arange(len(keypoints)) / step

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["GeneralNet", "bone_groups"]
 
-Tensor = keras.KerasTensor
+Tensor = Any
 
 # Lengths in metres round which the network predicts, by the joint at the bone's end: a typical adult's.
 _LENGTHS = {
