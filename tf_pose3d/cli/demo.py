@@ -21,8 +21,8 @@ DEFAULT_WEIGHTS = "general"
 _SUBJECT, _ACTION, _FRAMES = "S9", "WalkTogether", 150
 
 
-def shipped_arguments(arguments: Sequence[str] | None, log: Callable[[str], None]) -> list[str]:
-    """The program's arguments, with the shipped lifter among them where nothing says whose weights to take.
+def shipped_arguments(arguments: Sequence[str] | None) -> tuple[list[str], str]:
+    """The arguments, with the shipped lifter where nothing says whose weights to take, and its name or "".
 
     That is so for keypoints, videos, streams and `--demo`; flags that tell a family, `--arch` and `--config`
     ask for that family's weights.
@@ -32,14 +32,13 @@ def shipped_arguments(arguments: Sequence[str] | None, log: Callable[[str], None
     given = list(sys.argv[1:] if arguments is None else arguments)
     names = {argument.partition("=")[0].replace("-", "_").replace("__", "--", 1) for argument in given}
     if names & {"--weights", "_h", "--help", "--arch", "--config"} or not names & {"--input", "--demo"}:
-        return given
+        return given, ""
     if any(names & set(get_family(name).telling_flags) for name in FAMILIES):
-        return given
+        return given, ""
     # A stream is lifted as it comes.
     streamed = any(argument in ("--input=-", "--output=-") for argument in given) or "-" in given
     name = "general_frame" if streamed else DEFAULT_WEIGHTS
-    log(f"no --weights: the shipped lifter {name}, see docs/general.md")
-    return [*given, "--weights", name]
+    return [*given, "--weights", name], name
 
 
 def _demo_clip() -> tuple[PoseSequence, str]:

@@ -69,11 +69,6 @@ def make_parser() -> Parser:
     return parser
 
 
-def _note(line: str) -> None:
-    """A line for the user that is no result: results may be piped into another program."""
-    print(f"inference.py: {line}", file=sys.stderr, flush=True)
-
-
 def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int:
     """Runs the program; see `make_parser` for the flags.
 
@@ -84,9 +79,14 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
         Pose3DError: Bad input.
     """
     log = log or (lambda line: print(line, flush=True))
-    arguments, family = parse(make_parser, shipped_arguments(arguments, _note), "inference")
+    given, shipped = shipped_arguments(arguments)
+    arguments, family = parse(make_parser, given, "inference")
     if arguments.input is not None or arguments.demo:
         check_input_flags(arguments)
+    if shipped:
+        # Not among the results: they may be piped into another program.
+        line = f"inference.py: no --weights: the shipped lifter {shipped}, see docs/general.md"
+        print(line, file=sys.stderr, flush=True)
 
     from tf_pose3d.models.loading import load_config, require_fitting_weights
     from tf_pose3d.training.distribution import make_strategy
