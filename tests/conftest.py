@@ -6,12 +6,14 @@ import contextlib
 import os
 import resource
 import signal
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -30,6 +32,49 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"reference data not found at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def golden_file(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives the path of a golden file; one of more than a megabyte lies in parts, `NAME.0` and so on."""
+
+    def find(name: str) -> Path:
+        path = golden / name
+        if path.exists():
+            return path
+        parts = sorted(path.parent.glob(f"{path.name}.*"))
+        whole = tmp_path_factory.mktemp("golden") / path.name
+        whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+        return whole
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def made_tensors() -> Callable[[dict[str, list[int]]], dict[str, np.ndarray]]:
+    """Gives tensors of a PyTorch checkpoint by their names and shapes, with numbers that the names decide.
+
+    They stand for checkpoints that are too large to keep.
+    """
+
+    def make(shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
+        tensors = {}
+        for name, shape in shapes.items():
+            # The older generator: NumPy promises that its numbers stay.
+            random = np.random.RandomState(zlib.crc32(name.encode()))
+            if name.endswith("num_batches_tracked"):
+                tensors[name] = np.array(3)
+                continue
+            if len(shape) > 1:
+                values = random.normal(size=shape) * (2 / np.prod(shape[1:])) ** 0.5
+            elif name.endswith(("weight", "running_var")):
+                values = random.uniform(0.5, 1.5, shape)
+            else:
+                values = 0.1 * random.normal(size=shape)
+            tensors[name] = values.astype(np.float32)
+        return tensors
+
+    return make
 
 
 @contextlib.contextmanager

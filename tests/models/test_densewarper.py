@@ -12,6 +12,9 @@ from tf_pose3d.models.densewarper.model import DenseWarper
 from tf_pose3d.models.densewarper.warper import Warper
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, load_model, save_model
+from tf_pose3d.weight_files.checkpoint import Checkpoint
+from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
+from tf_pose3d.weights.converters.densewarper import DenseWarperConverter
 
 CASES = ("h36m_small", "3dhp_small")
 SMALL = {
@@ -49,20 +52,35 @@ def cameras(arrays):
     }
 
 
-@pytest.fixture(scope="module", params=CASES)
-def released(request, shared):
-    """(our model with the released case's weights, arrays, cameras)."""
-    folder = shared / "golden" / "densewarper" / request.param
+# As released: every view counts, whatever its heat map shows.
+RELEASED = {"image_size": [64, 64], "heatmap_size": [16, 16], "min_confidence": 0}
+
+
+@pytest.fixture(scope="module")
+def alike(golden):
+    """(our model, arrays, cameras) of a released case of whose warpers the first stands for all."""
+    folder = golden / "densewarper" / "h36m_small"
     with np.load(folder / "forward.npz") as file:
         arrays = dict(file)
-    # As released: every view counts, whatever its heat map shows.
-    model = tf_pose3d.convert(
-        folder / "warper.pth.tar",
-        "densewarper",
-        image_size=[64, 64],
-        heatmap_size=[16, 16],
-        min_confidence=0,
-    )
+    tensors = read_pytorch_checkpoint(golden / "pose2d" / "h36m_small" / "backbone.pth.tar").tensors
+    warper = read_pytorch_checkpoint(folder / "warper_0.pth.tar").tensors
+    for number in range(16):
+        tensors.update({name.replace("warp.0.", f"warp.{number}."): value for name, value in warper.items()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DenseWarperConverter, "read", lambda self, path: Checkpoint(str(path), tensors, {}))
+        model = tf_pose3d.convert(folder, "densewarper", **RELEASED)
+    return model, arrays, cameras(arrays)
+
+
+@pytest.fixture(scope="module", params=("alike", *CASES))
+def released(request):
+    """(our model with the released case's weights, arrays, cameras); whole files lie beside the checkout."""
+    if request.param == "alike":
+        return request.getfixturevalue("alike")
+    folder = request.getfixturevalue("shared") / "golden" / "densewarper" / request.param
+    with np.load(folder / "forward.npz") as file:
+        arrays = dict(file)
+    model = tf_pose3d.convert(folder / "warper.pth.tar", "densewarper", **RELEASED)
     return model, arrays, cameras(arrays)
 
 
@@ -116,6 +134,7 @@ def test_first_guesses_equal_the_release(released):
     assert_close(model.first_guesses(own, inputs), channels_last(guesses))
 
 
+@pytest.mark.parametrize("released", CASES, indirect=True)
 def test_the_whole_network_equals_the_release(released):
     model, arrays, inputs = released
     own = tf.constant(channels_last(arrays["heatmaps_gaussian"])[None])
@@ -139,6 +158,16 @@ def test_the_whole_network_equals_the_release(released):
     batch = {"keypoints_2d": true, "visible": np.ones((1, 4, 4, 17))}
     config = model.config.replace(LOSS_TARGET="released")
     assert_close(get_family("densewarper").loss(config)(joints, batch), arrays["net_joint_2d_loss"])
+
+
+def test_a_network_of_like_warpers_gives_what_it_gave(golden, alike):
+    """What this package computed when it equalled the release with sixteen different warpers."""
+    model, arrays, inputs = alike
+    own = tf.constant(channels_last(arrays["heatmaps_gaussian"])[None])
+    joints = model.joints(model.dense_heatmaps(own, inputs), inputs)
+    with np.load(golden / "densewarper" / "h36m_small" / "like_warpers.npz") as expected:
+        for name in expected.files:
+            assert_close(joints[name], expected[name])
 
 
 def test_the_joint_loss_equals_the_release(released):

@@ -25,16 +25,16 @@ CASES = {"strided": {}, "poseformer": {"num_heads": 4}}
 
 
 @pytest.fixture
-def case(golden, shared):
+def case(golden, golden_file):
     """The released network's case as (checkpoint, arrays)."""
 
     def load(arch):
         if arch == "strided":
-            folder, file = golden / "strided/frames27", "no_refine.pth"
+            folder, file = "strided/frames27", "no_refine.pth"
         else:
-            folder, file = shared / "golden/poseformer/frames9", "detected81f.bin"
-        with np.load(folder / "forward.npz") as arrays:
-            return folder / file, dict(arrays)
+            folder, file = "poseformer/frames9", "detected81f.bin"
+        with np.load(golden / folder / "forward.npz") as arrays:
+            return golden_file(f"{folder}/{file}"), dict(arrays)
 
     return load
 

@@ -11,6 +11,7 @@ from tf_pose3d.models.loading import build_model, load_model, save_model
 from tf_pose3d.models.pose_resnet.config import PoseResNetConfig
 from tf_pose3d.models.pose_resnet.losses import heatmap_loss
 from tf_pose3d.models.pose_resnet.model import BLOCKS_PER_STAGE
+from tf_pose3d.weights.convert import convert
 
 NARROW = {
     "NUM_LAYERS": 18,
@@ -33,6 +34,16 @@ def test_every_depth_makes_heat_maps_of_a_quarter_of_the_size(depth):
     heatmaps = model({"image": images(1)}, training=False)["heatmaps"]
     assert heatmaps.shape == (1, 24, 16, 20)
     assert np.isfinite(heatmaps).all()
+
+
+def test_heat_maps_equal_the_release(golden):
+    folder = golden / "pose2d" / "h36m_small"
+    model = convert(folder / "backbone.pth.tar", "pose2d", image_size=[64, 64], heatmap_size=[16, 16])
+    with np.load(folder / "forward.npz") as arrays:
+        image, expected = (np.moveaxis(arrays[name], 1, -1) for name in ("image", "heatmaps"))
+    found = np.asarray(model({"image": image}, training=False)["heatmaps"])
+    assert found.shape == expected.shape
+    assert np.max(np.abs(found - expected) / np.maximum(1, np.abs(expected))) < 1e-4
 
 
 @pytest.mark.slow

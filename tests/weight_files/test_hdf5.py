@@ -259,8 +259,8 @@ class TestLayout:
         hdf5.load_weights(other, tmp_path / "w.h5")
         assert_same(model, other)
 
-    def test_original_release(self, shared):
-        path = shared / "golden" / "uplift" / "h36m_351_small" / "weights.h5"
+    def test_original_release(self, golden):
+        path = golden / "uplift" / "h36m_351_small" / "weights.h5"
         layout = hdf5.read_layout(path)
         assert list(layout)[:4] == ["keypoint_embedding", "token_dropout", "spatial_pe", "temporal_pe"]
         assert list(layout)[-2:] == ["temporal_fc", "strided_temporal_fc"]
@@ -271,8 +271,8 @@ class TestLayout:
         assert sum(len(weights) for weights in layout.values()) == expected["variables"]
         assert hdf5.read_config(path) is None
 
-    def test_original_batch_norms(self, shared):
-        layout = hdf5.read_layout(shared / "golden" / "uplift" / "no_stride_bn" / "weights.h5")
+    def test_original_batch_norms(self, golden):
+        layout = hdf5.read_layout(golden / "uplift" / "no_stride_bn" / "weights.h5")
         norms = [weights for weights in layout.values() if any("moving_mean" in name for name, _ in weights)]
         assert norms
         for weights in norms:

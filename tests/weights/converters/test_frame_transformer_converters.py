@@ -22,8 +22,8 @@ def refinement(golden):
 
 
 @pytest.fixture
-def poseformer(shared):
-    return shared / "golden/poseformer/frames9/detected81f.bin"
+def poseformer(golden_file):
+    return golden_file("poseformer/frames9/detected81f.bin")
 
 
 @pytest.fixture
