@@ -29,8 +29,8 @@ def _kernel_scale(layer: int) -> float:
 class HOIFNet(keras.Model):
     """High-order graph convolutions that each see the first layer's output again.
 
-    Zou et al., "High-order graph convolutional networks for 3D human pose estimation" and its release
-    HOIF-Net. The input block is layer 1 and mixes the 2D pose with itself, gconv1 to gconv7 are layers 2 to
+    Quan and Ben Hamza, "Higher-order implicit fairing networks for 3D human pose estimation", BMVC 2021.
+    The input block is layer 1 and mixes the 2D pose with itself, gconv1 to gconv7 are layers 2 to
     8, gconv16 is layer 9, the output layer counts as layer 1 again. gconv8 to gconv15 are part of the
     release's checkpoints and parameter counts and never run; they are kept as weights that are not trained.
 
