@@ -8,6 +8,8 @@ import pytest
 
 from tf_pose3d.models.family import FAMILIES
 
+# This package's own: there is no original to equal.
+OWN = {"general"}
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
@@ -17,6 +19,6 @@ def test_the_files_are_small():
     assert sum(sizes.values()) < 12_000_000
 
 
-@pytest.mark.parametrize("name", [short for short, _ in FAMILIES.values()])
+@pytest.mark.parametrize("name", sorted({short for short, _ in FAMILIES.values()} - OWN))
 def test_every_family_has_a_case(name):
     assert list((GOLDEN / name).glob("*/forward.npz"))
