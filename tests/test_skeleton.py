@@ -23,6 +23,14 @@ SIZES = {
     "openpose_18": 18,
     "mediapipe_33": 33,
     "halpe_26": 26,
+    "openpose_25b": 25,
+    "openpose_15": 15,
+    "mpii_16": 16,
+    "posetrack_17": 17,
+    "crowdpose_14": 14,
+    "aic_14": 14,
+    "kinect_25": 25,
+    "azure_kinect_32": 32,
 }
 
 

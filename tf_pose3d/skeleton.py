@@ -25,6 +25,7 @@ __all__ = [
     "joint_indices",
     "make_skeleton",
     "missing_joints",
+    "used_joints",
 ]
 
 
@@ -240,9 +241,87 @@ LAYOUTS: Mapping[str, Skeleton] = {
             "halpe_26",
             _COCO_17 + " head_top neck pelvis l_big_toe r_big_toe l_small_toe r_small_toe l_heel r_heel",
         ),
+        _layout(
+            "openpose_25b",
+            _COCO_17 + " mpii_upper_neck mpii_head_top "
+            "l_big_toe l_small_toe l_heel r_big_toe r_small_toe r_heel",
+            {
+                f"{side}_{joint}": parent
+                for side in "lr"
+                for joint, parent in (("shoulder", "mpii_upper_neck"), ("hip", f"{side}_shoulder"))
+            },
+        ),
+        # OpenPose's MPI model: the 15 joints of MPII's annotations that it keeps, chest last.
+        _layout(
+            "openpose_15",
+            "mpii_head_top neck r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r_knee r_ankle "
+            "l_hip l_knee l_ankle spine",
+            {"l_hip": "spine", "r_hip": "spine", "neck": "spine"},
+        ),
+        _layout(
+            "mpii_16",
+            "r_ankle r_knee r_hip l_hip l_knee l_ankle pelvis mpii_thorax mpii_upper_neck mpii_head_top "
+            "r_wrist r_elbow r_shoulder l_shoulder l_elbow l_wrist",
+            {"l_shoulder": "mpii_thorax", "r_shoulder": "mpii_thorax"},
+        ),
+        _layout(
+            "posetrack_17",
+            "nose mpii_upper_neck mpii_head_top l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist "
+            "r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle",
+            {
+                f"{side}_{joint}": parent
+                for side in "lr"
+                for joint, parent in (("shoulder", "mpii_upper_neck"), ("hip", f"{side}_shoulder"))
+            },
+        ),
+        _layout(
+            "crowdpose_14",
+            "l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle "
+            "head_top neck",
+            {"l_hip": "neck", "r_hip": "neck"},
+        ),
+        _layout(
+            "aic_14",
+            "r_shoulder r_elbow r_wrist l_shoulder l_elbow l_wrist r_hip r_knee r_ankle l_hip l_knee l_ankle "
+            "head_top neck",
+            {"l_hip": "neck", "r_hip": "neck"},
+        ),
+        # Kinect's SpineMid is `spine`, SpineShoulder `neck`, Neck `mpii_upper_neck`, the hands' tips `hand_end`.
+        _layout(
+            "kinect_25",
+            "pelvis spine mpii_upper_neck head l_shoulder l_elbow l_wrist l_hand r_shoulder r_elbow r_wrist "
+            "r_hand l_hip l_knee l_ankle l_foot r_hip r_knee r_ankle r_foot neck l_hand_end l_thumb "
+            "r_hand_end r_thumb",
+        ),
+        # Azure Kinect's spine navel is `spine`, spine chest `spine4`.
+        _layout(
+            "azure_kinect_32",
+            "pelvis spine spine4 neck l_clavicle l_shoulder l_elbow l_wrist l_hand l_hand_end l_thumb "
+            "r_clavicle r_shoulder r_elbow r_wrist r_hand r_hand_end r_thumb l_hip l_knee l_ankle l_foot "
+            "r_hip r_knee r_ankle r_foot head nose l_eye l_ear r_eye r_ear",
+        ),
     )
 }
-_ALIASES = {"coco_18": "openpose_18"}
+_ALIASES = {
+    "coco_18": "openpose_18",
+    "body_25": "openpose_25",
+    "body_25b": "openpose_25b",
+    "mpi_15": "openpose_15",
+    "posetrack18": "posetrack_17",
+}
+# What people call a layout in short, for advice: the bare names of tools and data sets.
+_SHORT = {
+    "coco": "coco_17",
+    "h36m": "h36m_17",
+    "human36m": "h36m_17",
+    "openpose": "openpose_25",
+    "halpe": "halpe_26",
+    "mediapipe": "mediapipe_33",
+    "mpii": "mpii_16",
+    "humaneva": "humaneva_15",
+    "kinect": "kinect_25",
+    "azure": "azure_kinect_32",
+}
 
 # How to make a joint that the source lacks: weights over other joints, which may be derived themselves.
 # The first rule whose joints can be had is taken. Weights sum to one, so a rule holds in pixels and metres.
@@ -306,10 +385,16 @@ def get_skeleton(name: str | Skeleton) -> Skeleton:
     """
     if isinstance(name, Skeleton):
         return name
+    if not isinstance(name, str):
+        raise Pose3DError(f"a joint layout is {str(name)[:40]!r}, expected its name, like 'coco_17'")
     skeleton = LAYOUTS.get(_ALIASES.get(name, name))
     if skeleton is None:
         known = sorted([*LAYOUTS, *_ALIASES])
-        nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
+        plain = name.lower().replace("-", "_").strip("_ ")
+        nearest = _SHORT.get(plain.replace("_", "")) or next(
+            (layout for layout in known if layout.replace("_", "") == plain.replace("_", "")),
+            difflib.get_close_matches(plain[:80], known, n=1, cutoff=0.0)[0],
+        )
         raise Pose3DError(
             f"unknown joint layout {name!r}: did you mean {nearest!r}? Known: {', '.join(known)}"
         )
@@ -371,6 +456,16 @@ def _derivation(held: Skeleton, wanted: Skeleton) -> tuple[tuple[tuple[int, ...]
         )
     resolved = {joint: _resolve(joint, held) for joint in wanted.joints}
     return tuple((tuple(weights), tuple(weights.values())) for weights in resolved.values())
+
+
+def used_joints(source: str | Skeleton, target: str | Skeleton) -> list[int]:
+    """Indices of the source's joints of which `convert_joints` makes the target's, increasing.
+
+    Raises:
+        Pose3DError: No rule gives a joint of the target.
+    """
+    derivation = _derivation(get_skeleton(source), get_skeleton(target))
+    return sorted({index for indices, _ in derivation for index in indices})
 
 
 def convert_joints(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,7 @@ def add_input_flags(parser: Parser) -> None:
         "--input_format",
         metavar="NAME",
         help="format of --input instead of the one its content shows: videopose3d, detectron2, array, "
-        "openpose, mmpose, alphapose, coco, mediapipe or deeplabcut",
+        "sleap, alphapose, openpose, ultralytics, mmpose, coco, mediapipe, deeplabcut or trc",
     )
     group.add_argument(
         "--layout",
@@ -164,7 +163,7 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
         Pose3DError: Bad input.
     """
     from tf_pose3d.inference.lifter import make_lifter
-    from tf_pose3d.inference.people import choose_people
+    from tf_pose3d.inference.people import choose_people, file_suffixes, handover_warnings
     from tf_pose3d.inference.writers import check_motion_file
 
     lifter = make_lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
@@ -173,12 +172,16 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
     video, interrupted = _read_input(arguments, log)
     people = choose_people(video, arguments.people)
     log(_summary(video, people))
+    for note in video.notes:
+        log(f"{video.source}: {note}")
+    _warn([*video.warnings, *handover_warnings(video, people)])
     if arguments.output is not None:
         check_motion_file(arguments.output, video.num_frames)
     _check_pictures(arguments, video)
     several = arguments.people == "all"
-    for person in people:
-        interrupted = _lift_person(arguments, lifter, video, person, several, log) or interrupted
+    suffixes = file_suffixes(people) if several else [""] * len(people)
+    for person, suffix in zip(people, suffixes, strict=True):
+        interrupted = _lift_person(arguments, lifter, video, person, suffix, log) or interrupted
         if interrupted:
             break
     return INTERRUPTED if interrupted else 0
@@ -260,10 +263,16 @@ def _summary(video: KeypointVideo, people: list[Person]) -> str:
     )
 
 
+def _warn(messages: Iterable[str]) -> None:
+    """Warnings do not go among the results: these may be piped into another program."""
+    for message in messages:
+        print(f"inference.py: warning: {message}", file=sys.stderr, flush=True)
+
+
 def _lift_person(
-    arguments: Namespace, lifter: Lifter, video: KeypointVideo, person: Person, several: bool, log: Log
+    arguments: Namespace, lifter: Lifter, video: KeypointVideo, person: Person, suffix: str, log: Log
 ) -> bool:
-    """Lifts one person; whether Ctrl-C cut the work short."""
+    """Lifts one of several people (then with a suffix for the files' names); whether Ctrl-C cut it short."""
     from tf_pose3d.inference.keypoints import dense_keypoints
 
     lifted = lifter.lift(
@@ -276,16 +285,13 @@ def _lift_person(
         where=video.source,
         show_progress=True,
     )
-    name = f"person {person.id}" if several else ""
-    lifted = dataclasses.replace(lifted, subject=name, name=Path(video.source).name)
+    name = f"person {person.id}" if suffix else ""
+    numbers = video.numbers()[: len(lifted.pose_3d)]
+    lifted = dataclasses.replace(lifted, subject=name, name=Path(video.source).name, frame=numbers)
     lifted = _finished(arguments, lifted, log)
-    for message in lifted.warnings:
-        # Not among the results: they may be piped into another program.
-        print(f"inference.py: warning: {f'{name}: ' if name else ''}{message}", file=sys.stderr, flush=True)
+    _warn(f"{f'{name}: ' if name else ''}{message}" for message in lifted.warnings)
     if lifted.interrupted:
         log(f"interrupted: the first {len(lifted.pose_3d)} of {video.num_frames} frames are kept")
-    # Ids may be names that someone gave, with characters that files cannot have.
-    suffix = "_" + re.sub(r"[^\w.-]+", "_", person.id) if several else ""
     return write_person(arguments, lifted, suffix, log) or lifted.interrupted
 
 
@@ -351,8 +357,11 @@ def _lift_stream(arguments: Namespace, lifter: Lifter) -> int:
     fps = arguments.fps if arguments.fps is not None else _FPS
     count = 0
     try:
+        if sys.stdin is None:
+            raise Pose3DError("--input -: standard input is closed")
         for line in lift_lines(
-            sys.stdin,
+            # Bytes, so that a line in another encoding is refused with its number.
+            getattr(sys.stdin, "buffer", sys.stdin),
             lifter,
             arguments.width,
             arguments.height,

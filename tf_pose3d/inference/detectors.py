@@ -11,8 +11,9 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.extras import require_av, require_extra
-from tf_pose3d.inference.formats.mediapipe import landmark_keypoints
-from tf_pose3d.inference.keypoints import KeypointVideo
+from tf_pose3d.inference.formats.mediapipe import landmark_table
+from tf_pose3d.inference.formats.scores import Score, check_confidences
+from tf_pose3d.inference.keypoints import KeypointVideo, mark_missing
 from tf_pose3d.inference.people import link_detections
 from tf_pose3d.progress import Progress
 from tf_pose3d.skeleton import get_skeleton
@@ -85,7 +86,11 @@ class MediaPipe:
             [{"x": mark.x, "y": mark.y, "visibility": mark.visibility} for mark in person]
             for person in result.pose_landmarks
         ]
-        return [landmark_keypoints(person, width, height, "MediaPipe") for person in people]
+        tables = [landmark_table(person, "MediaPipe") for person in people]
+        for table in tables:
+            table[:, :2] *= (width, height)
+            table[:, 2] = check_confidences(table[:, 2], Score.LOGIT, "MediaPipe")
+        return [mark_missing(table.astype(np.float32), "MediaPipe") for table in tables]
 
 
 DETECTORS = {"mediapipe": MediaPipe}

@@ -9,7 +9,11 @@ import numpy as np
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["KeypointVideo", "Person", "checked_keypoints", "dense_keypoints", "mark_missing"]
+__all__ = ["KeypointVideo", "Person", "dense_keypoints", "mark_missing"]
+
+# Scores of detectors lie a little beyond 0 to 1 (peaks of heat maps), or far above (RTMPose); see
+# `tf_pose3d.inference.formats.scores`, through which files come.
+_LOWEST, _HIGHEST = -10.0, 30.0
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -56,6 +60,10 @@ class KeypointVideo:
         num_frames: Frames of the video, as far as the file tells.
         width, height: Image size in pixels, None where the file does not tell.
         fps: Frames per second, None where the file does not tell.
+        frame_numbers: `(num_frames,)` int64: what the file calls each frame; None: as they are counted here, from
+            0 on.
+        notes: What was supposed where the file leaves it open, one line each.
+        warnings: What looks wrong or was changed, one line each.
     """
 
     source: str
@@ -66,6 +74,15 @@ class KeypointVideo:
     width: int | None = None
     height: int | None = None
     fps: float | None = None
+    frame_numbers: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def numbers(self) -> np.ndarray:
+        """`(num_frames,)` int64: the number of each frame in the file."""
+        if self.frame_numbers is None:
+            return np.arange(self.num_frames, dtype=np.int64)
+        return self.frame_numbers
 
     def __repr__(self) -> str:
         size = "unknown size" if self.width is None else f"{self.width}x{self.height}"
@@ -84,53 +101,30 @@ def dense_keypoints(person: Person, num_frames: int) -> np.ndarray:
     return dense
 
 
-def checked_keypoints(values: object, joints: int, where: str) -> np.ndarray:
-    """One detection as `(joints, 3)` float32 with NaN for joints that were not found.
+def mark_missing(points: np.ndarray, where: str) -> np.ndarray:
+    """Keypoints `(..., 3)` with NaN for joints that were not found.
 
-    A joint is not found where its confidence is 0 or a coordinate is no finite number.
+    A joint is not found where its confidence is 0 or below (a heat map's peak may be), where a coordinate is no
+    finite number, and where it lies at exactly 0, 0, which is what tools without confidences write.
 
     Args:
-        values: `(joints, 2 or 3)` or flat numbers.
-        joints: How many joints there must be.
-        where: Names file and frame in messages.
+        points: x, y and a confidence.
+        where: Names them in messages.
 
     Raises:
-        Pose3DError: Another number of values, something that is no number, or a confidence beyond 0 to 1.
+        Pose3DError: A confidence beyond 0 to 1 by more than a detector's peaks are.
     """
-    try:
-        # None stands for a missing number in some writers' JSON; numpy reads it as NaN.
-        points = np.array(values, np.float32)
-    except (TypeError, ValueError):
-        raise Pose3DError(f"{where}: keypoints must be numbers, joint by joint x, y and confidence") from None
-    if points.ndim == 1 and joints and points.size in (2 * joints, 3 * joints):
-        points = points.reshape(joints, -1)
-    if points.ndim != 2 or len(points) != joints or points.shape[1] not in (2, 3):
-        count = points.size / 3 if points.ndim == 1 else len(points)
-        raise Pose3DError(
-            f"{where}: {count:g} keypoints, expected {joints} with x, y and confidence, as in those before"
-        )
-    if points.shape[1] == 2:
-        points = np.concatenate([points, np.ones((joints, 1), np.float32)], axis=1)
-    return mark_missing(points, where)
-
-
-# Scores of detectors may lie a little above 1, e.g. those of heat maps.
-_HIGHEST = 1.25
-
-
-def mark_missing(points: np.ndarray, where: str) -> np.ndarray:
-    """Keypoints `(..., 3)` with NaN for joints that were not found, see `checked_keypoints`.
-
-    Raises:
-        Pose3DError: A confidence beyond 0 to 1.
-    """
-    confidence = np.nan_to_num(points[..., 2])
-    bad = (confidence < 0) | (confidence > _HIGHEST)
+    confidence = np.nan_to_num(points[..., 2], posinf=np.inf, neginf=-np.inf)
+    bad = (confidence < _LOWEST) | (confidence > _HIGHEST)
     if bad.any():
         raise Pose3DError(
             f"{where}: a confidence of {confidence[bad].flat[0]:g}, expected 0 to 1 as a joint's third number"
         )
-    missing = (confidence == 0) | ~np.isfinite(points[..., :2]).all(axis=-1)
+    missing = (
+        (confidence <= 0)
+        | ~np.isfinite(points[..., :2]).all(axis=-1)
+        | ((points[..., 0] == 0) & (points[..., 1] == 0))
+    )
     points = np.where(missing[..., None], np.nan, points).astype(np.float32)
     points[..., 2] = np.minimum(points[..., 2], 1)
     return points

@@ -331,6 +331,7 @@ class Lifter:
             _require_number(focal_length, "focal_length", where)
         found = sanity.check_image_range(points, width, height, where)
         prepared = prepare_keypoints(points, source, self.skeleton, self.min_confidence, self.max_gap, where)
+        found += prepared.warnings
         present = prepared.keypoints[prepared.present]
         found += sanity.check_keypoints(present, self.skeleton)
         found += sanity.check_sides(points, source)

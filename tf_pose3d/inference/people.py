@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.keypoints import KeypointVideo, Person
 
-__all__ = ["CHOICES", "choose_people", "group_by_id", "link_detections"]
+__all__ = [
+    "CHOICES",
+    "choose_people",
+    "file_suffixes",
+    "group_by_id",
+    "handover_warnings",
+    "handovers",
+    "link_detections",
+]
 
 CHOICES = ("largest", "confident", "all")
 
@@ -19,60 +27,54 @@ _LONGEST_LOSS = 30
 # Mean distance of joints between two detections of one person, in diagonals of the earlier one's box.
 _FARTHEST = 0.5
 
-Detection = tuple[int, np.ndarray]
 
-
-def group_by_id(detections: Iterable[tuple[int, str, np.ndarray]], source: str) -> tuple[Person, ...]:
+def group_by_id(detections: Iterable[tuple[int, str, np.ndarray]]) -> tuple[Person, ...]:
     """People of detections whose ids the detector gave.
 
     Args:
-        detections: (frame, id, `(J, 3)` keypoints) in any order.
-        source: The file, for messages.
-
-    Raises:
-        Pose3DError: One id twice in a frame.
+        detections: (frame, id, `(J, 3)` keypoints) in any order, no id twice in a frame.
     """
     found: dict[str, dict[int, np.ndarray]] = {}
     for frame, person, keypoints in detections:
-        frames = found.setdefault(person, {})
-        if frame in frames:
-            raise Pose3DError(f"{source}: person {person} is twice in frame {frame}, expected once")
         if np.isfinite(keypoints[:, 0]).any():
-            frames[frame] = keypoints
-    return tuple(
-        _person(person, sorted(frames.items(), key=lambda item: item[0]))
-        for person, frames in found.items()
-        if frames
-    )
+            found.setdefault(person, {})[frame] = keypoints
+    return tuple(_person(person, sorted(frames.items())) for person, frames in found.items())
 
 
-def _person(name: str, detections: list[Detection]) -> Person:
+def _person(name: str, detections: Sequence[tuple[int, np.ndarray]]) -> Person:
     frames = np.array([frame for frame, _ in detections], np.int64)
     return Person(name, frames, np.stack([keypoints for _, keypoints in detections]))
 
 
-@dataclasses.dataclass
-class _Link:
-    detections: list[Detection]
+def _distances(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Mean joint distance between detections over the diagonals of the earlier ones' boxes.
 
-    def distance(self, frame: int, keypoints: np.ndarray) -> float:
-        """Mean joint distance to a new detection over the box's diagonal; infinite if lost for too long."""
-        last, before = self.detections[-1]
-        if frame - last > _LONGEST_LOSS:
-            return np.inf
-        both = np.isfinite(before[:, 0]) & np.isfinite(keypoints[:, 0])
-        if not both.any():
-            return np.inf
-        seen = before[np.isfinite(before[:, 0]), :2]
-        diagonal = max(float(np.linalg.norm(np.ptp(seen, axis=0))), 1.0)
-        return float(np.linalg.norm(before[both, :2] - keypoints[both, :2], axis=1).mean()) / diagonal
+    Args:
+        before: `(A, J, 2)`, NaN where missing.
+        after: `(N, J, 2)`.
+
+    Returns:
+        `(A, N)`, infinite where they share no joint.
+    """
+    held, here = np.isfinite(before[..., 0]), np.isfinite(after[..., 0])
+    low = np.where(held[..., None], before, np.inf).min(axis=1)
+    high = np.where(held[..., None], before, -np.inf).max(axis=1)
+    diagonal = np.maximum(np.linalg.norm(high - low, axis=1), 1.0)
+    first, second = np.where(held[..., None], before, 0), np.where(here[..., None], after, 0)
+    apart = np.hypot(
+        first[:, None, :, 0] - second[None, :, :, 0], first[:, None, :, 1] - second[None, :, :, 1]
+    )
+    shared = held[:, None] & here[None]
+    count = shared.sum(axis=2)
+    mean = np.where(shared, apart, 0).sum(axis=2) / np.maximum(count, 1)
+    return np.where(count > 0, mean / diagonal[:, None], np.inf)
 
 
 def link_detections(detections: Iterable[tuple[int, list[np.ndarray]]]) -> tuple[Person, ...]:
     """People of detections without ids: each joins the nearest person of the frames before.
 
     Nearness is the mean distance of the joints that both have, over the diagonal of the person's box; above
-    a half, or after 30 frames out of sight, a detection begins a new person.
+    a half, or after 30 frames out of sight, a detection begins a new person. The nearest pair is joined first.
 
     Args:
         detections: (frame, keypoints `(J, 3)` of everyone in it), frames increasing.
@@ -80,27 +82,96 @@ def link_detections(detections: Iterable[tuple[int, list[np.ndarray]]]) -> tuple
     Returns:
         People numbered from 0 in the order of their first frames.
     """
-    links: list[_Link] = []
-    for frame, found in detections:
-        found = [keypoints for keypoints in found if np.isfinite(keypoints[:, 0]).any()]
-        # Only these can be joined; whoever was lost for longer stays lost.
-        active = [link for link in links if frame - link.detections[-1][0] <= _LONGEST_LOSS]
-        pairs = sorted(
-            (link.distance(frame, keypoints), i, j)
-            for i, link in enumerate(active)
-            for j, keypoints in enumerate(found)
-        )
-        taken, placed = set(), set()
-        for distance, i, j in pairs:
-            if distance > _FARTHEST:
-                break
-            if i in taken or j in placed:
-                continue
-            active[i].detections.append((frame, found[j]))
-            taken.add(i)
-            placed.add(j)
-        links += [_Link([(frame, keypoints)]) for j, keypoints in enumerate(found) if j not in placed]
-    return tuple(_person(str(number), link.detections) for number, link in enumerate(links))
+    links: list[list[tuple[int, np.ndarray]]] = []
+    # Numbers of the links that may go on; whoever was lost for longer stays lost.
+    active: list[int] = []
+    for frame, everyone in detections:
+        found = [keypoints for keypoints in everyone if np.isfinite(keypoints[:, 0]).any()]
+        active = [link for link in active if frame - links[link][-1][0] <= _LONGEST_LOSS]
+        placed: set[int] = set()
+        if active and found:
+            before = np.stack([links[link][-1][1] for link in active])
+            distance = _distances(before[..., :2], np.stack(found)[..., :2])
+            i, j = np.nonzero(distance <= _FARTHEST)
+            order = np.lexsort((j, i, distance[i, j]))
+            taken: set[int] = set()
+            for a, b in zip(i[order].tolist(), j[order].tolist(), strict=True):
+                if a not in taken and b not in placed:
+                    links[active[a]].append((frame, found[b]))
+                    taken.add(a)
+                    placed.add(b)
+        for number, keypoints in enumerate(found):
+            if number not in placed:
+                active.append(len(links))
+                links.append([(frame, keypoints)])
+    return tuple(_person(str(number), link) for number, link in enumerate(links))
+
+
+def handovers(people: Sequence[Person]) -> list[tuple[Person, Person]]:
+    """Pairs of people of whom the second seems to be the first under another id.
+
+    The second begins within 30 frames after the first ends, at the same place (as `link_detections` measures).
+    """
+    begins = sorted(people, key=lambda person: int(person.frames[0]))
+    starts = np.array([person.frames[0] for person in begins], np.int64)
+    pairs = []
+    for person in people:
+        end = int(person.frames[-1])
+        low, high = np.searchsorted(starts, [end + 1, end + 1 + _LONGEST_LOSS])
+        candidates = begins[low:high]
+        if not candidates:
+            continue
+        after = np.stack([other.keypoints[0, :, :2] for other in candidates])
+        distance = _distances(person.keypoints[-1:, :, :2], after)[0]
+        nearest = int(np.argmin(distance))
+        if distance[nearest] <= _FARTHEST:
+            pairs.append((person, candidates[nearest]))
+    return pairs
+
+
+def handover_warnings(video: KeypointVideo, chosen: Sequence[Person]) -> list[str]:
+    """What to say where someone who was chosen goes on, or came before, under another id.
+
+    Args:
+        video: What the detector found.
+        chosen: The people who are lifted.
+    """
+    ids = {person.id for person in chosen}
+    pairs = [pair for pair in handovers(video.people) if pair[0].id in ids or pair[1].id in ids]
+    numbers = video.numbers()
+    said = [
+        f"person {first.id} ends at frame {numbers[first.frames[-1]]}, and another id, {second.id}, continues there "
+        f"from frame {numbers[second.frames[0]]}: the same person? (--people {second.id}, or --people all)"
+        for first, second in pairs[:5]
+    ]
+    if len(pairs) > 5:
+        said.append(f"{len(pairs) - 5} more people end where another id continues")
+    return said
+
+
+# Bytes of a file's name, so that name, extension and this together stay below what file systems take.
+_LONGEST_SUFFIX = 60
+
+
+def file_suffixes(people: Sequence[Person]) -> list[str]:
+    """A different ending for each person's files, made of their id: `_0`, `_anna`.
+
+    Ids may be names that someone gave, with characters that files cannot have: these become `_`. Endings
+    that would be the same (`p 1` and `p/1`, `A` and `a` where the file system does not tell them apart) get a
+    number.
+    """
+    taken: set[str] = set()
+    suffixes = []
+    for person in people:
+        plain = re.sub(r"[^\w.-]+", "_", person.id).encode("utf-8", "ignore")[:_LONGEST_SUFFIX]
+        plain = plain.decode("utf-8", "ignore") or "person"
+        suffix, number = f"_{plain}", 1
+        while suffix.casefold() in taken:
+            number += 1
+            suffix = f"_{plain}_{number}"
+        taken.add(suffix.casefold())
+        suffixes.append(suffix)
+    return suffixes
 
 
 def choose_people(video: KeypointVideo, choice: str = "largest") -> list[Person]:
@@ -128,7 +199,7 @@ def choose_people(video: KeypointVideo, choice: str = "largest") -> list[Person]
         return [max(people, key=lambda person: len(person.frames) * person.confidence())]
     chosen = [person for person in people if person.id == choice]
     if not chosen:
-        known = ", ".join(person.id for person in people[:20])
+        known = ", ".join(person.id[:40] for person in people[:20])
         raise Pose3DError(
             f"--people {choice}: no person of that id in {video.source}; there are {known}, or give "
             f"{', '.join(CHOICES)}"

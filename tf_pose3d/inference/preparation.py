@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.keypoints import mark_missing
-from tf_pose3d.skeleton import Skeleton, convert_joints, make_skeleton, missing_joints
+from tf_pose3d.skeleton import Skeleton, convert_joints, make_skeleton, missing_joints, used_joints
 
 __all__ = ["PreparedKeypoints", "fill_gaps", "frame_times", "frames_present", "prepare_keypoints", "resample"]
 
@@ -23,12 +23,14 @@ class PreparedKeypoints:
         keypoints: `(F, J, 3)` float32: x and y in pixels and a confidence, all finite.
         present: `(F,)` bool: the person was found, or was lost for a short time only.
         found: Share of the joints over the present frames that the detector found.
+        warnings: What was filled in from very little, one line each.
     """
 
     skeleton: Skeleton
     keypoints: np.ndarray
     present: np.ndarray
     found: float
+    warnings: tuple[str, ...] = ()
 
 
 def fill_gaps(points: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -113,6 +115,34 @@ def prepare_keypoints(
         convert_joints(filled, joints, target, confidence=True),
         present,
         float(valid[present].mean()),
+        _rare_joints(valid[:, held], present, joints, target),
+    )
+
+
+# A joint found in fewer of the frames is mostly held where it once was, and the pose with it.
+_RARELY = 0.2
+
+
+def _rare_joints(
+    valid: np.ndarray, present: np.ndarray, source: Skeleton, target: Skeleton
+) -> tuple[str, ...]:
+    """Says which of the joints that poses are made of were hardly ever found.
+
+    Args:
+        valid: `(F, Js)` of the source's joints.
+        present: `(F,)`.
+        source, target: As for `convert_joints`.
+    """
+    count = int(present.sum())
+    found = (valid & present[:, None]).sum(axis=0)
+    rare = [joint for joint in used_joints(source, target) if found[joint] < _RARELY * count]
+    if not rare:
+        return ()
+    listing = ", ".join(f"{source.joints[joint]} in {found[joint]}" for joint in rare[:6])
+    more = f" and {len(rare) - 6} more joints" if len(rare) > 6 else ""
+    return (
+        f"found in few of the {count} frames with the person: {listing}{more}; elsewhere the joint is held or "
+        "interpolated, and the pose is a guess there",
     )
 
 

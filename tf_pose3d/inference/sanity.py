@@ -12,6 +12,8 @@ __all__ = ["check_image_range", "check_keypoints", "check_poses", "check_sides"]
 
 # Shares of joints outside the image at which to warn and to refuse.
 _SOME_OUTSIDE, _MOST_OUTSIDE = 0.05, 0.5
+# A joint this many images away is damage, which filling and windows would carry into other frames.
+_FARTHEST = 100
 # A limb this many times too long, against all others, is a wrong joint: sound recordings stay below 2, wrong
 # orders above 2.6. Short limbs may point at the camera.
 _TOO_LONG = 2.3
@@ -45,6 +47,13 @@ def check_image_range(keypoints: np.ndarray, width: float, height: float, where:
         raise Pose3DError(
             f"{where}: all coordinates lie between {points.min():.2g} and {points.max():.2g}, expected "
             f"pixels of an image of {size}; are they fractions of it?"
+        )
+    farthest = np.abs(keypoints[..., :2]) > _FARTHEST * max(width, height)
+    if farthest.any():
+        place = np.argwhere(farthest)[0]
+        raise Pose3DError(
+            f"{where}: joint {place[-2]} of frame {place[0]} lies at {keypoints[tuple(place)]:g}, expected pixels of an "
+            f"image of {size}"
         )
     margin = 0.02 * np.array([width, height])
     outside = ((points < -margin) | (points > np.array([width, height]) + margin)).any(axis=1).mean()
@@ -87,8 +96,25 @@ def check_keypoints(keypoints: np.ndarray, skeleton: Skeleton) -> list[str]:
         found.append(
             "the person is upside down (neck below hips below feet): does y count from the top of the image?"
         )
+    found += _lying_warnings(points, skeleton)
     found += _limb_warnings(points, skeleton)
     return found
+
+
+def _lying_warnings(points: np.ndarray, skeleton: Skeleton) -> list[str]:
+    """Whether trunk and legs lie along the image's x in nearly all frames, in the same direction."""
+    pelvis = points[:, skeleton.index("pelvis")]
+    feet = (points[:, skeleton.index("l_ankle")] + points[:, skeleton.index("r_ankle")]) / 2
+    trunk, legs = points[:, skeleton.index("neck")] - pelvis, pelvis - feet
+    across = [np.abs(part[:, 0]) > 1.5 * np.abs(part[:, 1]) for part in (trunk, legs)]
+    lying = across[0] & across[1] & (np.sign(trunk[:, 0]) == np.sign(legs[:, 0]))
+    if not len(points) or lying.mean() <= 0.8:
+        return []
+    side = "left" if np.median(trunk[:, 0]) < 0 else "right"
+    return [
+        f"the person lies on the side in nearly every frame (head to the {side}): is this a telephone's video that was "
+        "not rotated by 90 degrees before detection? Models know people who stand and sit"
+    ]
 
 
 def _limb_warnings(points: np.ndarray, skeleton: Skeleton) -> list[str]:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import collections
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats import mediapipe, openpose
-from tf_pose3d.inference.formats.layouts import choose_layout
-from tf_pose3d.inference.keypoints import checked_keypoints
+from tf_pose3d.inference.formats.assembly import keypoint_table, size_of
+from tf_pose3d.inference.formats.layouts import BY_COUNT, JointColumns, choose_layout
+from tf_pose3d.inference.formats.scores import Score, check_confidences
+from tf_pose3d.inference.formats.values import LARGEST_PIXEL
+from tf_pose3d.inference.keypoints import mark_missing
 from tf_pose3d.inference.lifter import Lifter, check_clip
 from tf_pose3d.inference.trajectory import default_camera
+from tf_pose3d.json_text import damaged_json
 from tf_pose3d.skeleton import Skeleton, get_skeleton
 
 __all__ = ["PoseStream", "lift_lines"]
-
-_UNIQUE = {18: "openpose_18", 25: "openpose_25", 26: "halpe_26", 33: "mediapipe_33"}
 
 
 class PoseStream:
@@ -120,7 +122,7 @@ class PoseStream:
 
 
 def lift_lines(
-    lines: Iterable[str],
+    lines: Iterable[str | bytes],
     lifter: Lifter,
     width: int | None = None,
     height: int | None = None,
@@ -137,7 +139,7 @@ def lift_lines(
     root-centred, camera frame, or null for no pose.
 
     Args:
-        lines: As they come.
+        lines: As they come, text or its bytes.
         lifter, fps, delay, focal_length: See `PoseStream`.
         width, height, layout: As there; None: as the first line says.
 
@@ -152,8 +154,7 @@ def lift_lines(
             continue
         keypoints = reader.read(line, f"line {number}")
         if stream is None and reader.skeleton is not None:
-            reader.require_size(f"line {number}")
-            size = reader.width, reader.height
+            size = reader.require_size(f"line {number}")
             stream = PoseStream(lifter, *size, fps, reader.skeleton, delay, focal_length)
             for _ in range(reader.empty):
                 yield from map(_line, stream.push(None))
@@ -187,40 +188,79 @@ class _LineReader:
         self.skeleton: Skeleton | None = None
         self.empty = 0
         self._layout = layout
+        self._columns: JointColumns | None = None
+        self._joints = 0
 
-    def require_size(self, where: str) -> None:
+    def require_size(self, where: str) -> tuple[int, int]:
         if not self.width or not self.height:
             raise Pose3DError(f"{where}: no image size; give --width and --height, or width and height in it")
+        return self.width, self.height
 
-    def read(self, line: str, where: str) -> np.ndarray | None:
+    def read(self, line: str | bytes, where: str) -> np.ndarray | None:
         """`(J, 3)` keypoints of a line; None without a person."""
+        if isinstance(line, bytes):
+            try:
+                line = line.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise Pose3DError(
+                    f"{where} is no UTF-8 text: byte {error.start} belongs to nothing"
+                ) from None
         try:
             content = json.loads(line)
         except json.JSONDecodeError as error:
             cut = "is cut off" if not line[error.pos :].strip() else "is no JSON"
             raise Pose3DError(f"{where} {cut} at character {error.pos}: {error.msg}") from None
+        except (ValueError, RecursionError) as error:
+            raise damaged_json(where, error, line) from None
         if isinstance(content, dict):
             self._take_facts(content, where)
         if isinstance(content, dict) and isinstance(content.get("people"), list):
-            people, self.skeleton = openpose.people_of_frame(content, self._layout, self.skeleton, where)
+            tables = [points for _, points in openpose.people_of_frame(content, where)]
+            people = self._people(tables, openpose.LAYOUTS, Score.PEAK, where)
         elif isinstance(content, dict) and any(key in content for key in mediapipe.KEYS):
-            self.require_size(where)
-            people = mediapipe.people_of_frame(content, self.width, self.height, where)
-            self.skeleton = self.skeleton or choose_layout("mediapipe_33", 33, {}, where)
+            width, height = self.require_size(where)
+            tables = mediapipe.people_of_frame(content, where)
+            for table in tables:
+                table[:, :2] *= (width, height)
+            people = self._people(tables, {33: "mediapipe_33"}, Score.LOGIT, where)
         else:
             people = self._plain(content, where)
         seen = [person for person in people if np.isfinite(person[:, 0]).any()]
         return max(seen, key=_box) if seen else None
 
+    def _people(
+        self, tables: list[np.ndarray], expected: Mapping[int, Any], score: Score, where: str
+    ) -> list[np.ndarray]:
+        """`(J, 3)` float32 of detections in the layout of the lines before."""
+        people = []
+        for table in tables:
+            if self._columns is None:
+                self._columns = choose_layout(self._layout, len(table), expected, where, table[None])
+                self._joints, self.skeleton = len(table), self._columns.skeleton
+            if len(table) != self._joints:
+                raise Pose3DError(
+                    f"{where}: {len(table)} keypoints, expected {self._joints} with x, y and confidence, as in "
+                    "those before"
+                )
+            points = table[self._columns.columns]
+            if (np.abs(np.nan_to_num(points[:, :2])) > LARGEST_PIXEL).any():
+                raise Pose3DError(
+                    f"{where}: a coordinate of {np.nanmax(np.abs(points[:, :2])):g}, expected pixels"
+                )
+            points[:, 2] = check_confidences(points[:, 2], score, where)
+            people.append(mark_missing(points.astype(np.float32), where))
+        return people
+
     def _take_facts(self, content: dict[str, Any], where: str) -> None:
-        for key in ("width", "height"):
-            held, said = getattr(self, key), content.get(key)
+        for key, said in zip(("width", "height"), size_of(content, ("width", "height"), where), strict=True):
+            held = getattr(self, key)
             if said is None:
                 continue
             if held is not None and said != held:
                 raise Pose3DError(f"{where}: {key} {said}, expected {held} as before: images of mixed sizes")
             setattr(self, key, said)
-        self._layout = self._layout or content.get("layout")
+        if self._layout is None and content.get("layout") is not None:
+            self._layout = get_skeleton(content["layout"]).name
 
     def _plain(self, content: Any, where: str) -> list[np.ndarray]:
         if isinstance(content, dict):
@@ -232,10 +272,7 @@ class _LineReader:
             return []
         if not isinstance(content, list):
             raise Pose3DError(f"{where}: expected an array of joints [x, y, confidence]")
-        count = len(content) if isinstance(content[0], list) else len(content) // 3
-        if self.skeleton is None:
-            self.skeleton = choose_layout(self._layout, count, _UNIQUE, where)
-        return [checked_keypoints(content, self.skeleton.num_joints, where)]
+        return self._people([keypoint_table(content, where)], BY_COUNT, Score.PEAK, where)
 
 
 def _box(person: np.ndarray) -> float:

@@ -9,9 +9,12 @@ Storages are read only where a wanted tensor lies in them, so that an optimizer'
 from __future__ import annotations
 
 import dataclasses
+import functools
+import io
 import math
 import os
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.unpickling import Admitted, PlainUnpickler, Refused
+from tf_pose3d.unpickling import DAMAGE, Admitted, PlainUnpickler, Refused, reason_of
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 
 __all__ = ["read_pytorch_checkpoint"]
@@ -30,6 +33,11 @@ _PROTOCOL = 1001
 # Keys under which releases keep the network, in the order in which they are looked for.
 _STATE_KEYS = ("state_dict", "model_pos", "model_state_dict", "model")
 _BFLOAT16 = "bfloat16"
+_DAMAGE = (*DAMAGE, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+# A member may grow so much when it is unpacked, beyond a size that always may be; PyTorch does not compress.
+_MOST_GROWTH, _ALWAYS_ALLOWED = 300, 1 << 26
+# PyTorch's own limit is 64; networks have at most five.
+_MOST_AXES = 32
 _STORAGES = {
     "DoubleStorage": "f8",
     "FloatStorage": "f4",
@@ -69,6 +77,9 @@ class _Storage:
     first: int
     count: int
 
+    def __setstate__(self, state: Any) -> None:
+        raise Refused("changes a storage after it was checked; only plain data is read")
+
 
 @dataclasses.dataclass(frozen=True)
 class _Tensor:
@@ -78,6 +89,9 @@ class _Tensor:
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+
+    def __setstate__(self, state: Any) -> None:
+        raise Refused("changes a tensor after it was checked; only plain data is read")
 
 
 class _Inert:
@@ -91,10 +105,12 @@ class _Inert:
 
 
 def _rebuild_tensor(storage: _Storage, offset: int, shape: tuple, strides: tuple, *_: Any) -> _Tensor:
-    numbers = (offset, *shape, *strides)
-    if not isinstance(storage, _Storage) or len(shape) != len(strides):
+    if not isinstance(storage, _Storage) or type(shape) is not tuple or type(strides) is not tuple:
         raise ValueError("a tensor without storage or shape")
-    if not all(type(number) is int and number >= 0 for number in numbers):
+    numbers = (offset, *shape, *strides)
+    if len(shape) != len(strides) or len(shape) > _MOST_AXES:
+        raise ValueError(f"a tensor of {len(shape)} axes with {len(strides)} strides")
+    if not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
         raise ValueError("a tensor whose offset, shape or strides are no whole numbers")
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
@@ -139,7 +155,9 @@ class _Unpickler(PlainUnpickler):
             return _Storage(kind, str(key), 0, count)
         # The oldest form: a storage that is a part of another one.
         _, first, length = view[0]
-        return _Storage(kind, str(key), int(first), int(length))
+        if type(first) is not int or type(length) is not int or first < 0 or length < 0:
+            raise ValueError("a part of a storage that begins or ends nowhere")
+        return _Storage(kind, str(key), first, length)
 
 
 # storage key -> the storage's bytes
@@ -169,15 +187,17 @@ def _array(tensor: _Tensor, read: _Reader, little: bool) -> np.ndarray:
 def _read_zip(stream: IO[bytes], path: Path) -> tuple[Any, _Reader, bool]:
     """The newer form: content, reader of storages, whether numbers are little-endian."""
     archive = zipfile.ZipFile(stream)
+    for info in archive.infolist():
+        if info.file_size > max(_MOST_GROWTH * info.compress_size, _ALWAYS_ALLOWED):
+            raise ValueError(f"{info.filename} unpacks to {info.file_size} bytes from {info.compress_size}")
     pickles = [name for name in archive.namelist() if name.split("/")[-1] == "data.pkl"]
     if len(pickles) != 1:
         raise Pose3DError(f"{path} is a zip file, but not one that torch.save wrote: it has no data.pkl")
     folder = pickles[0].removesuffix("data.pkl")
-    with archive.open(pickles[0]) as member:
-        root = _Unpickler(member).load()
+    root = _Unpickler(io.BytesIO(archive.read(pickles[0]))).load()
     order = f"{folder}byteorder"
     little = order not in archive.namelist() or archive.read(order) != b"big"
-    return root, lambda key: archive.read(f"{folder}data/{key}"), little
+    return root, functools.lru_cache(2)(lambda key: archive.read(f"{folder}data/{key}")), little
 
 
 def _read_pickles(stream: IO[bytes], path: Path) -> tuple[Any, _Reader, bool]:
@@ -205,7 +225,7 @@ def _read_pickles(stream: IO[bytes], path: Path) -> tuple[Any, _Reader, bool]:
         stream.seek(position)
         return stream.read(length)
 
-    return root, read, little
+    return root, functools.lru_cache(2)(read), little
 
 
 def _storages(root: Any) -> Iterator[_Storage]:
@@ -236,9 +256,10 @@ def _explained(path: Path) -> Iterator[None]:
         raise Pose3DError(f"{path} does not exist, expected a PyTorch checkpoint") from None
     except OSError as error:
         raise Pose3DError(f"{path} cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # damage may surface anywhere in zipfile, pickle or numpy
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise Pose3DError(f"{path} is truncated or damaged ({reason}); copy or make it again") from None
+    except _DAMAGE as error:  # damage surfaces in zipfile, pickle or numpy
+        raise Pose3DError(
+            f"{path} is truncated or damaged ({reason_of(error)}); copy or make it again"
+        ) from None
 
 
 def _is_state(value: Any) -> bool:
@@ -258,6 +279,14 @@ def _find_state(root: Any, path: Path) -> tuple[dict[str, _Tensor], dict[str, An
     if all(name.startswith("module.") for name in tensors):  # written from nn.DataParallel
         tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
     return tensors, {} if named is None else root
+
+
+def _check_sizes(state: dict[str, _Tensor], path: Path) -> None:
+    """Tensors may share storages, but not so that a small file becomes much memory."""
+    total = sum(math.prod(tensor.shape) * tensor.storage.kind.itemsize for tensor in state.values())
+    size = path.stat().st_size
+    if total > 16 * size + _ALWAYS_ALLOWED:
+        raise ValueError(f"tensors of {total} bytes in a file of {size}")
 
 
 def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
@@ -294,6 +323,7 @@ def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
                 )
                 raise Pose3DError(f"{path} is {what}, expected a PyTorch checkpoint")
             state, beside = _find_state(root, path)
+            _check_sizes(state, path)
             tensors = {name: _array(tensor, read, little) for name, tensor in state.items()}
         entries = {
             str(name): value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.source import ReadOptions, Source
+from tf_pose3d.inference.formats.values import shown
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -21,12 +22,15 @@ FORMATS = {
     "videopose3d": "tf_pose3d.inference.formats.videopose3d",
     "detectron2": "tf_pose3d.inference.formats.detectron2",
     "array": "tf_pose3d.inference.formats.arrays",
-    "openpose": "tf_pose3d.inference.formats.openpose",
-    "mmpose": "tf_pose3d.inference.formats.mmpose",
+    "sleap": "tf_pose3d.inference.formats.sleap",
     "alphapose": "tf_pose3d.inference.formats.alphapose",
+    "openpose": "tf_pose3d.inference.formats.openpose",
+    "ultralytics": "tf_pose3d.inference.formats.ultralytics",
+    "mmpose": "tf_pose3d.inference.formats.mmpose",
     "coco": "tf_pose3d.inference.formats.coco",
     "mediapipe": "tf_pose3d.inference.formats.mediapipe",
     "deeplabcut": "tf_pose3d.inference.formats.deeplabcut",
+    "trc": "tf_pose3d.inference.formats.trc",
 }
 
 
@@ -52,25 +56,42 @@ def read_keypoints(
     if input_format is not None and input_format not in FORMATS:
         raise Pose3DError(f"unknown input format {input_format!r}, expected one of {', '.join(FORMATS)}")
     source = Source(path)
-    if source.kind == "folder" and not source.json_files:
-        raise Pose3DError(f"{path} is a folder without .json files, expected OpenPose's, one a frame")
+    if source.kind == "folder" and not source.json_files and not source.files(".txt"):
+        raise Pose3DError(
+            f"{path} is a folder without .json files (or .txt labels), expected OpenPose's, one a frame"
+        )
     if input_format is not None:
         return _module(input_format).read(source, options)
     for name in FORMATS:
         module = _module(name)
         if module.matches(source):
             return module.read(source, options)
+    if _is_kinect(source.sample):
+        raise Pose3DError(
+            f"{path} holds Azure Kinect's joints in space (millimetres): there is nothing to lift; project them into the "
+            "image and give an array with --layout azure_kinect_32"
+        )
     raise Pose3DError(
         f"{path}: keypoints in none of the known formats ({', '.join(FORMATS)}); {_seen(source)}; "
         "--input_format names one"
     )
 
 
+def _is_kinect(sample: object) -> bool:
+    """Whether this is what Azure Kinect's body tracking samples write."""
+    return (
+        isinstance(sample, dict)
+        and "frames" in sample
+        and {"joint_names", "bone_list"} & sample.keys() != set()
+    )
+
+
 def _seen(source: Source) -> str:
     if source.kind == "npz":
-        return f"it holds {', '.join(map(str, source.archive)) or 'nothing'}"
+        return f"it holds {shown(', '.join(map(str, source.archive)))[1:-1] or 'nothing'}"
     sample = source.sample
     if isinstance(sample, dict):
-        return f"its {'first element' if source.is_array else 'object'} has {', '.join(list(sample)[:8])}"
-    head = b"" if source.kind == "folder" else source.head[:30]
-    return f"it begins with {head.decode('utf-8', 'replace')!r}"
+        return f"its {'first element' if source.is_array else 'object'} has {shown(', '.join(list(sample)[:8]))[1:-1]}"
+    if source.kind in ("json", "text"):
+        return f"it begins with {source.text[:30]!r}"
+    return f"it is of the kind {source.kind}"

@@ -1,4 +1,4 @@
-"""Plain numpy arrays of one person: `.npy`, or `.npz` with what belongs to them."""
+"""Plain numpy arrays: `.npy`, or `.npz` with what belongs to them; of one person, or with an axis of people."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from tf_pose3d.data.archive import read_npy
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.formats.layouts import choose_layout
+from tf_pose3d.inference.formats.assembly import make_video_of_tracks, rate_of, size_of
+from tf_pose3d.inference.formats.layouts import BY_COUNT
 from tf_pose3d.inference.formats.source import ReadOptions, Source
-from tf_pose3d.inference.keypoints import KeypointVideo, Person, mark_missing
-from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton
+from tf_pose3d.inference.formats.values import shown
+from tf_pose3d.inference.keypoints import KeypointVideo
+from tf_pose3d.skeleton import LAYOUTS, get_skeleton
 
 __all__ = ["KEYS", "matches", "read"]
 
-# Names under which npz files hold the keypoints.
-KEYS = ("keypoints_2d", "keypoints", "pose_2d", "poses_2d", "kpts")
-# Numbers of joints that only one layout has.
-_UNIQUE = {18: "openpose_18", 25: "openpose_25", 26: "halpe_26", 33: "mediapipe_33", 15: "humaneva_15"}
+# Names under which npz files hold the keypoints; the demos of MHFormer and those after it say `reconstruction`.
+KEYS = ("keypoints_2d", "keypoints", "pose_2d", "poses_2d", "kpts", "reconstruction")
+_SCORES = ("confidence", "scores", "keypoint_scores", "score")
 
 
 def matches(source: Source) -> bool:
@@ -28,11 +30,15 @@ def matches(source: Source) -> bool:
 
 
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
-    """Reads `(F, J, 2 or 3)` pixels, the third number a confidence.
+    """Reads `(F, J, 2 or 3)` pixels, the third number a confidence; or with people, an axis more.
 
-    A `.npz` may also hold `confidence (F, J)`, `width`, `height`, `fps`, and the layout's name as `layout` or
-    its joints' names as `joints`. Seventeen joints have several layouts: then one of these, or `--layout`,
-    must say which.
+    People come first, `(M, F, J, 2)`, in the demos of MHFormer, StridedTransformer and PoseFormerV2 and in
+    FreeMoCap's files (cameras); second, `(F, M, J, 2)`, where rtmlib's results are stacked: the longer of the two
+    is time. A list of rtmlib's results, one array per frame with as many people as there are, is read too.
+
+    A `.npz` may also hold scores `(F, J)` as `confidence` or `scores`, `width`, `height`, `fps`, and the layout's
+    name as `layout` or its joints' names as `joints`. Seventeen joints have several layouts: then one of these, or
+    `--layout`, must say which.
 
     Raises:
         Pose3DError: Another shape, or joints of an unknown layout.
@@ -45,67 +51,129 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
             raise Pose3DError(f"{source} is empty, expected keypoints under {KEYS[0]}")
         points = held[key]
     elif source.kind == "npy":
-        try:
-            points = np.load(source.path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise Pose3DError(
-                f"{source} is damaged, or no plain array: {' '.join(str(error).split())}"
-            ) from None
+        with source.open() as file:
+            points, key = read_npy(file, source.path), None
     else:
         raise Pose3DError(f"{source} is no .npy or .npz file")
-    points = _checked(points, held.get("confidence"), str(source))
-    skeleton = _layout(held, points.shape[1], options, str(source))
-    points = mark_missing(points[:, : skeleton.num_joints], str(source))
-    seen = np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1))
-    people = (Person("0", seen, points[seen]),) if len(seen) else ()
-    return KeypointVideo(
-        str(source),
+    where = str(source)
+    scores = next((held[name] for name in _SCORES if name in held), None)
+    if isinstance(points, np.ndarray) and points.dtype == object:
+        points, scores = _padded(points, where), _padded(scores, where)
+    tracks, linked = _tracks(_checked(points, scores, where), key, where)
+    joints = next(iter(tracks.values())).shape[1]
+    expected, names = BY_COUNT, None
+    if options.layout is None and "layout" in held:
+        layout = get_skeleton(_text(held["layout"], f"{where}: layout"))
+        if layout.num_joints != joints:
+            raise Pose3DError(
+                f"{where} has {joints} joints, but its layout {layout.name} has {layout.num_joints}"
+            )
+        expected = {joints: layout.name}
+    elif "joints" in held:
+        names = [_text(name, f"{where}: joints") for name in np.ravel(held["joints"])]
+        layout = next((layout for layout in LAYOUTS.values() if list(layout.joints) == names), None)
+        if layout is None and joints == len(names):
+            # Names in anyone's way; those that mean nothing here are passed over.
+            expected = {}
+    width, height = size_of(_plain(held), ("width", "height"), where)
+    return make_video_of_tracks(
+        where,
         "array",
-        skeleton,
-        people,
-        len(points),
-        width=_number(held, "width", int),
-        height=_number(held, "height", int),
-        fps=_number(held, "fps", float),
+        tracks,
+        None,
+        options,
+        expected,
+        linked=linked,
+        names=names,
+        width=width,
+        height=height,
+        fps=rate_of(_plain(held), where),
     )
 
 
-def _checked(points: Any, confidence: Any, where: str) -> np.ndarray:
-    if not isinstance(points, np.ndarray) or not (
-        np.issubdtype(points.dtype, np.floating) or np.issubdtype(points.dtype, np.integer)
-    ):
+def _plain(held: dict[str, Any]) -> dict[str, Any]:
+    """The facts that are there at all: a text or array of no dimensions, None where it says nothing."""
+    facts = {}
+    for key in ("width", "height", "fps"):
+        value = held.get(key)
+        facts[key] = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    return facts
+
+
+def _text(value: Any, what: str) -> str:
+    value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    if not isinstance(value, str):
+        raise Pose3DError(f"{what} is {shown(value)}, expected a name")
+    return str(value)
+
+
+def _padded(frames: Any, where: str) -> Any:
+    """Arrays of frames with different numbers of people as one, NaN where there are fewer."""
+    if frames is None or frames.dtype != object:
+        return frames
+    parts = [part if isinstance(part, np.ndarray) else np.zeros(0) for part in np.ravel(frames)]
+    if not parts or any(part.dtype.kind not in "fiu" for part in parts):
+        raise Pose3DError(
+            f"{where}: the keypoints are no arrays of numbers, expected (people, joints, 2 or 3)"
+        )
+    shapes = {part.shape[1:] for part in parts if part.size}
+    if len(shapes) != 1 or len(next(iter(shapes))) not in (1, 2):
+        raise Pose3DError(
+            f"{where}: frames of shapes {shown(sorted(shapes))}, expected (people, joints, 2 or 3)"
+        )
+    most, shape = max(len(part) for part in parts if part.size), shapes.pop()
+    if len(parts) * most > 50 * sum(len(part) for part in parts) + 10_000:
+        raise Pose3DError(f"{where}: a frame of {most} people, expected about as many as in the others")
+    padded = np.full((len(parts), most, *shape), np.nan)
+    for place, part in enumerate(parts):
+        if part.size:
+            padded[place, : len(part)] = part
+    return padded
+
+
+def _checked(points: Any, scores: Any, where: str) -> np.ndarray:
+    """`(..., J, 3)` float64 of three or four axes."""
+    if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
         raise Pose3DError(
             f"{where}: the keypoints are no array of numbers, expected (frames, joints, 2 or 3)"
         )
-    if points.ndim != 3 or points.shape[2] not in (2, 3):
+    if points.ndim not in (3, 4) or points.shape[-1] not in (2, 3):
         raise Pose3DError(
             f"{where}: keypoints of shape {points.shape}, expected (frames, joints, 2 or 3): x, y, confidence"
         )
-    if not len(points):
+    if not points.shape[0]:
         raise Pose3DError(f"{where}: no frames")
-    points = points.astype(np.float32)
-    if points.shape[2] == 3:
+    if not points.size:
+        raise Pose3DError(f"{where}: keypoints of shape {points.shape}: nothing in them")
+    if np.isinf(points).any():
+        place = np.argwhere(np.isinf(points))[0]
+        raise Pose3DError(f"{where}: an infinite number at {', '.join(map(str, place))} of the keypoints")
+    points = points.astype(np.float64)
+    if points.shape[-1] == 3:
         return points
-    if confidence is None:
-        confidence = np.ones(points.shape[:2], np.float32)
-    confidence = np.asarray(confidence, np.float32)
-    if confidence.shape != points.shape[:2]:
-        raise Pose3DError(f"{where}: confidence of shape {confidence.shape}, expected {points.shape[:2]}")
-    return np.concatenate([points, confidence[..., None]], axis=2)
+    if scores is None:
+        scores = np.ones(points.shape[:-1])
+    if not isinstance(scores, np.ndarray) or scores.dtype.kind not in "fiub":
+        raise Pose3DError(f"{where}: confidences are {shown(scores)}, expected numbers {points.shape[:-1]}")
+    if scores.shape == (*points.shape[:-1], 1):
+        scores = scores[..., 0]
+    if scores.shape != points.shape[:-1]:
+        raise Pose3DError(f"{where}: confidence of shape {scores.shape}, expected {points.shape[:-1]}")
+    return np.concatenate([points, scores[..., None].astype(np.float64)], axis=-1)
 
 
-def _layout(held: dict[str, Any], joints: int, options: ReadOptions, where: str) -> Skeleton:
-    if options.layout is None and "layout" in held:
-        return choose_layout(str(held["layout"]), joints, _UNIQUE, where)
-    if options.layout is None and "joints" in held:
-        names = tuple(map(str, np.ravel(held["joints"])))
-        found = next((layout for layout in LAYOUTS.values() if layout.joints == names), None)
-        if found is None:
-            raise Pose3DError(f"{where}: its joints ({', '.join(names)}) are those of no known layout")
-        return get_skeleton(found.name)
-    return choose_layout(options.layout, joints, _UNIQUE, where)
-
-
-def _number(held: dict[str, Any], key: str, kind: type) -> Any:
-    value = held.get(key)
-    return kind(value) if value is not None and np.ndim(value) == 0 else None
+def _tracks(points: np.ndarray, key: str | None, where: str) -> tuple[dict[str, np.ndarray], bool]:
+    """Id -> `(F, J, 3)`, and whether the ids are mere places in each frame's list."""
+    if points.ndim == 3:
+        return {"0": points}, False
+    first, second = points.shape[:2]
+    people_first = key == "reconstruction" or first < second or first == 1
+    if not people_first and first == second and first > 1:
+        raise Pose3DError(
+            f"{where}: keypoints of shape {points.shape}: {first} people in {first} frames, and nothing tells which "
+            "axis is which; give (frames, joints, 3) of one person"
+        )
+    if people_first:
+        return {str(number): points[number] for number in range(first)}, False
+    return {str(number): points[:, number] for number in range(second)}, second > 1

@@ -1,28 +1,56 @@
-"""CSV files in DeepLabCut's way: three or four lines of headings, then a line per frame."""
+"""DeepLabCut's tables: CSV with three or four lines of headings, and the same as pandas' `.h5`."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
+import re
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.formats.joint_names import find_joint
+from tf_pose3d.inference.formats.assembly import make_video_of_tracks
+from tf_pose3d.inference.formats.frames import image_numbers
+from tf_pose3d.inference.formats.layouts import named_joints
 from tf_pose3d.inference.formats.source import ReadOptions, Source
-from tf_pose3d.inference.keypoints import KeypointVideo, Person, mark_missing
-from tf_pose3d.skeleton import Skeleton, make_skeleton
+from tf_pose3d.inference.formats.values import shown
+from tf_pose3d.inference.keypoints import KeypointVideo
 
 __all__ = ["matches", "read"]
 
 _COORDINATES = ("x", "y", "likelihood")
+_HEADINGS = ("scorer", "individuals", "bodyparts", "coords")
+# What tables write for a value that is not there.
+_NOTHING = ("", "nan", "null", "none", "na")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of coordinates.
+
+    Attributes:
+        headings: Line of headings -> one text per column.
+        values: `(F, C)` float64, NaN where empty.
+        frames: `(F,)` the index: numbers, or images' names.
+    """
+
+    headings: dict[str, list[str]]
+    values: np.ndarray
+    frames: list[Any]
 
 
 def matches(source: Source) -> bool:
-    """Whether the headings have `bodyparts` and `coords`."""
+    """Whether the headings have `bodyparts` and `coords`, or an HDF5 file is a pandas table."""
+    if source.kind == "hdf5":
+        from tf_pose3d.inference.formats.pandas_hdf5 import is_pandas_table
+
+        return is_pandas_table(source)
     if source.kind != "text":
         return False
-    first = [line.split(",")[0].strip() for line in source.head.decode("utf-8", "replace").splitlines()[:5]]
+    first = [line.split(",")[0].strip() for line in source.text[:4096].splitlines()[:6]]
     return "bodyparts" in first and "coords" in first
 
 
@@ -30,83 +58,144 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads `x`, `y` and `likelihood` of body parts, of several `individuals` where there are such.
 
     Body parts are matched by name (`left_hip`, `LHip`, `hip2`; in DeepLabCut's human model 1 is right and 2
-    is left); parts with other names are passed over.
+    is left); parts with other names are passed over. The index is the frame's number, or in labelled data an image's
+    name, in one column or three (`labeled-data`, video, image).
 
     Raises:
         Pose3DError: A line of another length, a value that is no number, no body part with a known name, or
             one joint under two names.
     """
-    if source.kind != "text":
-        raise Pose3DError(f"{source} is no CSV file")
+    if source.kind == "hdf5":
+        from tf_pose3d.inference.formats.pandas_hdf5 import read_pandas_table
+
+        columns, values, frames = read_pandas_table(source)
+        table = Table(columns, values, frames)
+    elif source.kind == "text":
+        table = _read_csv(source)
+    else:
+        raise Pose3DError(f"{source} is no CSV file and no .h5 table")
+    if not {"bodyparts", "coords"} <= table.headings.keys():
+        raise Pose3DError(f"{source} has no lines bodyparts and coords, as DeepLabCut writes them")
+    if not len(table.values):
+        raise Pose3DError(f"{source} has no frames, only headings")
+    parts, tracks = _tracks(table, str(source))
+    numbers, warnings = image_numbers(table.frames, str(source))
+    rows = [numbers[frame] for frame in table.frames]
+    if len(set(rows)) < len(rows):
+        twice = next(row for place, row in enumerate(rows) if row in rows[:place])
+        raise Pose3DError(f"{source}: frame {twice} has two lines, expected one")
+    # A scorer's own numbers are frames; labelled images are a choice among them.
+    named = any(isinstance(frame, str) for frame in table.frames)
+    return make_video_of_tracks(
+        source, "deeplabcut", tracks, rows, options, {}, names=parts, are_ids=named, warnings=warnings
+    )
+
+
+def _read_csv(source: Source) -> Table:
     headings: dict[str, list[str]] = {}
     rows: list[list[float]] = []
-    width = None
-    for number, line in enumerate(csv.reader(source.text.splitlines()), start=1):
+    frames: list[Any] = []
+    width, index = None, 1
+    reader = csv.reader(source.text.splitlines())
+    number = 0
+    while True:
+        number += 1
         where = f"{source}, line {number}"
+        try:
+            line = next(reader, None)
+        except csv.Error as error:
+            raise Pose3DError(f"{where}: {error}: is the file damaged?") from None
+        if line is None:
+            break
         if not line:
             continue
         width = width or len(line)
         if len(line) != width:
             raise Pose3DError(f"{where} has {len(line)} columns, expected {width}: is the file cut off?")
         name = line[0].strip()
-        if not rows and name in ("scorer", "individuals", "bodyparts", "coords"):
-            headings[name] = [cell.strip() for cell in line[1:]]
+        if not rows and name in _HEADINGS:
+            headings[name] = [cell.strip() for cell in line]
             continue
-        rows.append([_number(cell, where) for cell in line[1:]])
-    if not {"bodyparts", "coords"} <= headings.keys():
-        raise Pose3DError(f"{source} has no lines bodyparts and coords, as DeepLabCut writes them")
-    if not rows:
-        raise Pose3DError(f"{source} has no frames, only headings")
-    skeleton, columns = _columns(headings, str(source))
-    values = np.array(rows, np.float32)
-    # Behind the others, columns for coordinates (none) and likelihoods (certain) that a person lacks.
-    extra = np.tile(np.array([np.nan, 1], np.float32), (len(values), 1))
-    padded = np.concatenate([values, extra], axis=1)
-    people = []
-    for person, places in columns.items():
-        points = mark_missing(padded[:, places], str(source))
-        seen = np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1))
-        if len(seen):
-            people.append(Person(person, seen, points[seen]))
-    return KeypointVideo(str(source), "deeplabcut", skeleton, tuple(people), len(rows))
+        if not rows and "coords" in headings:
+            index = _index_columns(headings["coords"])
+        # pandas writes a line of the index' names behind the headings.
+        if not rows and all(not cell.strip() for cell in line[index:]) and not _is_index(line[:index]):
+            continue
+        frames.append(_index(line[:index], where))
+        rows.append([_number(cell, where) for cell in line[index:]])
+    cut = {name: cells[index:] for name, cells in headings.items()}
+    return Table(cut, np.array(rows, np.float64).reshape(len(rows), -1), frames)
+
+
+def _index_columns(coords: Sequence[str]) -> int:
+    """How many columns before the first coordinate are the index: one, or three in labelled data."""
+    first = next((place for place, cell in enumerate(coords) if place and cell), 1)
+    return max(first, 1)
+
+
+def _is_index(cells: Sequence[str]) -> bool:
+    return any(re.search("[0-9]", cell) for cell in cells)
+
+
+def _index(cells: Sequence[str], where: str) -> Any:
+    cell = cells[-1].strip() or cells[0].strip()
+    if re.fullmatch(r"[0-9]{1,18}(\.0*)?", cell):
+        return int(cell.split(".")[0])
+    if not cell:
+        raise Pose3DError(f"{where} has no frame's number or image's name")
+    return cell
 
 
 def _number(cell: str, where: str) -> float:
-    if not cell.strip():
+    if cell.strip().lower() in _NOTHING:
         return math.nan
     try:
-        return float(cell)
+        value = float(cell)
     except ValueError:
-        raise Pose3DError(f"{where}: {cell!r} is no number") from None
+        raise Pose3DError(f"{where}: {shown(cell)} is no number") from None
+    if math.isinf(value):
+        raise Pose3DError(f"{where}: {shown(cell)} is infinite, expected a coordinate")
+    return value
 
 
-def _columns(headings: dict[str, list[str]], source: str) -> tuple[Skeleton, dict[str, np.ndarray]]:
-    """The joints, and for each person the `(J, 3)` columns of their x, y and likelihood."""
-    parts, coordinates = headings["bodyparts"], headings["coords"]
-    individuals = headings.get("individuals", ["0"] * len(parts))
-    names: dict[str, str] = {}
-    for part in dict.fromkeys(parts):
-        joint = find_joint(part)
-        if joint is None:
-            continue
-        if joint in names:
-            raise Pose3DError(f"{source}: {names[joint]} and {part} are both read as {joint}")
-        names[joint] = part
-    if not names:
+def _tracks(table: Table, where: str) -> tuple[list[str], dict[str, np.ndarray]]:
+    """The known body parts, and for each person `(F, parts, 3)` x, y and likelihood."""
+    parts, coordinates = table.headings["bodyparts"], table.headings["coords"]
+    individuals = table.headings.get("individuals", ["0"] * len(parts))
+    if not len(parts) == len(coordinates) == len(individuals) == table.values.shape[1]:
         raise Pose3DError(
-            f"{source}: none of its body parts ({', '.join(dict.fromkeys(parts))}) has a known name, "
-            "expected names like left_hip"
+            f"{where}: {len(parts)} bodyparts, {len(coordinates)} coords and {table.values.shape[1]} columns of values, "
+            "expected the same number"
         )
-    where = {key: place for place, key in enumerate(zip(individuals, parts, coordinates, strict=True))}
-    none, certain = len(parts), len(parts) + 1
-    columns = {}
+    places: dict[tuple[str, str, str], int] = {}
+    for place, key in enumerate(zip(individuals, parts, coordinates, strict=True)):
+        if key in places:
+            raise Pose3DError(f"{where}: two columns for {key[2]} of {key[1]}")
+        places[key] = place
+    names = list(dict.fromkeys(part for part in parts if part))
+    known = named_parts(names, where)
+    # Behind the others, columns for coordinates (none) and likelihoods (certain) that a person lacks.
+    extra = np.tile(np.array([np.nan, 1.0]), (len(table.values), 1))
+    padded = np.concatenate([table.values, extra], axis=1)
+    none, certain = padded.shape[1] - 2, padded.shape[1] - 1
+    tracks = {}
     for person in dict.fromkeys(individuals):
-        table = [
+        columns = [
             [
-                where.get((person, part, name), certain if name == "likelihood" else none)
+                places.get((person, part, name), certain if name == "likelihood" else none)
                 for name in _COORDINATES
             ]
-            for part in names.values()
+            for part in known
         ]
-        columns[person] = np.array(table)
-    return make_skeleton("deeplabcut", tuple(names)), columns
+        tracks[person] = padded[:, np.array(columns)]
+    return known, tracks
+
+
+def named_parts(names: Sequence[str], where: str) -> list[str]:
+    """Those of some body parts that are joints.
+
+    Raises:
+        Pose3DError: None is, or one joint has two names.
+    """
+    columns = named_joints(names, where)
+    return [names[column] for column in columns.columns]

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.formats.layouts import choose_layout
+from tf_pose3d.inference.formats.assembly import Detections, make_video, rate_of, size_of
+from tf_pose3d.inference.formats.scores import Score
 from tf_pose3d.inference.formats.source import ReadOptions, Source
-from tf_pose3d.inference.keypoints import KeypointVideo, checked_keypoints
-from tf_pose3d.inference.people import link_detections
+from tf_pose3d.inference.formats.values import shown
+from tf_pose3d.inference.keypoints import KeypointVideo
 
 __all__ = ["matches", "read"]
+
+_LAYOUTS = {17: "coco_17"}
 
 
 def matches(source: Source) -> bool:
@@ -21,45 +24,56 @@ def matches(source: Source) -> bool:
 
 
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
-    """Reads `keypoints[frame][class]`, each `(people, 4, 17)`: x, y, logit and probability.
+    """Reads `keypoints[frame][class]`, each `(people, 4, 17)`: x, y, logit and score.
 
     Class 1 is the person; `boxes[frame][1]` is `(people, 5)` with a score. `metadata` holds `w` and `h`.
-    Detectron2's own evaluation writes COCO results, which `coco` reads.
+    The joints' scores are no probabilities, see `scores`. Detectron2's own evaluation writes COCO results, which
+    `coco` reads.
 
     Raises:
         Pose3DError: Another structure.
     """
     if not matches(source):
         raise Pose3DError(f"{source} has no boxes and keypoints, as infer_video_d2.py writes them")
-    skeleton, detections = None, []
+    found = Detections()
     frames = source.archive["keypoints"]
+    if not isinstance(frames, (np.ndarray, list, tuple)) or np.ndim(frames) == 0:
+        raise Pose3DError(f"{source}: keypoints are {shown(frames)}, expected one entry per frame")
     for number, frame in enumerate(frames):
         where = f"{source}, frame {number}"
-        try:
-            found = np.asarray(frame[1], np.float32)
-        except (IndexError, TypeError, ValueError, KeyError):
-            raise Pose3DError(f"{where}: expected the keypoints of class 1, people x 4 x joints") from None
-        if not found.size:
-            detections.append((number, []))
-            continue
-        if found.ndim != 3 or found.shape[1] not in (3, 4):
-            raise Pose3DError(f"{where}: keypoints of shape {found.shape}, expected (people, 4, joints)")
-        if skeleton is None:
-            skeleton = choose_layout(options.layout, found.shape[2], {17: "coco_17"}, str(source))
-        points = np.stack([found[:, 0], found[:, 1], found[:, -1]], axis=2)
-        detections.append(
-            (number, [checked_keypoints(person, skeleton.num_joints, where) for person in points])
-        )
-    skeleton = skeleton or choose_layout(options.layout or "coco_17", 17, {}, str(source))
+        for person in _people(frame, where):
+            found.add(number, None, person, where)
     metadata = source.archive.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
-    return KeypointVideo(
-        str(source),
+    width, height = size_of(metadata, ("w", "h"), str(source))
+    return make_video(
+        source,
         "detectron2",
-        skeleton,
-        link_detections(detections),
-        len(frames),
-        width=int(metadata["w"]) if "w" in metadata else None,
-        height=int(metadata["h"]) if "h" in metadata else None,
-        fps=float(metadata["fps"]) if "fps" in metadata else None,
+        found,
+        options,
+        _LAYOUTS,
+        listed=range(len(frames)),
+        score=Score.REGION,
+        width=width,
+        height=height,
+        fps=rate_of(metadata, str(source)),
     )
+
+
+def _people(frame: object, where: str) -> list[np.ndarray]:
+    """`(J, 3)` of everyone in a frame."""
+    if isinstance(frame, (str, bytes)) or not hasattr(frame, "__getitem__") or not hasattr(frame, "__len__"):
+        raise Pose3DError(
+            f"{where} is {shown(frame)}, expected the keypoints of class 1, people x 4 x joints"
+        )
+    try:
+        points = np.asarray(frame[1], np.float64)
+    except (IndexError, TypeError, ValueError, KeyError, OverflowError):
+        raise Pose3DError(f"{where}: expected the keypoints of class 1, people x 4 x joints") from None
+    if not points.size:
+        return []
+    if points.ndim != 3 or points.shape[1] not in (3, 4):
+        raise Pose3DError(f"{where}: keypoints of shape {points.shape}, expected (people, 4, joints)")
+    if np.isinf(points).any():
+        raise Pose3DError(f"{where}: an infinite number among the keypoints")
+    return list(np.stack([points[:, 0], points[:, 1], points[:, -1]], axis=2))

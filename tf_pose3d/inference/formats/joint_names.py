@@ -10,19 +10,28 @@ __all__ = ["find_joint"]
 _SYNONYMS = {
     "pelvis": "pelvis",
     "midhip": "pelvis",
+    "hipcenter": "pelvis",
+    "hipscenter": "pelvis",
     "root": "pelvis",
+    "spinebase": "pelvis",
     "spine": "spine",
+    "spinemid": "spine",
+    "spinenavel": "spine",
+    "spinechest": "spine4",
+    "spineshoulder": "neck",
     "torso": "spine",
     "belly": "spine",
     "neck": "neck",
     "thorax": "neck",
     "upperneck": "mpii_upper_neck",
+    "headbottom": "mpii_upper_neck",
     "chin": "mpii_upper_neck",
     "forehead": "mpii_head_top",
     "nose": "nose",
     "head": "head",
     "headtop": "head_top",
     "topofhead": "head_top",
+    "tophead": "head_top",
     "crown": "head_top",
     "hip": "hip",
     "knee": "knee",
@@ -39,7 +48,17 @@ _SYNONYMS = {
     "eye": "eye",
     "ear": "ear",
 }
-_MIDDLE = {"pelvis", "spine", "neck", "mpii_upper_neck", "mpii_head_top", "nose", "head", "head_top"}
+_MIDDLE = {
+    "pelvis",
+    "spine",
+    "spine4",
+    "neck",
+    "mpii_upper_neck",
+    "mpii_head_top",
+    "nose",
+    "head",
+    "head_top",
+}
 # DeepLabCut's human model and its forerunners number the sides: 1 is right, 2 is left.
 _SIDES = {"left": "l", "l": "l", "2": "l", "right": "r", "r": "r", "1": "r"}
 

@@ -1,37 +1,228 @@
-"""Joint layouts of detections, by the user's word or by their number of joints."""
+"""Joint layouts of detections: by the user's word, the names that a file states, or the number of joints."""
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton
+from tf_pose3d.inference.formats.joint_names import find_joint
+from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton, make_skeleton
 
-__all__ = ["BODY_OF", "choose_layout"]
+__all__ = ["BODY_OF", "BY_COUNT", "JointColumns", "choose_layout", "fitting_layouts", "named_joints"]
 
-# Whole-body layouts begin with the joints of a body layout.
-BODY_OF = {133: "coco_17", 136: "halpe_26"}
+# Whole-body layouts begin with the joints of a body layout: COCO-WholeBody, Halpe, OpenPose's BODY_135, and
+# MediaPipe's holistic model (pose, two hands of 21, a face of 468 or 478).
+BODY_OF = {133: "coco_17", 136: "halpe_26", 135: "openpose_25b", 543: "mediapipe_33", 553: "mediapipe_33"}
+
+# Layouts that a number of joints may mean where nothing else is said; the content decides among several.
+# Seventeen is none of these: COCO's and Human3.6M's are both common, and a wrong guess is silent.
+BY_COUNT: Mapping[int, tuple[str, ...]] = {
+    18: ("openpose_18",),
+    25: ("openpose_25", "openpose_25b", "kinect_25"),
+    26: ("halpe_26",),
+    33: ("mediapipe_33",),
+    15: ("humaneva_15", "openpose_15"),
+}
+
+# Lists whose names mean other points there than elsewhere, as MMPose's data sets write them.
+_LISTS = {
+    "h36m_17": (
+        "root right_hip right_knee right_foot left_hip left_knee left_foot spine thorax neck_base head "
+        "left_shoulder left_elbow left_wrist right_shoulder right_elbow right_wrist"
+    ),
+    "mpii_16": (
+        "right_ankle right_knee right_hip left_hip left_knee left_ankle pelvis thorax upper_neck head_top "
+        "right_wrist right_elbow right_shoulder left_shoulder left_elbow left_wrist"
+    ),
+}
 
 
-def choose_layout(layout: str | None, joints: int, expected: dict[int, str], where: str) -> Skeleton:
+@dataclasses.dataclass(frozen=True)
+class JointColumns:
+    """Which of a detection's points are which joints.
+
+    Attributes:
+        skeleton: Names the J joints.
+        columns: `(J,)` their places among the detection's points.
+        warnings: What was doubtful, one line each.
+    """
+
+    skeleton: Skeleton
+    columns: np.ndarray
+    warnings: tuple[str, ...] = ()
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+_KNOWN_LISTS = {tuple(_plain(name) for name in names.split()): layout for layout, names in _LISTS.items()} | {
+    tuple(_plain(name) for name in skeleton.joints): name for name, skeleton in LAYOUTS.items()
+}
+
+
+def named_joints(names: Sequence[str], where: str) -> JointColumns:
+    """Joints by their stated names; points with other names (of faces, hands, balls) are passed over.
+
+    Args:
+        names: One per point, in a tool's or data set's way.
+        where: Names the file in messages.
+
+    Raises:
+        Pose3DError: No known name, or one joint under two names.
+    """
+    known = _KNOWN_LISTS.get(tuple(_plain(name) for name in names))
+    if known is not None:
+        return JointColumns(get_skeleton(known), np.arange(len(names)))
+    plain = [_plain(name) for name in names]
+    found = [find_joint(name) for name in names]
+    joints = set(found)
+    for place, name in enumerate(plain):
+        # Halpe's and Pose2Sim's `hip` is the middle, and their `head` the top, as a face is named beside it.
+        if name == "hip" and {"l_hip", "r_hip"} <= joints and "pelvis" not in joints:
+            found[place] = "pelvis"
+        elif name == "head" and {"nose", "l_eye", "r_eye"} <= joints and "head_top" not in joints:
+            found[place] = "head_top"
+    if _means_human36m(plain):
+        meant = {"thorax": "neck", "head": "head_top"}
+        meant |= dict.fromkeys(("neck", "neckbase", "necknose", "nose"), "head")
+        found = [meant.get(name, joint) for name, joint in zip(plain, found, strict=True)]
+    places: dict[str, int] = {}
+    for place, joint in enumerate(found):
+        if joint is None:
+            continue
+        if joint in places:
+            raise Pose3DError(f"{where}: {names[places[joint]]} and {names[place]} are both read as {joint}")
+        places[joint] = place
+    if not places:
+        listing = ", ".join(list(names)[:30])
+        raise Pose3DError(
+            f"{where}: none of its joints ({listing}) has a known name, expected names like left_hip"
+        )
+    held = tuple(places)
+    layout = next((layout for layout in LAYOUTS.values() if layout.joints == held), None)
+    if layout is None and held[:17] == LAYOUTS["coco_17"].joints and len(held) != 26:
+        layout = LAYOUTS["coco_17"]
+    skeleton = layout or make_skeleton("named", held)
+    return JointColumns(skeleton, np.array(list(places.values())[: skeleton.num_joints]))
+
+
+def _means_human36m(plain: Sequence[str]) -> bool:
+    """Whether Thorax, Neck/Nose and Head are the points that Human3.6M's 17 joints call so."""
+    held = set(plain)
+    return (
+        {"thorax", "head"} <= held
+        and len(held & {"neck", "neckbase", "necknose", "nose"}) == 1
+        and not any("eye" in name for name in held)
+    )
+
+
+def _spread(points: np.ndarray, skeleton: Skeleton) -> float:
+    """How long a layout's bones are in sum, over the size of the person: low for the right layout.
+
+    Args:
+        points: `(n, J, 2)`; NaN where missing.
+    """
+    seen = np.isfinite(points).all(axis=-1)
+    low = np.nanmin(np.where(seen[..., None], points, np.nan), axis=1)
+    high = np.nanmax(np.where(seen[..., None], points, np.nan), axis=1)
+    size = np.maximum(np.linalg.norm(high - low, axis=-1), 1e-6)
+    bones = np.array(skeleton.bones)
+    lengths = np.linalg.norm(points[:, bones[:, 0]] - points[:, bones[:, 1]], axis=-1) / size[:, None]
+    held = np.isfinite(lengths)
+    if not held.any():
+        return np.inf
+    return float(np.nanmean(np.where(held, lengths, np.nan)))
+
+
+# Bones of another order are in sum half as long again, and more; a layout this near the best may be it.
+_CLEARLY = 1.25
+
+
+def fitting_layouts(points: np.ndarray | None, names: Sequence[str]) -> list[str]:
+    """Those of some layouts of the same number of joints that the points may be in, the likeliest first.
+
+    Args:
+        points: `(n, J, 2 or 3)` detections, NaN where missing; None or empty: nothing tells.
+        names: Layouts of J joints.
+    """
+    names = list(names)
+    if points is None or len(names) < 2:
+        return names
+    sample = np.asarray(points, np.float64)[..., :2]
+    sample = np.where(np.abs(sample) > 0, sample, np.nan)
+    sample = sample[np.isfinite(sample).all(axis=-1).sum(axis=1) >= 4]
+    if not len(sample):
+        return names
+    sample = sample[:: max(len(sample) // 200, 1)]
+    spread = {name: _spread(sample, LAYOUTS[name]) for name in names}
+    best = min(spread.values())
+    return sorted((name for name in names if spread[name] <= _CLEARLY * best), key=spread.__getitem__)
+
+
+def choose_layout(
+    layout: str | None,
+    joints: int,
+    expected: Mapping[int, str | tuple[str, ...]],
+    where: str,
+    points: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
+) -> JointColumns:
     """The layout of detections.
 
     Args:
-        layout: What the user says; None: by the number of joints.
-        joints: Joints of a detection.
-        expected: Number of joints -> layout that the format gives them.
+        layout: What the user says; it goes before everything else.
+        joints: Points of a detection.
+        expected: Number of joints -> layout, or several among which the content decides, that the format gives
+            them.
         where: Names the file in messages.
+        points: `(n, joints, 2 or 3)` detections.
+        names: The points' names, where the file states them.
 
     Raises:
         Pose3DError: An unknown layout, one of another number of joints, or a number without a layout.
     """
+    if names is not None and len(names) != joints:
+        raise Pose3DError(f"{where} has {joints} joints, but names {len(names)}")
     if layout is not None:
         skeleton = get_skeleton(layout)
         if skeleton.num_joints != joints and BODY_OF.get(joints) != skeleton.name:
             raise Pose3DError(f"{where} has {joints} joints, but --layout {layout} has {skeleton.num_joints}")
-        return skeleton
-    name = expected.get(joints) or BODY_OF.get(joints)
-    if name is None:
-        known = ", ".join(f"{count} ({name})" for count, name in sorted({**expected, **BODY_OF}.items()))
-        fitting = [held.name for held in LAYOUTS.values() if held.num_joints == joints]
-        hint = f"; layouts with {joints}: {', '.join(fitting)} (--layout)" if fitting else ""
-        raise Pose3DError(f"{where} has {joints} joints, expected {known}{hint}")
-    return get_skeleton(name)
+        columns = np.arange(skeleton.num_joints)
+        return JointColumns(skeleton, columns, _contradiction(skeleton, names, where))
+    if names is not None:
+        return named_joints(names, where)
+    named = expected.get(joints) or BODY_OF.get(joints)
+    if named is not None:
+        choices = (named,) if isinstance(named, str) else named
+        fitting = fitting_layouts(points, choices)
+        skeleton = get_skeleton(fitting[0] if len(fitting) == 1 else choices[0])
+        return JointColumns(skeleton, np.arange(skeleton.num_joints))
+    known = ", ".join(
+        f"{count} ({'/'.join((held,) if isinstance(held, str) else held)})"
+        for count, held in sorted({**expected, **BODY_OF}.items())
+    )
+    same = [held.name for held in LAYOUTS.values() if held.num_joints == joints]
+    fitting = fitting_layouts(points, same)
+    hint = ""
+    if fitting:
+        also = (
+            "layouts whose bones fit these points" if len(fitting) < len(same) else f"layouts with {joints}"
+        )
+        hint = f"; {also}: {', '.join(fitting)} (--layout)"
+    raise Pose3DError(f"{where} has {joints} joints, expected {known}{hint}")
+
+
+def _contradiction(skeleton: Skeleton, names: Sequence[str] | None, where: str) -> tuple[str, ...]:
+    if names is None:
+        return ()
+    stated = named_joints(names, where)
+    if stated.skeleton.joints == skeleton.joints:
+        return ()
+    return (
+        f"--layout {skeleton.name} goes before the joints that the file names ({', '.join(names[:4])} ...)",
+    )

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.formats.assembly import Detections, make_video, rate_of, size_of
+from tf_pose3d.inference.formats.frames import image_numbers
+from tf_pose3d.inference.formats.scores import Score
 from tf_pose3d.inference.formats.source import ReadOptions, Source, read_json
-from tf_pose3d.inference.keypoints import KeypointVideo, checked_keypoints
-from tf_pose3d.inference.people import link_detections
-from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.inference.formats.values import number_table, shown, whole_number
+from tf_pose3d.inference.keypoints import KeypointVideo
 
-__all__ = ["KEYS", "landmark_keypoints", "matches", "people_of_frame", "read"]
+__all__ = ["KEYS", "landmark_table", "matches", "people_of_frame", "read"]
 
-KEYS = ("pose_landmarks", "poseLandmarks", "landmarks")
+KEYS = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark")
 _JOINTS = 33
+_LAYOUTS = {_JOINTS: "mediapipe_33"}
+_FRAME_KEYS = ("frame", "frame_number", "frame_id", "frame_index", "frame_idx")
+# A landmark may lie well outside the image; nobody's are all further away than this many image sizes.
+_FARTHEST_FRACTION = 4.0
 
 
 def _is_landmarks(value: Any) -> bool:
@@ -30,88 +36,140 @@ def _is_landmarks(value: Any) -> bool:
 
 def matches(source: Source) -> bool:
     """Whether frames have landmarks: dicts with `x`, `y` and perhaps `visibility`."""
-    sample = source.sample
+    sample = source.first_found
     if isinstance(sample, dict):
-        return any(key in sample for key in KEYS) or "frames" in sample
-    return _is_landmarks(sample) or (isinstance(sample, list) and bool(sample) and _is_landmarks(sample[0]))
+        return any(key in sample for key in KEYS) or (
+            isinstance(sample.get("frames"), list) and "joint_names" not in sample
+        )
+    if not isinstance(sample, list) or not sample:
+        return False
+    inner = sample[0]
+    return _is_landmarks(sample) or _is_landmarks(inner) or (isinstance(inner, dict) and "landmark" in inner)
 
 
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads frames of 33 landmarks, whose x and y are fractions of the image's width and height.
 
-    A frame is such a list, a list of one per person, null, or an object that holds it under
-    `pose_landmarks`, `poseLandmarks` or `landmarks`; the file is an array of frames, or an object with
-    `frames` and perhaps `width`, `height` and `fps`. `visibility` is the confidence. World landmarks are not
-    used.
+    A frame is such a list, a list of one per person, null, or an object that holds it under `pose_landmarks`,
+    `poseLandmarks`, `landmarks`, or (protobuf's `MessageToDict`) `landmark`; `frame` in it is the frame's number.
+    The file is an array of frames, or an object with `frames` and perhaps `width`, `height` and `fps`.
+    `visibility` is the confidence, or in some versions its logit. World landmarks are not used. Coordinates that
+    were multiplied by the image's size already are noticed.
 
     Raises:
         Pose3DError: No image size, neither here nor given, or another number of landmarks.
     """
     if source.kind not in ("json", "folder"):
         raise Pose3DError(f"{source} is no JSON file of MediaPipe's landmarks")
-    facts = {}
+    facts: dict[str, Any] = {}
     if source.kind == "json" and not source.is_array and "frames" in source.document:
         facts = source.document
-    width, height = options.width or facts.get("width"), options.height or facts.get("height")
-    if not width or not height:
-        raise Pose3DError(
-            f"{source}: MediaPipe's coordinates are fractions of the image; give its size by --width and "
-            "--height"
-        )
-    detections = []
-    for number, frame in enumerate(_frames(source)):
-        where = f"{source}, frame {number}"
-        detections.append((number, people_of_frame(frame, width, height, where)))
-    return KeypointVideo(
-        str(source),
+    width, height = size_of(facts, ("width", "height"), str(source))
+    width, height = options.width or width, options.height or height
+    found, listed = Detections(), []
+    for number, where, frame in _frames(source):
+        listed.append(number)
+        for points in people_of_frame(frame, where):
+            found.add(number, None, points, where)
+    warnings = _to_pixels(found, width, height, str(source))
+    return make_video(
+        source,
         "mediapipe",
-        get_skeleton("mediapipe_33"),
-        link_detections(detections),
-        len(detections),
-        width=int(width),
-        height=int(height),
-        fps=float(facts["fps"]) if "fps" in facts else None,
+        found,
+        options,
+        _LAYOUTS,
+        listed=listed,
+        score=Score.LOGIT,
+        width=width,
+        height=height,
+        fps=rate_of(facts, str(source)),
+        warnings=warnings,
     )
 
 
-def _frames(source: Source) -> Iterable[Any]:
+def _to_pixels(found: Detections, width: int | None, height: int | None, where: str) -> tuple[str, ...]:
+    """Multiplies fractions by the image's size, in place."""
+    if found.points:
+        points = np.stack(found.points)[..., :2]
+        # Half of all coordinates beyond any image: these are pixels already.
+        if np.nanmedian(np.abs(points)) > _FARTHEST_FRACTION:
+            return ("its coordinates are no fractions of the image: taken as pixels",)
+    if not width or not height:
+        raise Pose3DError(
+            f"{where}: MediaPipe's coordinates are fractions of the image; give its size by --width and --height"
+        )
+    for detection in found.points:
+        detection[:, :2] *= (width, height)
+    return ()
+
+
+def _frames(source: Source) -> Iterator[tuple[int, str, Any]]:
+    """(frame number, name for messages, frame)."""
     if source.kind == "folder":
-        return (read_json(path) for path in source.json_files)
+        numbers, _ = image_numbers([path.stem for path in source.json_files], str(source))
+        for path in source.json_files:
+            yield numbers[path.stem], str(path), read_json(path)
+        return
+    frames: Any
     if source.is_array:
         # One frame's landmarks are an array, too.
-        single = isinstance(source.sample, dict) and not any(key in source.sample for key in KEYS)
-        return [source.document] if single else source.items()
-    return source.document.get("frames", [source.document])
+        first = source.first_found
+        frames = (
+            [source.document] if isinstance(first, dict) and {"x", "y"} <= first.keys() else source.items()
+        )
+    else:
+        frames = source.document.get("frames", [source.document])
+        if not isinstance(frames, list):
+            raise Pose3DError(f"{source}: frames is {shown(frames)}, expected an array")
+    for place, frame in enumerate(frames):
+        where = f"{source}, frame {place}"
+        yield _number(frame, place, where), where, frame
 
 
-def people_of_frame(frame: Any, width: float, height: float, where: str) -> list[np.ndarray]:
-    """`(33, 3)` keypoints in pixels of everyone in a frame.
+def _number(frame: Any, place: int, where: str) -> int:
+    if isinstance(frame, dict):
+        key = next((key for key in _FRAME_KEYS if frame.get(key) is not None), None)
+        if key is not None:
+            return whole_number(frame[key], f"{where}: {key}")
+    return place
+
+
+def people_of_frame(frame: Any, where: str) -> list[np.ndarray]:
+    """`(33, 3)` x, y and visibility, as the file has them, of everyone in a frame.
 
     Raises:
         Pose3DError: No landmarks, or not 33.
     """
-    if isinstance(frame, dict):
-        frame = next((frame[key] for key in KEYS if key in frame), frame)
+    while isinstance(frame, dict):
+        key = next((key for key in KEYS if key in frame), None)
+        if key is None:
+            break
+        frame = frame[key]
     if frame is None or frame == []:
         return []
     people = [frame] if _is_landmarks(frame) else frame
+    if isinstance(people, list):
+        people = [
+            person["landmark"] if isinstance(person, dict) and "landmark" in person else person
+            for person in people
+        ]
     if not isinstance(people, list) or not all(_is_landmarks(person) for person in people):
         raise Pose3DError(f"{where} has no landmarks with x and y, expected MediaPipe's")
-    return [landmark_keypoints(person, width, height, where) for person in people]
+    return [landmark_table(person, where) for person in people]
 
 
-def landmark_keypoints(
-    landmarks: list[dict[str, Any]], width: float, height: float, where: str
-) -> np.ndarray:
-    """`(33, 3)` pixels and confidence of one person's landmarks.
+def landmark_table(landmarks: list[Any], where: str) -> np.ndarray:
+    """`(33, 3)` float64: x, y and visibility of one person's landmarks.
 
     Raises:
         Pose3DError: Another number of landmarks, or values that are no numbers.
     """
     if len(landmarks) != _JOINTS:
         raise Pose3DError(f"{where}: {len(landmarks)} landmarks, expected the {_JOINTS} of MediaPipe's pose")
-    try:
-        points = [(mark["x"] * width, mark["y"] * height, mark.get("visibility", 1)) for mark in landmarks]
-    except (KeyError, TypeError, AttributeError):
-        raise Pose3DError(f"{where}: a landmark without x and y") from None
-    return checked_keypoints(points, _JOINTS, where)
+    # Protobuf's JSON leaves zeros out, and proto3's defaults with them.
+    rows = []
+    for number, mark in enumerate(landmarks):
+        if not isinstance(mark, dict) or "x" not in mark or "y" not in mark:
+            raise Pose3DError(f"{where}: landmark {number} is {shown(mark)}, expected an object with x and y")
+        rows.append([mark["x"], mark["y"], mark.get("visibility", 1)])
+    return number_table(rows, where)

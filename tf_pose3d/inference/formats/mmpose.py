@@ -1,95 +1,130 @@
-"""MMPose's predictions: of its inferencer (a file per video or image) and of its demos."""
+"""MMPose's predictions: of its inferencer (a file per video or image), of its demos, and of version 0."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.formats.coco import people_of
-from tf_pose3d.inference.formats.layouts import choose_layout
-from tf_pose3d.inference.formats.source import ReadOptions, Source, read_json
-from tf_pose3d.inference.keypoints import KeypointVideo, checked_keypoints
+from tf_pose3d.inference.formats.assembly import Detections, keypoint_table, make_video, track_name
+from tf_pose3d.inference.formats.frames import image_numbers
+from tf_pose3d.inference.formats.source import ReadOptions, Source, natural_order, read_json
+from tf_pose3d.inference.formats.values import shown, whole_number
+from tf_pose3d.inference.keypoints import KeypointVideo
 
 __all__ = ["matches", "read"]
 
-LAYOUTS = {17: "coco_17", 26: "halpe_26"}
+LAYOUTS = {17: "coco_17", 26: "halpe_26", 16: "mpii_16"}
 
 
 def _is_instance(value: Any) -> bool:
     return isinstance(value, dict) and "keypoints" in value and "keypoint_scores" in value
 
 
+def _is_result(value: Any) -> bool:
+    """Whether this is a person of version 0: x, y and score in one, beside a box."""
+    return isinstance(value, dict) and isinstance(value.get("keypoints"), list) and "image_id" not in value
+
+
+def _is_person(value: Any) -> bool:
+    return _is_instance(value) or _is_result(value)
+
+
 def matches(source: Source) -> bool:
-    """Whether there are `instances`, or people with `keypoint_scores`."""
-    sample = source.sample
+    """Whether there are `instances`, or people with `keypoint_scores`, or lists of people with `keypoints`."""
+    sample = source.first_found
     if isinstance(sample, dict):
         return "instance_info" in sample or "instances" in sample or _is_instance(sample)
-    return isinstance(sample, list) and bool(sample) and _is_instance(sample[0])
+    while isinstance(sample, list) and sample and isinstance(sample[0], list):
+        sample = sample[0]
+    return isinstance(sample, list) and bool(sample) and _is_person(sample[0])
 
 
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads frames of people with `keypoints` (x, y) and `keypoint_scores`.
 
-    Three forms: an array of `{frame_id, instances}`; an object with `instance_info` of these; a folder (or
-    file) whose frames are arrays of people. COCO's 17 joints, Halpe's 26, and COCO-WholeBody's 133, of which
-    the body is used. People with `track_id` keep it, others are linked here.
+    Four forms: an array of `{frame_id, instances}`; an object with `instance_info` of these; a folder (or
+    file) whose frames are arrays of people; and version 0's `pose_results`, whose `keypoints` hold the scores.
+    `meta_info` names the joints; without it 17 are COCO's, 26 Halpe's, 16 MPII's, and of COCO-WholeBody's 133 the
+    body is used. People with `track_id` keep it, others are linked here. `frame_id` is the frame's number.
 
     Raises:
         Pose3DError: A frame that is damaged or has another number of joints.
     """
     if source.kind not in ("json", "folder"):
         raise Pose3DError(f"{source} is no JSON file of MMPose's predictions")
-    skeleton, total, found, tracked, count = None, 0, [], True, 0
-    first_id = None
-    for place, frame in enumerate(_frames(source)):
-        where = f"{source}, frame {place}"
+    found, listed = Detections(), []
+    numbers, warnings = _file_numbers(source)
+    for place, (where, frame) in enumerate(_frames(source)):
         instances = frame.get("instances") if isinstance(frame, dict) and "instances" in frame else frame
         # The inferencer wraps the people of an image in one more array.
         if isinstance(instances, list) and len(instances) == 1 and isinstance(instances[0], list):
             instances = instances[0]
-        if isinstance(instances, dict):
+        if _is_person(instances):
             instances = [instances]
+        if instances is None:
+            instances = []
         if not isinstance(instances, list):
             raise Pose3DError(f"{where} has no list of instances, expected MMPose's predictions")
-        number = place
-        if isinstance(frame, dict) and isinstance(frame.get("frame_id"), int):
-            first_id = frame["frame_id"] if first_id is None else first_id
-            number = frame["frame_id"] - first_id
-        count = max(count, number + 1)
+        number = numbers[place] if numbers else place
+        if isinstance(frame, dict) and frame.get("frame_id") is not None:
+            number = whole_number(frame["frame_id"], f"{where}: frame_id")
+        listed.append(number)
         for instance in instances:
-            if not _is_instance(instance):
-                raise Pose3DError(f"{where}: a person without keypoints and keypoint_scores")
-            joints = len(instance["keypoints"])
-            if skeleton is None:
-                skeleton, total = choose_layout(options.layout, joints, LAYOUTS, where), joints
-            points = checked_keypoints(_joined(instance, where), total, where)
-            tracked = tracked and instance.get("track_id") is not None
-            found.append((number, str(instance.get("track_id")), points[: skeleton.num_joints]))
-    skeleton = skeleton or choose_layout(options.layout or "coco_17", 17, LAYOUTS, str(source))
-    return KeypointVideo(
-        str(source), "mmpose", skeleton, people_of(found, tracked and bool(found), str(source)), count
+            if not _is_person(instance):
+                raise Pose3DError(
+                    f"{where}: a person without keypoints and keypoint_scores: {shown(instance)}"
+                )
+            points = keypoint_table(instance["keypoints"], where, instance.get("keypoint_scores"))
+            found.add(number, track_name(instance.get("track_id")), points, where)
+    return make_video(
+        source, "mmpose", found, options, LAYOUTS, listed=listed, names=_names(source), warnings=warnings
     )
 
 
-def _joined(instance: dict[str, Any], where: str) -> np.ndarray:
-    try:
-        points = np.asarray(instance["keypoints"], np.float32)
-        scores = np.asarray(instance["keypoint_scores"], np.float32)
-    except (TypeError, ValueError):
-        raise Pose3DError(f"{where}: keypoints and keypoint_scores must be numbers") from None
-    if points.ndim != 2 or points.shape[1] < 2 or scores.shape != points.shape[:1]:
-        raise Pose3DError(f"{where}: keypoints of shape {points.shape} with scores of shape {scores.shape}")
-    return np.concatenate([points[:, :2], scores[:, None]], axis=1)
+def _names(source: Source) -> list[str] | None:
+    """The joints' names that `meta_info` states."""
+    sample = source.sample
+    facts = sample.get("meta_info") if isinstance(sample, dict) else None
+    names = facts.get("keypoint_id2name") if isinstance(facts, dict) else None
+    if not names:
+        return None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise Pose3DError(
+            f"{source}: meta_info has keypoint_id2name {shown(names)}, expected numbers and names"
+        )
+    missing = next((str(number) for number in range(len(names)) if str(number) not in names), None)
+    if missing is not None:
+        raise Pose3DError(f"{source}: meta_info's keypoint_id2name has no joint {missing}")
+    return [names[str(number)] for number in range(len(names))]
 
 
-def _frames(source: Source) -> Iterable[Any]:
+def _file_numbers(source: Source) -> tuple[Sequence[int], tuple[str, ...]]:
+    """The frame's number of each file of a folder; empty for one file."""
+    if source.kind != "folder":
+        return [], ()
+    names = [path.stem for path in source.json_files]
+    if any(not any(character.isdigit() for character in name) for name in names):
+        order = sorted(names, key=natural_order)
+        return [order.index(name) for name in names], ()
+    numbers, warnings = image_numbers(names, str(source))
+    return [numbers[name] for name in names], warnings
+
+
+def _frames(source: Source) -> Iterator[tuple[str, Any]]:
     if source.kind == "folder":
-        return (read_json(path) for path in source.json_files)
+        for path in source.json_files:
+            content = read_json(path)
+            if isinstance(content, dict) and isinstance(content.get("instance_info"), list):
+                content = content["instance_info"]
+            yield str(path), content
+        return
+    frames: Any
     if source.is_array:
         # The people of one image, or frames.
-        return [source.document] if _is_instance(source.sample) else source.items()
-    frames = source.document.get("instance_info", source.document)
-    return frames if isinstance(frames, list) else [frames]
+        frames = [source.document] if _is_person(source.first_found) else source.items()
+    else:
+        frames = source.document.get("instance_info", source.document)
+        frames = frames if isinstance(frames, list) else [frames]
+    for place, frame in enumerate(frames):
+        yield f"{source}, frame {place}", frame

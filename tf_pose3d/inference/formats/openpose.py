@@ -1,98 +1,145 @@
-"""OpenPose's JSON: a folder with one file per frame, or its frames in one array."""
+"""OpenPose's JSON: a folder with one file per frame, or its frames in one array.
+
+Pose2Sim and Sports2D write it with their models' joints, ControlNet's annotators with the canvas' size.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.formats.layouts import choose_layout
-from tf_pose3d.inference.formats.source import ReadOptions, Source, frame_numbers, read_json
-from tf_pose3d.inference.keypoints import KeypointVideo, checked_keypoints
-from tf_pose3d.inference.people import link_detections
-from tf_pose3d.skeleton import Skeleton
+from tf_pose3d.inference.formats.assembly import Detections, keypoint_table, make_video, size_of, track_name
+from tf_pose3d.inference.formats.frames import image_numbers
+from tf_pose3d.inference.formats.source import ReadOptions, Source, natural_order, read_json
+from tf_pose3d.inference.formats.values import shown
+from tf_pose3d.inference.keypoints import KeypointVideo
 
-__all__ = ["matches", "people_of_frame", "read"]
+__all__ = ["LAYOUTS", "matches", "people_of_frame", "read"]
 
-LAYOUTS = {25: "openpose_25", 18: "openpose_18"}
+LAYOUTS: dict[int, str | tuple[str, ...]] = {
+    25: ("openpose_25", "openpose_25b"),
+    18: "openpose_18",
+    15: "openpose_15",
+    # Pose2Sim's and Sports2D's models: body with feet (the default), COCO's, MPII's.
+    26: "halpe_26",
+    17: "coco_17",
+    16: "mpii_16",
+}
 _KEYS = ("pose_keypoints_2d", "pose_keypoints")
+_CANVAS = ("canvas_width", "canvas_height")
 
 
 def matches(source: Source) -> bool:
     """Whether the first frame has `people`."""
-    return isinstance(source.sample, dict) and isinstance(source.sample.get("people"), list)
+    sample = source.sample
+    return isinstance(sample, dict) and isinstance(sample.get("people"), list)
 
 
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
-    """Reads the frames in the order of the numbers in their files' names, empty ones included.
+    """Reads the frames under the numbers in their files' names, empty ones included.
 
-    BODY_25 and COCO_18 are told apart by their number of joints. OpenPose's person ids are -1 unless it
-    tracks, so people are always linked here.
+    Layouts are told apart by their number of joints, BODY_25 and BODY_25B by the bones that they would make.
+    OpenPose's person ids are -1 unless it tracks; then people are linked here.
 
     Raises:
         Pose3DError: A frame that is damaged, or with another number of joints than those before.
     """
     if source.kind not in ("folder", "json"):
         raise Pose3DError(f"{source} is no folder of OpenPose's JSON files")
-    skeleton: Skeleton | None = None
-    detections, count = [], 0
-    for number, where, frame in _frames(source):
-        found, skeleton = people_of_frame(frame, options.layout, skeleton, where)
-        detections.append((number, found))
-        count = number + 1
-    skeleton = skeleton or choose_layout(options.layout or "openpose_25", 25, LAYOUTS, str(source))
-    return KeypointVideo(str(source), "openpose", skeleton, link_detections(detections), count)
+    found, listed, size = Detections(), [], (None, None)
+    names, warnings = _numbers(source)
+    for number, where, frame in _frames(source, names):
+        listed.append(number)
+        if isinstance(frame, dict):
+            size = _same_size(size, size_of(frame, _CANVAS, where), where)
+        for place, (person, points) in enumerate(people_of_frame(frame, where)):
+            found.add(number, person, points, f"{where}, person {place}")
+    scaled = _in_pixels(found, size)
+    return make_video(
+        source,
+        "openpose",
+        found,
+        options,
+        LAYOUTS,
+        listed=listed,
+        are_ids=source.kind == "folder",
+        width=size[0],
+        height=size[1],
+        warnings=(*warnings, *scaled),
+    )
 
 
-def people_of_frame(
-    frame: Any, layout: str | None, skeleton: Skeleton | None, where: str
-) -> tuple[list[np.ndarray], Skeleton | None]:
-    """`(J, 3)` keypoints of everyone in a frame, and their layout.
+def _same_size(
+    before: tuple[int | None, int | None], now: tuple[int | None, int | None], where: str
+) -> tuple[int | None, int | None]:
+    if None in now:
+        return before
+    if None not in before and before != now:
+        raise Pose3DError(
+            f"{where}: a canvas of {now[0]}x{now[1]}, expected {before[0]}x{before[1]} as in the frames before"
+        )
+    return now
+
+
+def _in_pixels(found: Detections, size: tuple[int | None, int | None]) -> tuple[str, ...]:
+    """Scales fractions of the canvas, which some of ControlNet's annotators write, in place."""
+    if None in size or not found.points:
+        return ()
+    points = np.stack(found.points)
+    seen = points[points[..., 2] > 0][:, :2]
+    if not len(seen) or not np.nanmax(np.abs(seen)) <= 1.5:
+        return ()
+    for detection in found.points:
+        detection[:, :2] *= size
+    return ("all coordinates are fractions: taken as such of the canvas",)
+
+
+def people_of_frame(frame: Any, where: str) -> list[tuple[str | None, np.ndarray]]:
+    """(id or None, `(J, 3)` keypoints) of everyone in a frame.
 
     Args:
         frame: OpenPose's JSON object.
-        layout: What the user says.
-        skeleton: The layout of the frames before, None before the first person.
         where: Names the frame in messages.
 
     Raises:
-        Pose3DError: No such object, or another number of joints.
+        Pose3DError: No such object.
     """
     people = frame.get("people") if isinstance(frame, dict) else None
     if not isinstance(people, list):
         raise Pose3DError(f"{where} has no list of people, expected OpenPose's JSON")
     found = []
     for person in people:
-        values = (
-            next((person[key] for key in _KEYS if key in person), None) if isinstance(person, dict) else None
-        )
-        if not isinstance(values, list):
-            raise Pose3DError(f"{where}: a person without {_KEYS[0]}")
-        if not values:
+        if person == {} or person is None:
             continue
-        if skeleton is None:
-            skeleton = choose_layout(layout, len(values) // 3, LAYOUTS, where)
-        found.append(checked_keypoints(values, skeleton.num_joints, where))
-    return found, skeleton
+        key = next((key for key in _KEYS if isinstance(person, dict) and key in person), None)
+        if key is None:
+            raise Pose3DError(f"{where}: a person without {_KEYS[0]}: {shown(person)}")
+        # Nobody: an empty list, or ControlNet's null.
+        if person[key] in ([], None):
+            continue
+        found.append((track_name(person.get("person_id")), keypoint_table(person[key], where)))
+    return found
 
 
-def _frames(source: Source) -> Iterator[tuple[int, str, Any]]:
+def _numbers(source: Source) -> tuple[dict[str, int], tuple[str, ...]]:
+    """The frame's number of each file of a folder."""
+    if source.kind != "folder":
+        return {}, ()
+    names = [path.stem.removesuffix("_keypoints") for path in source.json_files]
+    if any(not any(character.isdigit() for character in name) for name in names):
+        order = sorted(names, key=natural_order)
+        return {name: row for row, name in enumerate(order)}, ()
+    return image_numbers(names, str(source))
+
+
+def _frames(source: Source, names: dict[str, int]) -> Iterator[tuple[int, str, Any]]:
     """(frame number, name for messages, JSON object)."""
     if source.kind == "json":
-        items = source.items() if source.is_array else [source.document]
-        for number, frame in enumerate(items):
+        for number, frame in enumerate(source.items() if source.is_array else [source.document]):
             yield number, f"{source}, frame {number}", frame
         return
-    files = source.json_files
-    numbers = [re.findall(r"\d+", path.stem.removesuffix("_keypoints")) for path in files]
-    order = {place: place for place in range(len(files))}
-    if all(numbers):
-        last = [int(found[-1]) for found in numbers]
-        if len(set(last)) == len(last):
-            ranks = frame_numbers(last)
-            order = {place: ranks[number] for place, number in enumerate(last)}
-    for place in sorted(order, key=order.get):
-        yield order[place], str(files[place]), read_json(files[place])
+    for path in source.json_files:
+        yield names[path.stem.removesuffix("_keypoints")], str(path), read_json(path)

@@ -3,23 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from tf_pose3d.data.archive import load_recordings
+from tf_pose3d.data.archive import recordings_of
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.formats.layouts import choose_layout
+from tf_pose3d.inference.formats.assembly import make_video_of_tracks, rate_of, size_of
 from tf_pose3d.inference.formats.source import ReadOptions, Source
-from tf_pose3d.inference.keypoints import KeypointVideo, Person, mark_missing
+from tf_pose3d.inference.formats.values import shown
+from tf_pose3d.inference.keypoints import KeypointVideo
+from tf_pose3d.skeleton import LAYOUTS, get_skeleton
 
-__all__ = ["matches", "read"]
+__all__ = ["matches", "read", "stated_layout"]
 
-_LAYOUT_NAMES = {"coco": "coco_17", "h36m": "h36m_17", "humaneva15": "humaneva_15"}
+_LAYOUT_NAMES = {
+    "coco": "coco_17",
+    "h36m": "h36m_17",
+    "humaneva15": "humaneva_15",
+    "humaneva20": "humaneva_20",
+}
 
 
 def matches(source: Source) -> bool:
     """Whether this is a `.npz` with `positions_2d`."""
     return source.kind == "npz" and "positions_2d" in source.archive
+
+
+def stated_layout(metadata: Any, where: str) -> str | None:
+    """The layout that `metadata['layout_name']` states; None where it states none.
+
+    Raises:
+        Pose3DError: A name that is no layout's.
+    """
+    name = metadata.get("layout_name") if isinstance(metadata, Mapping) else None
+    if name is None:
+        return None
+    known = _LAYOUT_NAMES.get(str(name), str(name))
+    if known not in LAYOUTS:
+        raise Pose3DError(
+            f"{where}: its metadata states the joint layout {shown(name)}, expected one of "
+            f"{', '.join([*_LAYOUT_NAMES, *LAYOUTS])} (or say which by --layout)"
+        )
+    return known
 
 
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
@@ -33,48 +59,50 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """
     if source.kind != "npz":
         raise Pose3DError(f"{source} is no .npz file")
-    videos = load_recordings(source.path, "positions_2d")
+    videos = recordings_of(source.archive, source.path, "positions_2d")
     name = _chosen(list(videos), options.recording, str(source))
-    where = f"{source}, {name}"
+    where = f"{source}, {shown(name)[1:-1]}"
     if len(videos[name]) != 1:
         raise Pose3DError(
             f"{where} has {len(videos[name])} actions, expected one: is this a data set's file?"
         )
-    views = next(iter(videos[name].values()))
-    views = [np.asarray(view) for view in (views if isinstance(views, (list, tuple)) else [views])]
-    if not views or any(view.ndim != 3 or view.shape[2] not in (2, 3) for view in views):
-        shapes = ", ".join(str(view.shape) for view in views) or "none"
-        raise Pose3DError(f"{where}: arrays of shape {shapes}, expected (frames, joints, 2 or 3)")
+    held = next(iter(videos[name].values()))
+    views = [_view(view, where) for view in (held if isinstance(held, (list, tuple)) else [held])]
+    if not views:
+        raise Pose3DError(f"{where}: arrays of shape none, expected (frames, joints, 2 or 3)")
     if len({view.shape[1] for view in views}) > 1:
         raise Pose3DError(f"{where}: its people have different numbers of joints")
     metadata = source.archive.get("metadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
-    layout = options.layout or _LAYOUT_NAMES.get(str(metadata.get("layout_name")))
-    skeleton = choose_layout(layout, views[0].shape[1], {17: "coco_17"}, where)
-    people = []
-    for number, view in enumerate(views):
-        confidence = np.ones((*view.shape[:2], 3 - view.shape[2]))
-        points = mark_missing(np.concatenate([view, confidence], axis=2).astype(np.float32), where)
-        seen = np.flatnonzero(np.isfinite(points[..., 0]).any(axis=1))
-        if len(seen):
-            people.append(Person(str(number), seen, points[seen, : skeleton.num_joints]))
+    stated = None if options.layout is not None else stated_layout(metadata, str(source))
+    joints = views[0].shape[1]
+    if stated is not None and get_skeleton(stated).num_joints != joints:
+        raise Pose3DError(f"{where} has {joints} joints, but its metadata states the layout {stated}")
     details = metadata.get("video_metadata")
     details = details.get(name) if isinstance(details, Mapping) else None
     details = details if isinstance(details, Mapping) else {}
-    return KeypointVideo(
+    width, height = size_of(details, ("w", "h"), where)
+    return make_video_of_tracks(
         where,
         "videopose3d",
-        skeleton,
-        tuple(people),
-        max(map(len, views)),
-        width=_whole(details.get("w")),
-        height=_whole(details.get("h")),
-        fps=float(details["fps"]) if "fps" in details else None,
+        {str(number): view for number, view in enumerate(views)},
+        None,
+        options,
+        {17: "coco_17"} if stated is None else {joints: stated},
+        width=width,
+        height=height,
+        fps=rate_of(details, where),
     )
 
 
-def _whole(value: object) -> int | None:
-    return None if value is None else int(value)
+def _view(view: Any, where: str) -> np.ndarray:
+    """`(F, J, 3)` of one camera's array."""
+    if not isinstance(view, np.ndarray) or view.dtype.kind not in "fiu":
+        raise Pose3DError(f"{where}: {shown(view)} is no array of numbers, expected (frames, joints, 2 or 3)")
+    if view.ndim != 3 or view.shape[2] not in (2, 3) or not view.shape[1]:
+        raise Pose3DError(f"{where}: arrays of shape {view.shape}, expected (frames, joints, 2 or 3)")
+    confidence = np.ones((*view.shape[:2], 3 - view.shape[2]))
+    return np.concatenate([view, confidence], axis=2).astype(np.float64)
 
 
 def _chosen(names: list[str], wanted: str | None, where: str) -> str:
@@ -82,6 +110,6 @@ def _chosen(names: list[str], wanted: str | None, where: str) -> str:
         return names[0]
     if wanted in names:
         return wanted
-    listing = ", ".join(names[:20]) or "none"
+    listing = ", ".join(name[:60] for name in names[:20]) or "none"
     said = "give one by --recording" if wanted is None else f"{wanted!r} is none of them"
     raise Pose3DError(f"{where} holds the videos {listing}; {said}")
