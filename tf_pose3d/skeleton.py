@@ -286,7 +286,8 @@ LAYOUTS: Mapping[str, Skeleton] = {
             "head_top neck",
             {"l_hip": "neck", "r_hip": "neck"},
         ),
-        # Kinect's SpineMid is `spine`, SpineShoulder `neck`, Neck `mpii_upper_neck`, the hands' tips `hand_end`.
+        # Kinect's SpineMid is `spine`, SpineShoulder `neck`, Neck `mpii_upper_neck`, the hands' tips
+        # `hand_end`.
         _layout(
             "kinect_25",
             "pelvis spine mpii_upper_neck head l_shoulder l_elbow l_wrist l_hand r_shoulder r_elbow r_wrist "

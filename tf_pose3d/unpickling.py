@@ -2,9 +2,9 @@
 
 A pickle may name any Python function and have it called. Here only the names in a table are known, each
 replaced by a function of this package, so that a file can make arrays, numbers, strings and containers and
-nothing else. What a function made cannot be changed afterwards (the opcode BUILD). Before a pickle is read, one
-pass over its opcodes holds every announced length against what follows, and every number under which a value is
-remembered against the pickle's size: nine bytes can otherwise ask for gigabytes.
+nothing else. What a function made cannot be changed afterwards (the opcode BUILD). Before a pickle is read,
+one pass over its opcodes holds every announced length against what follows, and every number under which a
+value is remembered against the pickle's size: nine bytes can otherwise ask for gigabytes.
 """
 
 from __future__ import annotations
@@ -336,7 +336,8 @@ def reason_of(error: BaseException) -> str:
     return text or type(error).__name__
 
 
-# Values that a pickle may unfold to, where parts of it are shared: so many, and so many more for each of its bytes.
+# Values that a pickle may unfold to, where parts of it are shared: so many, and so many more for each of its
+# bytes.
 _UNFOLDED, _UNFOLDED_PER_BYTE = 1_000_000, 64
 _CONTAINERS = frozenset({dict, list, tuple, OrderedDict, _Ordered, _Array, _Dtype, Admitted, np.ndarray})
 

@@ -50,7 +50,8 @@ _DAMAGE = (
     SyntaxError,
 )
 _DAMAGE += (tokenize.TokenError,)
-# A member may grow so much when it is unpacked (zeros shrink to a thousandth), beyond a size that always may be.
+# A member may grow so much when it is unpacked (zeros shrink to a thousandth), beyond a size that always may
+# be.
 _MOST_GROWTH, _ALWAYS_ALLOWED = 300, 1 << 26
 
 
@@ -78,7 +79,8 @@ def _read_array(
     with open_stream() as stream:
         shape, dtype = _header(stream)
         if dtype.hasobject:
-            # A zip's members can be sought, by unpacking them again; a pickle's pass over its opcodes needs bytes.
+            # A zip's members can be sought, by unpacking them again; a pickle's pass over its opcodes needs
+            # bytes.
             content = io.BytesIO(stream.read())
             array = _unpickle(content, size)
             if not isinstance(array, np.ndarray) or array.shape != shape:
@@ -128,7 +130,8 @@ def _explained(path: Path) -> Iterator[None]:
 def load_archive(path: str | Path, stream: IO[bytes] | None = None) -> Any:
     """Everything an npz file or a pickle file holds.
 
-    Reads pickles of protocol 2 to 5, by numpy 1 or 2, by Python 2 or 3, alone or inside an npz. Memory stays in
+    Reads pickles of protocol 2 to 5, by numpy 1 or 2, by Python 2 or 3, alone or inside an npz. Memory stays
+    in
     proportion to the file: see `tf_pose3d.unpickling`.
 
     Args:
@@ -158,7 +161,8 @@ def load_archive(path: str | Path, stream: IO[bytes] | None = None) -> Any:
 
 
 def read_npy(stream: IO[bytes], path: str | Path) -> Any:
-    """The array of an open `.npy` file; one of objects (arrays of different lengths) without running anything.
+    """The array of an open `.npy` file; one of objects (arrays of different lengths) without running
+    anything.
 
     Args:
         stream: Seekable, at its first byte.

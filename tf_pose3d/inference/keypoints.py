@@ -60,8 +60,8 @@ class KeypointVideo:
         num_frames: Frames of the video, as far as the file tells.
         width, height: Image size in pixels, None where the file does not tell.
         fps: Frames per second, None where the file does not tell.
-        frame_numbers: `(num_frames,)` int64: what the file calls each frame; None: as they are counted here, from
-            0 on.
+        frame_numbers: `(num_frames,)` int64: what the file calls each frame; None: as they are counted here,
+            from 0 on.
         notes: What was supposed where the file leaves it open, one line each.
         warnings: What looks wrong or was changed, one line each.
     """
@@ -104,8 +104,8 @@ def dense_keypoints(person: Person, num_frames: int) -> np.ndarray:
 def mark_missing(points: np.ndarray, where: str) -> np.ndarray:
     """Keypoints `(..., 3)` with NaN for joints that were not found.
 
-    A joint is not found where its confidence is 0 or below (a heat map's peak may be), where a coordinate is no
-    finite number, and where it lies at exactly 0, 0, which is what tools without confidences write.
+    A joint is not found where its confidence is 0 or below (a heat map's peak may be), where a coordinate is
+    no finite number, and where it lies at exactly 0, 0, which is what tools without confidences write.
 
     Args:
         points: x, y and a confidence.

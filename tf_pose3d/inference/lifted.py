@@ -55,6 +55,7 @@ class LiftedPerson:
         name: Names the recording, e.g. the file's name; may be empty.
         uncertainty: `(F, J)` float32 millimetres: the true joint, seen from the root, is within it nine times
             of ten; NaN where not `present`. None: the model does not say.
+        frame: `(F,)` int64: the number of each frame in the detector's file; None: they are counted from 0.
     """
 
     pose_3d: np.ndarray
@@ -69,6 +70,7 @@ class LiftedPerson:
     subject: str = ""
     name: str = ""
     uncertainty: np.ndarray | None = None
+    frame: np.ndarray | None = None
 
     def __repr__(self) -> str:
         frames, missing = len(self.pose_3d), int((~self.present).sum())
@@ -144,6 +146,7 @@ class LiftedPerson:
             subject=self.subject,
             name=self.name,
             uncertainty=self.uncertainty,
+            frame=self.frame,
         )
 
     def save(self, path: str | os.PathLike[str], placement: str = "root") -> None:

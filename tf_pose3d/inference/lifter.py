@@ -23,7 +23,7 @@ from tf_pose3d.evaluation.prediction import Predictor
 from tf_pose3d.inference import sanity
 from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints
 from tf_pose3d.inference.lifted import LiftedPerson
-from tf_pose3d.inference.people import choose_people
+from tf_pose3d.inference.people import choose_people, handover_warnings
 from tf_pose3d.inference.preparation import PreparedKeypoints, frame_times, prepare_keypoints, resample
 from tf_pose3d.inference.reading import with_facts
 from tf_pose3d.inference.trajectory import default_camera
@@ -285,7 +285,8 @@ class Lifter:
             subject,
             Path(video.source).name,
         )
-        return dataclasses.replace(lifted, warnings=(*found, *lifted.warnings))
+        said = (*found, *video.warnings, *handover_warnings(video, [person]), *lifted.warnings)
+        return dataclasses.replace(lifted, warnings=said, frame=video.numbers()[: len(lifted.pose_3d)])
 
     def _layout_of(self, keypoints: np.ndarray, layout: str | Skeleton | None, where: str) -> Skeleton:
         """The layout of an array; where none is given it is supposed from the number of joints, and said."""
@@ -520,8 +521,10 @@ def check_clip(
     fps = _require_number(fps, "fps", where)
     if not (width > 0 and height > 0):
         raise Pose3DError(f"{where}: an image of {width}x{height} pixels, expected both above 0")
-    if not 0 < fps <= 10_000:
-        raise Pose3DError(f"{where}: {fps:g} frames per second, expected a rate above 0")
+    # Windowed families resample to 50 per second: a rate of a thousandth would make 50,000 frames of each.
+    if not 1 <= fps <= 10_000:
+        expected = "a rate above 0" if fps <= 0 else "1 to 10,000"
+        raise Pose3DError(f"{where}: {fps:g} frames per second, expected {expected}")
     return width, height, fps
 
 

@@ -74,7 +74,8 @@ def link_detections(detections: Iterable[tuple[int, list[np.ndarray]]]) -> tuple
     """People of detections without ids: each joins the nearest person of the frames before.
 
     Nearness is the mean distance of the joints that both have, over the diagonal of the person's box; above
-    a half, or after 30 frames out of sight, a detection begins a new person. The nearest pair is joined first.
+    a half, or after 30 frames out of sight, a detection begins a new person. The nearest pair is joined
+    first.
 
     Args:
         detections: (frame, keypoints `(J, 3)` of everyone in it), frames increasing.
@@ -110,7 +111,8 @@ def link_detections(detections: Iterable[tuple[int, list[np.ndarray]]]) -> tuple
 def handovers(people: Sequence[Person]) -> list[tuple[Person, Person]]:
     """Pairs of people of whom the second seems to be the first under another id.
 
-    The second begins within 30 frames after the first ends, at the same place (as `link_detections` measures).
+    The second begins within 30 frames after the first ends, at the same place (as `link_detections`
+    measures).
     """
     begins = sorted(people, key=lambda person: int(person.frames[0]))
     starts = np.array([person.frames[0] for person in begins], np.int64)
@@ -140,7 +142,8 @@ def handover_warnings(video: KeypointVideo, chosen: Sequence[Person]) -> list[st
     pairs = [pair for pair in handovers(video.people) if pair[0].id in ids or pair[1].id in ids]
     numbers = video.numbers()
     said = [
-        f"person {first.id} ends at frame {numbers[first.frames[-1]]}, and another id, {second.id}, continues there "
+        f"person {first.id} ends at frame {numbers[first.frames[-1]]}, and another id, {second.id}, "
+        f"continues there "
         f"from frame {numbers[second.frames[0]]}: the same person? (--people {second.id}, or --people all)"
         for first, second in pairs[:5]
     ]

@@ -141,8 +141,8 @@ def _rare_joints(
     listing = ", ".join(f"{source.joints[joint]} in {found[joint]}" for joint in rare[:6])
     more = f" and {len(rare) - 6} more joints" if len(rare) > 6 else ""
     return (
-        f"found in few of the {count} frames with the person: {listing}{more}; elsewhere the joint is held or "
-        "interpolated, and the pose is a guess there",
+        f"found in few of the {count} frames with the person: {listing}{more}; elsewhere the joint is held "
+        "or interpolated, and the pose is a guess there",
     )
 
 

@@ -52,8 +52,8 @@ def check_image_range(keypoints: np.ndarray, width: float, height: float, where:
     if farthest.any():
         place = np.argwhere(farthest)[0]
         raise Pose3DError(
-            f"{where}: joint {place[-2]} of frame {place[0]} lies at {keypoints[tuple(place)]:g}, expected pixels of an "
-            f"image of {size}"
+            f"{where}: joint {place[-2]} of frame {place[0]} lies at {keypoints[tuple(place)]:g}, expected "
+            f"pixels of an image of {size}"
         )
     margin = 0.02 * np.array([width, height])
     outside = ((points < -margin) | (points > np.array([width, height]) + margin)).any(axis=1).mean()
@@ -112,8 +112,8 @@ def _lying_warnings(points: np.ndarray, skeleton: Skeleton) -> list[str]:
         return []
     side = "left" if np.median(trunk[:, 0]) < 0 else "right"
     return [
-        f"the person lies on the side in nearly every frame (head to the {side}): is this a telephone's video that was "
-        "not rotated by 90 degrees before detection? Models know people who stand and sit"
+        f"the person lies on the side in nearly every frame (head to the {side}): is this a telephone's "
+        "video that was not rotated by 90 degrees before detection? Models know people who stand and sit"
     ]
 
 

@@ -239,8 +239,8 @@ class _LineReader:
                 self._joints, self.skeleton = len(table), self._columns.skeleton
             if len(table) != self._joints:
                 raise Pose3DError(
-                    f"{where}: {len(table)} keypoints, expected {self._joints} with x, y and confidence, as in "
-                    "those before"
+                    f"{where}: {len(table)} keypoints, expected {self._joints} with x, y and confidence, as "
+                    "in those before"
                 )
             points = table[self._columns.columns]
             if (np.abs(np.nan_to_num(points[:, :2])) > LARGEST_PIXEL).any():

@@ -68,8 +68,8 @@ def read_keypoints(
             return module.read(source, options)
     if _is_kinect(source.sample):
         raise Pose3DError(
-            f"{path} holds Azure Kinect's joints in space (millimetres): there is nothing to lift; project them into the "
-            "image and give an array with --layout azure_kinect_32"
+            f"{path} holds Azure Kinect's joints in space (millimetres): there is nothing to lift; project "
+            "them into the image and give an array with --layout azure_kinect_32"
         )
     raise Pose3DError(
         f"{path}: keypoints in none of the known formats ({', '.join(FORMATS)}); {_seen(source)}; "
@@ -91,7 +91,8 @@ def _seen(source: Source) -> str:
         return f"it holds {shown(', '.join(map(str, source.archive)))[1:-1] or 'nothing'}"
     sample = source.sample
     if isinstance(sample, dict):
-        return f"its {'first element' if source.is_array else 'object'} has {shown(', '.join(list(sample)[:8]))[1:-1]}"
+        keys = shown(", ".join(list(sample)[:8]))[1:-1]
+        return f"its {'first element' if source.is_array else 'object'} has {keys}"
     if source.kind in ("json", "text"):
         return f"it begins with {source.text[:30]!r}"
     return f"it is of the kind {source.kind}"

@@ -1,4 +1,4 @@
-"""AlphaPose's `alphapose-results.json`, in its own form and in those of `--format cmu` and `--format open`."""
+"""AlphaPose's `alphapose-results.json`, and its forms of `--format cmu` and `--format open`."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ def matches(source: Source) -> bool:
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads detections of 17 (COCO), 26 (Halpe) or 136 joints (Halpe, of which the body is used).
 
-    The number in `image_id` (`12.jpg`) is the frame; `idx` is the person, where tracking was on (without, everyone
-    is 0). `--format cmu` and `open` write an object of frames by image name, with OpenPose's 18 joints.
+    The number in `image_id` (`12.jpg`) is the frame; `idx` is the person, where tracking was on (without,
+    everyone is 0). `--format cmu` and `open` write an object of frames by image name, with OpenPose's 18
+    joints.
 
     Raises:
         Pose3DError: As `tf_pose3d.inference.formats.coco.read`.

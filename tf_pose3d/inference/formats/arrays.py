@@ -1,4 +1,4 @@
-"""Plain numpy arrays: `.npy`, or `.npz` with what belongs to them; of one person, or with an axis of people."""
+"""Plain numpy arrays, `.npy` or `.npz`: of one person, or with an axis of people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tf_pose3d.skeleton import LAYOUTS, get_skeleton
 
 __all__ = ["KEYS", "matches", "read"]
 
-# Names under which npz files hold the keypoints; the demos of MHFormer and those after it say `reconstruction`.
+# Names under which npz files hold the keypoints; the demos of MHFormer and those after it say
+# `reconstruction`.
 KEYS = ("keypoints_2d", "keypoints", "pose_2d", "poses_2d", "kpts", "reconstruction")
 _SCORES = ("confidence", "scores", "keypoint_scores", "score")
 
@@ -33,12 +34,13 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads `(F, J, 2 or 3)` pixels, the third number a confidence; or with people, an axis more.
 
     People come first, `(M, F, J, 2)`, in the demos of MHFormer, StridedTransformer and PoseFormerV2 and in
-    FreeMoCap's files (cameras); second, `(F, M, J, 2)`, where rtmlib's results are stacked: the longer of the two
-    is time. A list of rtmlib's results, one array per frame with as many people as there are, is read too.
+    FreeMoCap's files (cameras); second, `(F, M, J, 2)`, where rtmlib's results are stacked: the longer of the
+    two is time. A list of rtmlib's results, one array per frame with as many people as there are, is read
+    too.
 
-    A `.npz` may also hold scores `(F, J)` as `confidence` or `scores`, `width`, `height`, `fps`, and the layout's
-    name as `layout` or its joints' names as `joints`. Seventeen joints have several layouts: then one of these, or
-    `--layout`, must say which.
+    A `.npz` may also hold scores `(F, J)` as `confidence` or `scores`, `width`, `height`, `fps`, and the
+    layout's name as `layout` or its joints' names as `joints`. Seventeen joints have several layouts: then
+    one of these, or `--layout`, must say which.
 
     Raises:
         Pose3DError: Another shape, or joints of an unknown layout.
@@ -171,8 +173,8 @@ def _tracks(points: np.ndarray, key: str | None, where: str) -> tuple[dict[str, 
     people_first = key == "reconstruction" or first < second or first == 1
     if not people_first and first == second and first > 1:
         raise Pose3DError(
-            f"{where}: keypoints of shape {points.shape}: {first} people in {first} frames, and nothing tells which "
-            "axis is which; give (frames, joints, 3) of one person"
+            f"{where}: keypoints of shape {points.shape}: {first} people in {first} frames, and nothing "
+            "tells which axis is which; give (frames, joints, 3) of one person"
         )
     if people_first:
         return {str(number): points[number] for number in range(first)}, False

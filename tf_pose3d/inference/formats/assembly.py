@@ -1,4 +1,4 @@
-"""From detections, as a format's reader finds them, to the people of a video: the same way for all formats."""
+"""From a reader's detections to the people of a video: the same way for all formats."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Detections:
         """
         if self.points and len(points) != len(self.points[0]):
             raise Pose3DError(
-                f"{place}: {len(points)} keypoints, expected {len(self.points[0])} with x, y and confidence, as "
-                "in those before"
+                f"{place}: {len(points)} keypoints, expected {len(self.points[0])} with x, y and confidence, "
+                "as in those before"
             )
         self.frames.append(frame)
         self.people.append(person)
@@ -117,15 +117,16 @@ def _scored(points: np.ndarray, score: Score, places: Sequence[str]) -> tuple[np
     if wrong.any():
         detection, joint = np.argwhere(wrong)[0]
         raise Pose3DError(
-            f"{places[detection]}: a confidence of {points[detection, joint, 2]:g}, expected 0 to 1 as a joint's "
+            f"{places[detection]}: a confidence of {points[detection, joint, 2]:g}, expected 0 to 1 as a "
+            f"joint's "
             f"third number (joint {joint})"
         )
     far = np.isfinite(points[..., :2]) & (np.abs(points[..., :2]) > LARGEST_PIXEL)
     if far.any():
         detection, joint, axis = np.argwhere(far)[0]
         raise Pose3DError(
-            f"{places[detection]}: {'xy'[axis]} of joint {joint} is {points[detection, joint, axis]:g}, expected "
-            "pixels"
+            f"{places[detection]}: {'xy'[axis]} of joint {joint} is {points[detection, joint, axis]:g}, "
+            "expected pixels"
         )
     found = np.concatenate([points[..., :2].astype(np.float32), confidence[..., None]], axis=-1)
     return mark_missing(found, places[0] if places else "keypoints"), notes
@@ -144,8 +145,8 @@ def _people(
         frame, name = repeated
         if len(set(held)) > 1:
             warnings = (
-                f"person {name} is twice in frame {frame}: its ids are no tracks, people are linked from frame to "
-                "frame instead",
+                f"person {name} is twice in frame {frame}: its ids are no tracks, people are linked from "
+                "frame to frame instead",
             )
         else:
             warnings = ()
@@ -153,8 +154,8 @@ def _people(
         some = len(held) > 0 and set(held) != {"-1"}
         warnings = (
             (
-                f"{len(ids) - len(held)} of {len(ids)} detections have no id of a person: people are linked from "
-                "frame to frame instead",
+                f"{len(ids) - len(held)} of {len(ids)} detections have no id of a person: people are linked "
+                "from frame to frame instead",
             )
             if some
             else ()
@@ -190,6 +191,7 @@ def make_video(
     height: int | None = None,
     fps: float | None = None,
     warnings: Sequence[str] = (),
+    where: str | None = None,
 ) -> KeypointVideo:
     """The video of some detections.
 
@@ -206,6 +208,7 @@ def make_video(
         score: What the scores are.
         width, height, fps: As the file says.
         warnings: What the reader has to say.
+        where: Names the detections in messages about their joints; None: the first one's place.
 
     Raises:
         Pose3DError: See `choose_layout`, `lay_out_frames` and `confidences`.
@@ -225,7 +228,7 @@ def make_video(
             str(source), name, layout, (), frames.count, warnings=(*warnings, *frames.warnings), **facts
         )
     points = np.stack(found.points)
-    chosen = choose_layout(options.layout, points.shape[1], expected, found.places[0], points, names)
+    chosen = choose_layout(options.layout, points.shape[1], expected, where or found.places[0], points, names)
     scored, notes = _scored(points[:, chosen.columns], score, found.places)
     rows = [frames.rows[number] for number in found.frames]
     people, doubts = _people(rows, found.people, scored)
@@ -274,7 +277,7 @@ def make_video_of_tracks(
         # Nobody anywhere; the number of joints still has to be one of a layout.
         points = next(iter(tracks.values()))
         choose_layout(options.layout, points.shape[1], expected, str(source), None, facts.get("names"))
-    return make_video(source, name, found, options, expected, listed=numbers, **facts)
+    return make_video(source, name, found, options, expected, listed=numbers, where=str(source), **facts)
 
 
 def size_of(facts: Mapping[str, Any], keys: tuple[str, str], where: str) -> tuple[int | None, int | None]:

@@ -58,8 +58,8 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads `x`, `y` and `likelihood` of body parts, of several `individuals` where there are such.
 
     Body parts are matched by name (`left_hip`, `LHip`, `hip2`; in DeepLabCut's human model 1 is right and 2
-    is left); parts with other names are passed over. The index is the frame's number, or in labelled data an image's
-    name, in one column or three (`labeled-data`, video, image).
+    is left); parts with other names are passed over. The index is the frame's number, or in labelled data an
+    image's name, in one column or three (`labeled-data`, video, image).
 
     Raises:
         Pose3DError: A line of another length, a value that is no number, no body part with a known name, or
@@ -124,7 +124,8 @@ def _read_csv(source: Source) -> Table:
         frames.append(_index(line[:index], where))
         rows.append([_number(cell, where) for cell in line[index:]])
     cut = {name: cells[index:] for name, cells in headings.items()}
-    return Table(cut, np.array(rows, np.float64).reshape(len(rows), -1), frames)
+    values = np.array(rows, np.float64) if rows else np.zeros((0, 0))
+    return Table(cut, values, frames)
 
 
 def _index_columns(coords: Sequence[str]) -> int:
@@ -164,7 +165,8 @@ def _tracks(table: Table, where: str) -> tuple[list[str], dict[str, np.ndarray]]
     individuals = table.headings.get("individuals", ["0"] * len(parts))
     if not len(parts) == len(coordinates) == len(individuals) == table.values.shape[1]:
         raise Pose3DError(
-            f"{where}: {len(parts)} bodyparts, {len(coordinates)} coords and {table.values.shape[1]} columns of values, "
+            f"{where}: {len(parts)} bodyparts, {len(coordinates)} coords and {table.values.shape[1]} columns "
+            f"of values, "
             "expected the same number"
         )
     places: dict[tuple[str, str, str], int] = {}

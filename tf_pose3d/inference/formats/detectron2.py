@@ -27,8 +27,8 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads `keypoints[frame][class]`, each `(people, 4, 17)`: x, y, logit and score.
 
     Class 1 is the person; `boxes[frame][1]` is `(people, 5)` with a score. `metadata` holds `w` and `h`.
-    The joints' scores are no probabilities, see `scores`. Detectron2's own evaluation writes COCO results, which
-    `coco` reads.
+    The joints' scores are no probabilities, see `scores`. Detectron2's own evaluation writes COCO results,
+    which `coco` reads.
 
     Raises:
         Pose3DError: Another structure.

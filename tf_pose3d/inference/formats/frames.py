@@ -1,7 +1,7 @@
 """Which row of the output a frame of a file is.
 
-One rule for all formats: **row n is frame n of the video**, counted as the file counts (frames without anyone are
-empty rows), with these exceptions, each of which is said:
+One rule for all formats: **row n is frame n of the video**, counted as the file counts (frames without anyone
+are empty rows), with these exceptions, each of which is said:
 
 * Numbers that begin at 1 count from 1: row n is number n + 1.
 * A clip that begins behind number 1,000 is a cut: row 0 is its first number.
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -58,13 +59,13 @@ class FrameRows:
 
 
 def _step_warning(order: list[int]) -> list[str]:
-    step = math.gcd(*(after - before for before, after in zip(order, order[1:], strict=False)))
+    step = math.gcd(*(after - before for before, after in itertools.pairwise(order)))
     if step < 2 or len(order) < 4:
         return []
     return [
-        f"only every {step}th frame is there (numbers {order[0]}, {order[1]}, {order[2]} ... {order[-1]}): rows keep "
-        f"these numbers and the {step - 1} between are filled as far as --max_gap goes; --fps is the rate of all "
-        "frames"
+        f"only every {step}th frame is there (numbers {order[0]}, {order[1]}, {order[2]} ... {order[-1]}): "
+        f"rows keep these numbers, and the {step - 1} between are filled as far as --max_gap goes; --fps is "
+        "the rate of all frames"
     ]
 
 
@@ -82,15 +83,16 @@ def lay_out_frames(numbers: Iterable[int], where: str, are_ids: bool = False) ->
     order = sorted(set(numbers))
     if not order:
         return FrameRows({}, np.zeros(0, np.int64))
-    gaps = [after - before for before, after in zip(order, order[1:], strict=False)]
-    usual, times = collections.Counter(gaps).most_common(1)[0] if gaps else (1, 0)
+    gaps = [after - before for before, after in itertools.pairwise(order)]
+    times = max(collections.Counter(gaps).values(), default=0)
     sparse = order[-1] - order[0] >= 4 * len(order)
     if are_ids and sparse and times < 0.5 * len(gaps) + 0.5:
         return FrameRows(
             {number: row for row, number in enumerate(order)},
             np.array(order, np.int64),
             warnings=(
-                f"image ids {', '.join(map(str, order[:3]))} ... {order[-1]} are no frame numbers (their gaps differ "
+                f"image ids {', '.join(map(str, order[:3]))} ... {order[-1]} are no frame numbers (their "
+                f"gaps differ "
                 f"and are large): the {len(order)} images are taken as neighbouring frames in this order",
             ),
         )
@@ -168,12 +170,12 @@ def _numbers_of_names(names: list[str], where: str) -> tuple[dict[str, int], tup
         for name, number in zip(names, columns[-1], strict=True):
             if number in seen:
                 raise Pose3DError(
-                    f"{where}: {shown(seen[number])} and {shown(name)} both are frame {number}, expected the frames of one "
-                    "video"
+                    f"{where}: {shown(seen[number])} and {shown(name)} both are frame {number}, expected the "
+                    "frames of one video"
                 )
             seen[number] = name
     order = sorted(names, key=natural_order)
     return {name: row for row, name in enumerate(order)}, (
-        f"several numbers change in the names ({shown(order[0])} ... {shown(order[-1])}): frames are taken in their "
-        "order",
+        f"several numbers change in the names ({shown(order[0])} ... {shown(order[-1])}): frames are taken "
+        "in their order",
     )

@@ -101,7 +101,7 @@ def named_joints(names: Sequence[str], where: str) -> JointColumns:
     if not places:
         listing = ", ".join(list(names)[:30])
         raise Pose3DError(
-            f"{where}: none of its joints ({listing}) has a known name, expected names like left_hip"
+            f"{where}: none of its body parts ({listing}) has a known name, expected names like left_hip"
         )
     held = tuple(places)
     layout = next((layout for layout in LAYOUTS.values() if layout.joints == held), None)
@@ -177,8 +177,8 @@ def choose_layout(
     Args:
         layout: What the user says; it goes before everything else.
         joints: Points of a detection.
-        expected: Number of joints -> layout, or several among which the content decides, that the format gives
-            them.
+        expected: Number of joints -> layout, or several among which the content decides, that the format
+            gives them.
         where: Names the file in messages.
         points: `(n, joints, 2 or 3)` detections.
         names: The points' names, where the file states them.
@@ -204,16 +204,14 @@ def choose_layout(
         return JointColumns(skeleton, np.arange(skeleton.num_joints))
     known = ", ".join(
         f"{count} ({'/'.join((held,) if isinstance(held, str) else held)})"
-        for count, held in sorted({**expected, **BODY_OF}.items())
+        for count, held in {**expected, **BODY_OF}.items()
     )
     same = [held.name for held in LAYOUTS.values() if held.num_joints == joints]
     fitting = fitting_layouts(points, same)
     hint = ""
     if fitting:
-        also = (
-            "layouts whose bones fit these points" if len(fitting) < len(same) else f"layouts with {joints}"
-        )
-        hint = f"; {also}: {', '.join(fitting)} (--layout)"
+        others = "; others do not fit these points" if len(fitting) < len(same) else ""
+        hint = f"; layouts with {joints}: {', '.join(fitting)} (--layout){others}"
     raise Pose3DError(f"{where} has {joints} joints, expected {known}{hint}")
 
 

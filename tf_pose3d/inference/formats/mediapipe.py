@@ -51,10 +51,10 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads frames of 33 landmarks, whose x and y are fractions of the image's width and height.
 
     A frame is such a list, a list of one per person, null, or an object that holds it under `pose_landmarks`,
-    `poseLandmarks`, `landmarks`, or (protobuf's `MessageToDict`) `landmark`; `frame` in it is the frame's number.
-    The file is an array of frames, or an object with `frames` and perhaps `width`, `height` and `fps`.
-    `visibility` is the confidence, or in some versions its logit. World landmarks are not used. Coordinates that
-    were multiplied by the image's size already are noticed.
+    `poseLandmarks`, `landmarks`, or (protobuf's `MessageToDict`) `landmark`; `frame` in it is the frame's
+    number. The file is an array of frames, or an object with `frames` and perhaps `width`, `height` and
+    `fps`. `visibility` is the confidence, or in some versions its logit. World landmarks are not used.
+    Coordinates that were multiplied by the image's size already are noticed.
 
     Raises:
         Pose3DError: No image size, neither here nor given, or another number of landmarks.
@@ -96,7 +96,8 @@ def _to_pixels(found: Detections, width: int | None, height: int | None, where: 
             return ("its coordinates are no fractions of the image: taken as pixels",)
     if not width or not height:
         raise Pose3DError(
-            f"{where}: MediaPipe's coordinates are fractions of the image; give its size by --width and --height"
+            f"{where}: MediaPipe's coordinates are fractions of the image; give its size by --width and "
+            f"--height"
         )
     for detection in found.points:
         detection[:, :2] *= (width, height)

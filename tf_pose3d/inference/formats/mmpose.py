@@ -31,7 +31,7 @@ def _is_person(value: Any) -> bool:
 
 
 def matches(source: Source) -> bool:
-    """Whether there are `instances`, or people with `keypoint_scores`, or lists of people with `keypoints`."""
+    """Whether there are `instances`, or people with `keypoint_scores` or, in lists, `keypoints`."""
     sample = source.first_found
     if isinstance(sample, dict):
         return "instance_info" in sample or "instances" in sample or _is_instance(sample)
@@ -44,9 +44,10 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads frames of people with `keypoints` (x, y) and `keypoint_scores`.
 
     Four forms: an array of `{frame_id, instances}`; an object with `instance_info` of these; a folder (or
-    file) whose frames are arrays of people; and version 0's `pose_results`, whose `keypoints` hold the scores.
-    `meta_info` names the joints; without it 17 are COCO's, 26 Halpe's, 16 MPII's, and of COCO-WholeBody's 133 the
-    body is used. People with `track_id` keep it, others are linked here. `frame_id` is the frame's number.
+    file) whose frames are arrays of people; and version 0's `pose_results`, whose `keypoints` hold the
+    scores. `meta_info` names the joints; without it 17 are COCO's, 26 Halpe's, 16 MPII's, and of
+    COCO-WholeBody's 133 the body is used. People with `track_id` keep it, others are linked here. `frame_id`
+    is the frame's number.
 
     Raises:
         Pose3DError: A frame that is damaged or has another number of joints.

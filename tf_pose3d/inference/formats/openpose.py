@@ -79,7 +79,8 @@ def _same_size(
         return before
     if None not in before and before != now:
         raise Pose3DError(
-            f"{where}: a canvas of {now[0]}x{now[1]}, expected {before[0]}x{before[1]} as in the frames before"
+            f"{where}: a canvas of {now[0]}x{now[1]}, expected {before[0]}x{before[1]} as in the frames "
+            f"before"
         )
     return now
 

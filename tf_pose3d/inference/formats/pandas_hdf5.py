@@ -1,7 +1,8 @@
 """pandas' tables in HDF5, read without pandas: DeepLabCut's main output.
 
-pandas writes two forms: `fixed` (arrays of values beside those of the columns' names) and `table` (PyTables' records,
-with the columns' names pickled in an attribute). Both are told by the attribute `pandas_type` of their group.
+pandas writes two forms: `fixed` (arrays of values beside those of the columns' names) and `table` (PyTables'
+records, with the columns' names pickled in an attribute). Both are told by the attribute `pandas_type` of
+their group.
 """
 
 from __future__ import annotations

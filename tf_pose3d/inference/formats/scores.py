@@ -2,14 +2,14 @@
 
 `--min_confidence` means the same for every format because every tool's score comes through one of these:
 
-* `PEAK`: a heat map's or SimCC's peak. About 0 to 1 for most networks; OpenPose's and RSN's reach 1.3, RTMPose's
-  and RTMW's unnormalised peaks 8. The tools themselves compare it with a threshold of about 0.3 and call zero
-  and below no joint. Confidence is the peak cut at 1.
+* `PEAK`: a heat map's or SimCC's peak. About 0 to 1 for most networks; OpenPose's and RSN's reach 1.3,
+  RTMPose's and RTMW's unnormalised peaks 8. The tools themselves compare it with a threshold of about 0.3 and
+  call zero and below no joint. Confidence is the peak cut at 1.
 * `REGION`: Detectron2's softmax over a region's heat map, which its authors multiply with the region's size:
-  0.01 to 4.7 for good joints, no probability, and ignored by VideoPose3D. Confidence is s / (s + 0.005), which
-  keeps the order and puts what the tool draws (above 0.05) above 0.9.
-* `LOGIT`: MediaPipe's visibility, a probability, or in some versions its logit: where a file has values beyond 0
-  to 1 all of them are logits.
+  0.01 to 4.7 for good joints, no probability, and ignored by VideoPose3D. Confidence is s / (s + 0.005),
+  which keeps the order and puts what the tool draws (above 0.05) above 0.9.
+* `LOGIT`: MediaPipe's visibility, a probability, or in some versions its logit: where a file has values
+  beyond 0 to 1 all of them are logits.
 
 Sources: see docs/lifting.md.
 """
@@ -59,8 +59,8 @@ def confidences(scores: np.ndarray, kind: Score) -> tuple[np.ndarray, np.ndarray
         kind: What they are.
 
     Returns:
-        Confidences from 0 to 1 as float32, 0 where the joint was not found; and `(...)` bool, true where a score
-        cannot be one of this kind.
+        Confidences from 0 to 1 as float32, 0 where the joint was not found; and `(...)` bool, true where a
+        score cannot be one of this kind.
     """
     known = np.isfinite(scores)
     value = np.where(known, scores, 0.0)

@@ -29,10 +29,11 @@ def matches(source: Source) -> bool:
 
 
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
-    """Reads `tracks` `(tracks, 2, nodes, frames)`, and `point_scores` `(tracks, nodes, frames)` where they are.
+    """Reads `tracks` `(tracks, 2, nodes, frames)`, and `point_scores` `(tracks, nodes, frames)` where they
+    are.
 
-    SLEAP writes its arrays in MATLAB's order, the last axis first; Python's order, as sleap-io can write, is read,
-    too. Nodes are matched by name, people are `track_names`. Frames are counted from 0.
+    SLEAP writes its arrays in MATLAB's order, the last axis first; Python's order, as sleap-io can write, is
+    read, too. Nodes are matched by name, people are `track_names`. Frames are counted from 0.
 
     Raises:
         Pose3DError: Another structure, no node with a known name.

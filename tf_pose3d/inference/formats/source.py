@@ -92,7 +92,8 @@ class Source:
         kind = _kind(self.head)
         if kind is None:
             raise Pose3DError(
-                f"{path} is no file of keypoints; expected JSON, CSV, TRC, .npz, .npy, .h5 or a folder of JSON "
+                f"{path} is no file of keypoints; expected JSON, CSV, TRC, .npz, .npy, .h5 or a folder of "
+                f"JSON "
                 "files (for a video add --detector)"
             )
         self.kind = kind

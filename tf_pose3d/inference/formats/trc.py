@@ -27,8 +27,8 @@ def matches(source: Source) -> bool:
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads X and Y of markers by name (`RHip`, `LBigToe`; `Hip` is the middle); Z must be 0.
 
-    Sports2D writes one file per person, in pixels (`_px`, y down) and in metres (`_m`), both with the unit `m`.
-    Missing markers are empty or 0.
+    Sports2D writes one file per person, in pixels (`_px`, y down) and in metres (`_m`), both with the unit
+    `m`. Missing markers are empty or 0.
 
     Raises:
         Pose3DError: Three-dimensional or metric coordinates, a damaged line, no marker with a known name.

@@ -45,10 +45,10 @@ def matches(source: Source) -> bool:
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads people with `keypoints: {x, y, visible}`, frame by frame.
 
-    Three forms: an array of frames, each an array of people (`to_json` of each result, as text or parsed); a folder
-    of such arrays, a file per frame; a folder of `save_txt`'s labels (`clip_1.txt`, counted from 1; frames without
-    anyone have no file). An array of people alone is one frame. `to_json(normalize=True)` and labels hold fractions
-    of the image, whose size then has to be given. `track_id` is the person.
+    Three forms: an array of frames, each an array of people (`to_json` of each result, as text or parsed); a
+    folder of such arrays, a file per frame; a folder of `save_txt`'s labels (`clip_1.txt`, counted from 1;
+    frames without anyone have no file). An array of people alone is one frame. `to_json(normalize=True)` and
+    labels hold fractions of the image, whose size then has to be given. `track_id` is the person.
 
     Raises:
         Pose3DError: Another structure, fractions without a size.
@@ -111,7 +111,8 @@ def _add_labels(found: Detections, number: int, content: bytes, where: str) -> N
         extra = rest[width * _JOINTS :]
         if len(rest) < 2 * _JOINTS or len(extra) > 2:
             raise Pose3DError(
-                f"{place} has {len(values)} numbers, expected class, box and {_JOINTS} joints of x, y and confidence"
+                f"{place} has {len(values)} numbers, expected class, box and {_JOINTS} joints of x, y and "
+                f"confidence"
             )
         # The id comes last; a single number behind the joints is one where it is whole.
         track = extra[-1] if len(extra) == 2 or (extra and extra[0].is_integer() and extra[0] >= 1) else None

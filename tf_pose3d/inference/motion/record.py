@@ -38,6 +38,7 @@ class Motion:
         subject: The person's name; may be empty.
         name: The recording's name; may be empty.
         uncertainty: `(F, J)` millimetres, see `LiftedPerson`, or None.
+        frame: `(F,)` int64: what the source calls each frame; None: they are counted from 0.
 
     Raises:
         Pose3DError: Arrays that do not fit each other, or a root that is no joint.
@@ -53,6 +54,7 @@ class Motion:
     subject: str = ""
     name: str = ""
     uncertainty: np.ndarray | None = None
+    frame: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         joints = self.skeleton.num_joints
@@ -74,6 +76,8 @@ class Motion:
             raise Pose3DError(
                 f"uncertainty of shape {self.uncertainty.shape} beside poses of shape {self.poses.shape}"
             )
+        if self.frame is not None and self.frame.shape != self.poses.shape[:1]:
+            raise Pose3DError(f"frame of shape {self.frame.shape} beside poses of shape {self.poses.shape}")
 
     @classmethod
     def from_sequence(cls, sequence: Sequence, poses: np.ndarray, root: int) -> Motion:
@@ -113,6 +117,11 @@ class Motion:
     def num_frames(self) -> int:
         """F."""
         return len(self.poses)
+
+    @property
+    def frame_numbers(self) -> np.ndarray:
+        """`(F,)` int64: what the source calls each frame, by default its row."""
+        return np.arange(self.num_frames, dtype=np.int64) if self.frame is None else self.frame
 
     @property
     def present(self) -> np.ndarray:

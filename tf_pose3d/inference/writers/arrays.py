@@ -23,8 +23,9 @@ def write(path: Path, motion: Motion) -> None:
     """Writes `(F, J, 3)` poses in metres as they are, NaN in frames without one.
 
     `.npz` holds `pose_3d (F, J, 3)`; `pose_2d (F, J, 2 or 3)` pixels; the values of
-    `tf_pose3d.inference.writers.facts`; `present (F,)`, false where there is no pose; where the model says,
-    `uncertainty_mm (F, J)`, the radius that holds the true joint nine times of ten; and with ground truth
+    `tf_pose3d.inference.writers.facts`; `frame (F,)`, the number of each row's frame in the source; `present
+    (F,)`, false where there is no pose; where the model says, `uncertainty_mm (F, J)`, the radius that holds
+    the true joint nine times of ten; and with ground truth
     `target (F, J, 3)` in the camera frame and `error_mm (F,)`, the mean joint error of each frame with both
     roots at the origin.
     """
@@ -40,6 +41,7 @@ def _arrays(motion: Motion) -> dict[str, Any]:
         "pose_3d": motion.poses,
         **({} if motion.keypoints is None else {"pose_2d": motion.keypoints}),
         **motion_facts(motion),
+        "frame": motion.frame_numbers,
         "present": motion.present,
     }
     if motion.uncertainty is not None:

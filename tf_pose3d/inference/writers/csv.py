@@ -17,10 +17,13 @@ def check(path: Path, num_frames: int | None = None) -> None:
 
 
 def write(path: Path, motion: Motion) -> None:
-    """Writes number, seconds, and x, y, z of each joint in metres, empty where there is no pose."""
+    """Writes the frame's number in the source, seconds from the first row, and each joint in metres.
+
+    Cells are empty where there is no pose.
+    """
     names = [f"{joint}_{axis}" for joint in motion.skeleton.joints for axis in "xyz"]
     with write_whole(path, "w") as file:
         file.write(",".join(["frame", "seconds", *names]) + "\n")
-        for number, pose in enumerate(motion.poses):
+        for row, (number, pose) in enumerate(zip(motion.frame_numbers, motion.poses, strict=True)):
             values = [f"{value:.5f}" if np.isfinite(value) else "" for value in pose.reshape(-1)]
-            file.write(",".join([str(number), f"{number / motion.fps:.4f}", *values]) + "\n")
+            file.write(",".join([str(number), f"{row / motion.fps:.4f}", *values]) + "\n")

@@ -20,19 +20,19 @@ def check(path: Path, num_frames: int | None = None) -> None:
 
 def write(path: Path, motion: Motion) -> None:
     """Writes the values of `tf_pose3d.inference.writers.facts` and `frames`, an object for each frame: its
-    number; `pose_3d` in metres to 0.01 mm, null where there is none; `pose_2d` in pixels; and
+    number in the source; `pose_3d` in metres to 0.01 mm, null where there is none; `pose_2d` in pixels; and
     `uncertainty_mm`, the radius that holds the true joint nine times of ten, where the model says.
     """
     frames = []
-    for number, pose in enumerate(motion.poses):
+    for row, (number, pose) in enumerate(zip(motion.frame_numbers.tolist(), motion.poses, strict=True)):
         frame: dict[str, Any] = {
             "frame": number,
             "pose_3d": pose.astype(np.float64).round(5).tolist() if np.isfinite(pose).all() else None,
         }
         if motion.keypoints is not None:
             # Three decimals of a float32 pixel, without the digits that float64 would show.
-            frame["pose_2d"] = motion.keypoints[number].astype(np.float64).round(3).tolist()
+            frame["pose_2d"] = motion.keypoints[row].astype(np.float64).round(3).tolist()
         if motion.uncertainty is not None and frame["pose_3d"] is not None:
-            frame["uncertainty_mm"] = motion.uncertainty[number].astype(np.float64).round(1).tolist()
+            frame["uncertainty_mm"] = motion.uncertainty[row].astype(np.float64).round(1).tolist()
         frames.append(frame)
     write_json(path, {"unit": "metre", **motion_facts(motion), "frames": frames})
