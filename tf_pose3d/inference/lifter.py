@@ -21,6 +21,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.human36m_protocol import interpolate_keyframes
 from tf_pose3d.evaluation.prediction import Predictor
 from tf_pose3d.inference import sanity
+from tf_pose3d.inference.formats.layouts import fitting_layouts
 from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints
 from tf_pose3d.inference.lifted import LiftedPerson
 from tf_pose3d.inference.people import choose_people, handover_warnings
@@ -299,6 +300,10 @@ class Lifter:
         supposed = self.skeleton
         fitting = [held for held in LAYOUTS.values() if held.num_joints == joints]
         if joints != supposed.num_joints:
+            # Seventeen joints are those of too many data sets for the bones to tell them apart for sure.
+            if joints != 17 and len(fitting) > 1:
+                names = fitting_layouts(keypoints, [held.name for held in fitting])
+                fitting = [LAYOUTS[name] for name in names]
             if len(fitting) != 1:
                 known = ", ".join(held.name for held in fitting) or "no layout here has so many"
                 raise Pose3DError(f"{where} has {joints} joints; say which layout these are: {known}")

@@ -139,8 +139,8 @@ def _spread(points: np.ndarray, skeleton: Skeleton) -> float:
     return float(np.nanmean(np.where(held, lengths, np.nan)))
 
 
-# Bones of another order are in sum half as long again, and more; a layout this near the best may be it.
-_CLEARLY = 1.25
+# Bones of another order are longer in sum; a layout this near the best may be the one.
+_CLEARLY = 1.15
 
 
 def fitting_layouts(points: np.ndarray | None, names: Sequence[str]) -> list[str]:
@@ -207,7 +207,8 @@ def choose_layout(
         for count, held in {**expected, **BODY_OF}.items()
     )
     same = [held.name for held in LAYOUTS.values() if held.num_joints == joints]
-    fitting = fitting_layouts(points, same)
+    fits = fitting_layouts(points, same)
+    fitting = [held for held in same if held in fits]
     hint = ""
     if fitting:
         others = "; others do not fit these points" if len(fitting) < len(same) else ""
