@@ -26,7 +26,6 @@ SIZES = {
     "openpose_25b": 25,
     "openpose_15": 15,
     "mpii_16": 16,
-    "posetrack_17": 17,
     "crowdpose_14": 14,
     "aic_14": 14,
     "kinect_25": 25,

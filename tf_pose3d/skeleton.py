@@ -265,16 +265,6 @@ LAYOUTS: Mapping[str, Skeleton] = {
             {"l_shoulder": "mpii_thorax", "r_shoulder": "mpii_thorax"},
         ),
         _layout(
-            "posetrack_17",
-            "nose mpii_upper_neck mpii_head_top l_ear r_ear l_shoulder r_shoulder l_elbow r_elbow l_wrist "
-            "r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle",
-            {
-                f"{side}_{joint}": parent
-                for side in "lr"
-                for joint, parent in (("shoulder", "mpii_upper_neck"), ("hip", f"{side}_shoulder"))
-            },
-        ),
-        _layout(
             "crowdpose_14",
             "l_shoulder r_shoulder l_elbow r_elbow l_wrist r_wrist l_hip r_hip l_knee r_knee l_ankle r_ankle "
             "head_top neck",
@@ -308,7 +298,6 @@ _ALIASES = {
     "body_25": "openpose_25",
     "body_25b": "openpose_25b",
     "mpi_15": "openpose_15",
-    "posetrack18": "posetrack_17",
 }
 # What people call a layout in short, for advice: the bare names of tools and data sets.
 _SHORT = {

@@ -8,7 +8,7 @@ from tf_pose3d.anthropometry import typical_bones
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["check_image_range", "check_keypoints", "check_poses", "check_sides"]
+__all__ = ["check_image_range", "check_keypoints", "check_poses", "check_sides", "limb_warnings"]
 
 # Shares of joints outside the image at which to warn and to refuse.
 _SOME_OUTSIDE, _MOST_OUTSIDE = 0.05, 0.5
@@ -97,7 +97,7 @@ def check_keypoints(keypoints: np.ndarray, skeleton: Skeleton) -> list[str]:
             "the person is upside down (neck below hips below feet): does y count from the top of the image?"
         )
     found += _lying_warnings(points, skeleton)
-    found += _limb_warnings(points, skeleton)
+    found += limb_warnings(points, skeleton)
     return found
 
 
@@ -117,7 +117,13 @@ def _lying_warnings(points: np.ndarray, skeleton: Skeleton) -> list[str]:
     ]
 
 
-def _limb_warnings(points: np.ndarray, skeleton: Skeleton) -> list[str]:
+def limb_warnings(points: np.ndarray, skeleton: Skeleton) -> list[str]:
+    """Whether limbs are too long for the others, or left and right differ.
+
+    Args:
+        points: `(F, J, 2)`, finite.
+        skeleton: Their layout.
+    """
     typical = typical_bones(skeleton)
     longest = {bone: float(np.percentile(_distance(points, *bone), _LONGEST)) for bone in typical}
     total = sum(longest.values())

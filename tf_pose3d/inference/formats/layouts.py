@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.joint_names import find_joint
+from tf_pose3d.inference.sanity import limb_warnings
 from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton, make_skeleton
 
 __all__ = ["BODY_OF", "BY_COUNT", "JointColumns", "choose_layout", "fitting_layouts", "named_joints"]
@@ -161,7 +162,11 @@ def fitting_layouts(points: np.ndarray | None, names: Sequence[str]) -> list[str
     sample = sample[:: max(len(sample) // 200, 1)]
     spread = {name: _spread(sample, LAYOUTS[name]) for name in names}
     best = min(spread.values())
-    return sorted((name for name in names if spread[name] <= _CLEARLY * best), key=spread.__getitem__)
+    near = sorted((name for name in names if spread[name] <= _CLEARLY * best), key=spread.__getitem__)
+    whole = sample[np.isfinite(sample).all(axis=(1, 2))]
+    # Limbs far too long for the others tell another order where the sum of all bones does not.
+    sound = [name for name in near if len(whole) and not limb_warnings(whole, LAYOUTS[name])]
+    return sound or near
 
 
 def choose_layout(
