@@ -311,6 +311,9 @@ class Lifter:
         if supposed.name not in self._supposed:
             self._supposed.add(supposed.name)
             others = [held.name for held in fitting if held.joints != supposed.joints]
+            if keypoints.ndim == 3:
+                fits = fitting_layouts(keypoints, [held.name for held in fitting])
+                others = [name for name in others if name in fits]
             hint = f"; others with {joints}: {', '.join(others)}" if others else ""
             message = (
                 f"{where} comes without a layout: its {joints} joints are taken as {supposed.name}{hint}"
