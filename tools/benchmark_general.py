@@ -72,7 +72,8 @@ def lifter_of(weights: str, unknown_focal: bool) -> Lift:
         person = lifter.lift(points, camera.width, camera.height, fps, DETECTOR_SKELETON, focal)
         poses = convert_joints(person.pose_3d, person.skeleton, "h36m_17")
         # What a lifter gives no pose for counts as a person of no size.
-        return np.nan_to_num(poses), person.uncertainty
+        radii = None if person.uncertainty is None else person.uncertainty / 1000
+        return np.nan_to_num(poses), radii
 
     return lift
 
