@@ -10,10 +10,14 @@ from tf_pose3d.version import __version__
 if TYPE_CHECKING:
     from tf_pose3d.data.datasets import datasets
     from tf_pose3d.errors import Pose3DError
+    from tf_pose3d.evaluation.evaluate import evaluate
     from tf_pose3d.inference.lifted import LiftedPerson
     from tf_pose3d.inference.lifter import Lifter, load
     from tf_pose3d.inference.reading import read_keypoints
+    from tf_pose3d.models.family import families
     from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
+    from tf_pose3d.skeleton import layouts
+    from tf_pose3d.training.run import train
     from tf_pose3d.weights.convert import convert
 
 __all__ = [
@@ -24,11 +28,15 @@ __all__ = [
     "build_model",
     "convert",
     "datasets",
+    "evaluate",
+    "families",
+    "layouts",
     "load",
     "load_config",
     "load_model",
     "read_keypoints",
     "save_model",
+    "train",
 ]
 
 # Imported when first asked for, so that `import tf_pose3d` does not start TensorFlow.
@@ -39,6 +47,10 @@ _PLACES = {
     "build_model": "tf_pose3d.models.loading",
     "convert": "tf_pose3d.weights.convert",
     "datasets": "tf_pose3d.data.datasets",
+    "evaluate": "tf_pose3d.evaluation.evaluate",
+    "families": "tf_pose3d.models.family",
+    "layouts": "tf_pose3d.skeleton",
+    "train": "tf_pose3d.training.run",
     "load": "tf_pose3d.inference.lifter",
     "load_config": "tf_pose3d.models.loading",
     "load_model": "tf_pose3d.models.loading",

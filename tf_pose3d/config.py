@@ -15,7 +15,7 @@ import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Union, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_json
@@ -29,6 +29,8 @@ __all__ = [
     "read_config_file",
     "shipped_configs",
 ]
+
+ConfigType = TypeVar("ConfigType", bound="Config")
 
 SCHEDULE_NAMES = (
     "ExponentialDecay",
@@ -113,7 +115,7 @@ class Config:
             self.ARCH = self.ARCH_NAME
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], source: str = "config") -> Config:
+    def from_dict(cls: type[ConfigType], values: Mapping[str, Any], source: str = "config") -> ConfigType:
         """Builds and validates a config; keys not given keep their defaults.
 
         Args:
@@ -132,7 +134,7 @@ class Config:
         return config
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Config:
+    def load(cls: type[ConfigType], path: str | os.PathLike) -> ConfigType:
         """Reads a .json or .txt file, see `read_config_file`."""
         return cls.from_dict(read_config_file(path), source=str(path))
 
@@ -159,7 +161,7 @@ class Config:
                 if limits["maximum"] is not None and item > limits["maximum"]:
                     raise Pose3DError(f"{where}, expected at most {limits['maximum']}")
 
-    def replace(self, **values: Any) -> Config:
+    def replace(self: ConfigType, **values: Any) -> ConfigType:
         """A validated copy with other values."""
         return type(self).from_dict({**self.to_dict(), **values})
 
@@ -252,6 +254,44 @@ class TrainingConfig(Config):
             raise Pose3DError(f"{source}: OPTIMIZER {self.OPTIMIZER} needs WEIGHT_DECAY, e.g. {example}")
         if self.EMA_ENABLED and self.EMA_DECAY is None:
             raise Pose3DError(f"{source}: EMA_ENABLED needs EMA_DECAY, e.g. 0.999")
+
+    def subsample_step(self, split: str) -> int:
+        """Every n-th example of `"train"`, `"val"` or `"test"` is used."""
+        return {
+            "train": self.DATASET_TRAIN_3D_SUBSAMPLE_STEP,
+            "val": self.DATASET_VAL_3D_SUBSAMPLE_STEP,
+            "test": self.DATASET_TEST_3D_SUBSAMPLE_STEP,
+        }[split]
+
+    def mirroring(self, split: str) -> str:
+        """How mirror images come among the examples: `"none"`, `"entries"` or `"in_batch"`."""
+        if split != "train" or not self.AUGM_FLIP_PROB > 0:
+            return "none"
+        return "in_batch" if self.IN_BATCH_AUGMENT else "entries"
+
+    def evaluation_settings(self: ConfigType) -> list[tuple[str, ConfigType]]:
+        """(label, config) of every setting that one evaluation reports, e.g. each s_in."""
+        return [("", self)]
+
+    @property
+    def prediction_stride(self) -> int:
+        """Only frames divisible by this are predicted in evaluation; others are interpolated."""
+        return 1
+
+    @property
+    def keyframe_stride(self) -> int | None:
+        """Frames divisible by this are also reported on their own; None: no such table."""
+        return None
+
+    @property
+    def weights_needed(self) -> str | None:
+        """What weights training must start from, for a message; None: random ones will do."""
+        return None
+
+    @property
+    def best_weights_name(self) -> str | None:
+        """File of the output folder to which the best weights are copied at the end; None: no copy."""
+        return None
 
 
 def _read_text(path: Path, text: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ __all__ = [
     "convert_joints",
     "get_skeleton",
     "joint_indices",
+    "layouts",
     "make_skeleton",
     "missing_joints",
     "used_joints",
@@ -499,3 +500,11 @@ def convert_joints(
         if confidence:
             result[..., joint, -1] = parts[..., -1].min(axis=-1)
     return result
+
+
+def layouts() -> dict[str, int]:
+    """Name -> number of joints of every joint layout, as `layout=` and `--layout` take them.
+
+    tf_pose3d.layouts()["coco_17"]  # 17
+    """
+    return {name: layout.num_joints for name, layout in LAYOUTS.items()}

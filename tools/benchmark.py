@@ -112,7 +112,7 @@ def pipeline(repeats):
     from tf_pose3d.models.family import get_family
 
     sequences, config = made_up_sequences(200_000), config_351()
-    windows = Windows(sequences, get_family("uplift").window_spec(config, "train"))
+    windows = Windows(sequences, get_family("uplift").data_spec(config, "train"))
     ours = iter(windows.training_dataset(512))
     # Not through tf.data, whose buffers would go on filling during the other side's turn.
     plain = plain_windows(sequences, 71, 5, config.MASK_STRIDE)
@@ -138,7 +138,7 @@ def evaluation(repeats):
     from uplift_baseline import UpliftBaseline
 
     from tf_pose3d.data.windows import Windows
-    from tf_pose3d.evaluation.human36m_protocol import interpolate_keyframes
+    from tf_pose3d.evaluation.every_frame import interpolate_keyframes
     from tf_pose3d.evaluation.prediction import predict_poses
     from tf_pose3d.models.family import get_family
     from tf_pose3d.models.loading import build_model
@@ -146,7 +146,7 @@ def evaluation(repeats):
     config = config_351(MASK_STRIDE=5)
     family = get_family("uplift")
     model = build_model(config)
-    windows = Windows(made_up_sequences(4000), family.window_spec(config, "test"))
+    windows = Windows(made_up_sequences(4000), family.data_spec(config, "test"))
     frames = windows.centre_frames()[1]
     numbers = np.flatnonzero(frames % config.SEQUENCE_STRIDE == 0)
 
@@ -259,7 +259,7 @@ def first_batch(start):
     made = time.perf_counter()
     sequences = made_up_sequences(2_100_000)
     making = time.perf_counter() - made
-    windows = Windows(sequences, get_family("uplift").window_spec(config_351(), "train"))
+    windows = Windows(sequences, get_family("uplift").data_spec(config_351(), "train"))
     next(iter(windows.training_dataset(512)))
     seconds = time.perf_counter() - start - making
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -59,7 +59,7 @@ def ours(arch, values, size, sequence, jit_compile):
     config = family.config_class.from_dict(values)
     model, loss_of, optimizer = family.build_model(config), family.loss(config), make_optimizer(config, 1000)
     optimizer.build(model.trainable_variables)
-    windows = Windows([sequence], family.window_spec(config, "test"))
+    windows = Windows([sequence], family.data_spec(config, "test"))
     batch = {name: windows.batch(tf.range(size))[name] for name in ("keypoints_2d", "pose_3d")}
 
     @tf.function(jit_compile=jit_compile, autograph=False)
@@ -82,7 +82,7 @@ def baseline(maker, arch, values, size, sequence):
     model = getattr(frame_transformers_baseline, maker)()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, amsgrad=arch == "strided")
     family = get_family(arch)
-    windows = Windows([sequence], family.window_spec(family.config_class.from_dict(values), "test"))
+    windows = Windows([sequence], family.data_spec(family.config_class.from_dict(values), "test"))
     batch = windows.batch(tf.range(windows.num_centres))
     inputs, targets = (torch.from_numpy(batch[name].numpy()) for name in ("keypoints_2d", "pose_3d"))
     targets = targets - targets[:, :, :1]

@@ -27,7 +27,7 @@ import tensorflow as tf
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.lcn_pickles import LCNItems
-from tf_pose3d.evaluation.lcn_protocol import evaluate_result
+from tf_pose3d.evaluation.lcn_results import evaluate_result
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.lcn.config import LCNConfig
 from tf_pose3d.models.lcn.folded import FoldedLCN

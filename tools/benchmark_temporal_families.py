@@ -64,7 +64,7 @@ def ours(case, jit_compile):
     model, loss_of, optimizer = family.build_model(config), family.loss(config), make_optimizer(config, 1000)
     variables = family.trained_variables(model, config)
     optimizer.build(variables)
-    windows = Windows([video(BATCH)], family.window_spec(config, "test"))
+    windows = Windows([video(BATCH)], family.data_spec(config, "test"))
     batch = windows.batch(tf.range(BATCH))
     batch = {name: batch[name] for name in ("keypoints_2d", "intrinsics", "pose_3d")}
 
@@ -86,7 +86,7 @@ def ours(case, jit_compile):
         with folded_weights(model):
             infer(batch["keypoints_2d"])
         steps["windows"] = (lambda: infer(batch["keypoints_2d"]).numpy(), BATCH)
-        long = Windows([video(VIDEO)], family.window_spec(config, "test"))
+        long = Windows([video(VIDEO)], family.data_spec(config, "test"))
         steps["sequence"] = (lambda: predictor(long, BATCH), VIDEO)
     else:
         steps["windows"] = (lambda: predictor(windows, BATCH), BATCH)

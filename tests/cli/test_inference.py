@@ -8,12 +8,12 @@ from PIL import Image
 
 from tf_pose3d.camera import camera_to_world
 from tf_pose3d.cli.inference import infer, main
+from tf_pose3d.cli.releases.release import Release
+from tf_pose3d.cli.releases.uplift import UpliftRelease
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.models.family import Family
 from tf_pose3d.models.loading import build_model, save_model
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
-from tf_pose3d.models.uplift_upsample.family import UpliftUpsample
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RECORDING = ["--viz_subject", "S11", "--viz_action", "Walking", "--viz_camera", "0"]
@@ -154,13 +154,13 @@ def test_errors_are_one_line(weights, capsys):
     assert "UpliftUpsampleTransformer needs --weights" in capsys.readouterr().err
 
 
-def test_a_family_may_do_its_own_work(weights, monkeypatch):
+def test_a_release_may_do_its_own_work(weights, monkeypatch):
     seen = []
 
-    def own(self: Family, arguments, config, model, log) -> bool:
+    def own(self: Release, arguments, config, model, log) -> bool:
         seen.append((arguments.output, config.ARCH, model.config.ARCH))
         return True
 
-    monkeypatch.setattr(UpliftUpsample, "infer", own)
+    monkeypatch.setattr(UpliftRelease, "infer", own)
     infer(["--weights", str(weights), "--output", "x.pkl"])
     assert seen == [("x.pkl", "UpliftUpsampleTransformer", "UpliftUpsampleTransformer")]

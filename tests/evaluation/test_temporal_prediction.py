@@ -74,7 +74,7 @@ def window_by_window(model, windows):
 def test_equals_the_model_window_by_window(case):
     family, config, model = make(case)
     # One frame, fewer than a window, more than one.
-    windows = Windows(make_sequences([1, 5, 40]), family.window_spec(config, "test"))
+    windows = Windows(make_sequences([1, 5, 40]), family.data_spec(config, "test"))
     straight, image = window_by_window(model, windows)
     for flip, expected in ((False, straight), (True, (straight + image) / 2)):
         poses = Predictor(model, flip)(windows, batch_size=16)
@@ -84,7 +84,7 @@ def test_equals_the_model_window_by_window(case):
 @pytest.mark.parametrize("case", ["videopose3d", "ehfusion"])
 def test_some_windows_only(case):
     family, config, model = make(case)
-    windows = Windows(make_sequences([7, 30]), family.window_spec(config, "test"))
+    windows = Windows(make_sequences([7, 30]), family.data_spec(config, "test"))
     predictor = Predictor(model)
     numbers = np.array([0, 3, 8, 20])
     done = []
@@ -97,7 +97,7 @@ def test_long_videos_are_cut_into_pieces(monkeypatch):
     from tf_pose3d.evaluation import temporal_prediction
 
     family, config, model = make("videopose3d")
-    windows = Windows(make_sequences([40]), family.window_spec(config, "test"))
+    windows = Windows(make_sequences([40]), family.data_spec(config, "test"))
     whole = Predictor(model)(windows, 16)
     monkeypatch.setattr(temporal_prediction, "_SEQUENCE_FRAMES", 7)
     np.testing.assert_allclose(Predictor(model)(windows, 16), whole, rtol=1e-4, atol=2e-5)
@@ -107,6 +107,7 @@ def test_missing_intrinsics_give_no_silent_nan():
     family, config, model = make("ehfusion")
     (sequence,) = make_sequences([5])
     sequence = dataclasses.replace(sequence, camera=Camera("0", 1000, 1000))
-    windows = Windows([sequence], family.window_spec(config, "test"))
+    spec = dataclasses.replace(family.data_spec(config, "test"), intrinsics_for=None)
+    windows = Windows([sequence], spec)
     with pytest.raises(Pose3DError, match=r"Walking.*no camera intrinsics"):
         Predictor(model)(windows, 4)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 import tf_pose3d
 from tf_pose3d.camera import Camera, project
+from tf_pose3d.cli.releases import get_release
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
@@ -177,7 +178,7 @@ def sequences(layout="h36m_17", frames=20):
 @pytest.mark.parametrize("arch", TINY)
 def test_frames_encoded_once_give_what_windows_give(arch):
     family, config, model = tiny(arch)
-    windows = Windows(sequences(), family.window_spec(config, "test"))
+    windows = Windows(sequences(), family.data_spec(config, "test"))
     shared_work = predict_poses(model, windows, batch_size=16, flip=False)
     batch = windows.batch(tf.range(windows.num_centres))
     np.testing.assert_allclose(shared_work, model(batch, training=False)["pose_3d"], atol=1e-5)
@@ -187,7 +188,7 @@ def test_frames_encoded_once_give_what_windows_give(arch):
 @pytest.mark.parametrize("layout", ["humaneva_15", "h36m_16"])
 def test_other_joint_layouts(arch, layout):
     family, config, model = tiny(arch, SKELETON=layout)
-    windows = Windows(sequences(layout), family.window_spec(config, "test"))
+    windows = Windows(sequences(layout), family.data_spec(config, "test"))
     assert predict_poses(model, windows, 16).shape == (41, get_skeleton(layout).num_joints, 3)
 
 
@@ -217,7 +218,7 @@ def test_mixed_precision(arch):
         family, config, model = tiny(arch)
     finally:
         keras.config.set_dtype_policy("float32")
-    windows = Windows(sequences(), family.window_spec(config, "train"))
+    windows = Windows(sequences(), family.data_spec(config, "train"))
     batch = windows.batch(tf.range(4))
     loss = family.loss(config)(model(batch, training=True), batch)
     assert np.isfinite(float(loss))
@@ -227,7 +228,7 @@ def test_mixed_precision(arch):
 def test_every_trained_weight_gets_a_gradient(arch):
     values = {"REFINE": True} if arch == "refined" else {}
     family, config, model = tiny("strided" if arch == "refined" else arch, **values)
-    windows = Windows(sequences(), family.window_spec(config, "train"))
+    windows = Windows(sequences(), family.data_spec(config, "train"))
     batch = windows.batch(tf.range(4))
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
@@ -255,16 +256,16 @@ def test_refinement_starts_from_weights_without_it(tmp_path):
     refined.config = config
     tf_pose3d.save_model(refined, tmp_path / "refined.h5")
     again = tf_pose3d.load_model(tmp_path / "refined.h5")
-    batch = Windows(sequences(), family.window_spec(config, "test")).batch(tf.range(4))
+    batch = Windows(sequences(), family.data_spec(config, "test")).batch(tf.range(4))
     np.testing.assert_allclose(again(batch)["pose_3d"], refined(batch)["pose_3d"], atol=1e-6)
 
 
 def test_refinement_averages_mirrored_poses_first():
     family, config, model = tiny("strided", REFINE=True)
-    _, setting = family.evaluation_settings(config)[0]
+    _, setting = config.evaluation_settings()[0]
     assert model.average_mirrored
     assert not setting.EVAL_FLIP
-    windows = Windows(sequences(), family.window_spec(config, "test"))
+    windows = Windows(sequences(), family.data_spec(config, "test"))
     batch = windows.batch(tf.range(8))
     flipped = predict_poses(model.lifter, windows, 8, np.arange(8), flip=True)
     outputs = model(batch, training=False)
@@ -283,11 +284,11 @@ def test_refinement_needs_the_root_s_depth_and_intrinsics():
         model(batch)
     assert "\n" not in str(caught.value)
     assert model({**batch, "root_depth": np.ones(1, "float32")})["pose_3d"].shape == (1, 17, 3)
-    windows = Windows(sequences(), family.window_spec(config, "test"))
-    family.check_data(config, windows)
-    windows.store.intrinsics[:] = np.nan
-    with pytest.raises(Pose3DError, match="REFINE needs the cameras' intrinsics, which Walking 0 has not"):
-        family.check_data(config, windows)
+    spec = family.data_spec(config, "test")
+    Windows(sequences(), spec)
+    unknown = [dataclasses.replace(one, camera=Camera("0", 1000, 1000)) for one in sequences()]
+    with pytest.raises(Pose3DError, match="no camera intrinsics, Walking 0 among them: REFINE reads them"):
+        Windows(unknown, spec)
 
 
 @pytest.mark.parametrize(
@@ -308,12 +309,13 @@ def test_configs_say_what_is_wrong(arch, values, words):
 
 
 def test_flags_of_the_release():
-    flags = {name: flag for flag in get_family("strided").flags("train") for name in flag.names}
+    flags = {name: flag for flag in get_release(get_family("strided")).flags("train") for name in flag.names}
     assert flags["--frames"].key == "FRAMES"
     assert flags["--refine"].key == "REFINE"
     assert flags["--lr_decay_large"].key == "SCHEDULE_PARAMS.large_decay_rate"
     known = {field.name for field in dataclasses.fields(get_family("poseformer").config_class)}
-    for flag in get_family("poseformer").flags("train"):
+    for flag in get_release(get_family("poseformer")).flags("train"):
         assert flag.key is None or flag.key.partition(".")[0] in known
     # There are no convolutions to set.
-    assert not {"-arc", "--causal"} & {n for f in get_family("poseformer").flags("eval") for n in f.names}
+    poseformer = get_release(get_family("poseformer"))
+    assert not {"-arc", "--causal"} & {name for flag in poseformer.flags("eval") for name in flag.names}

@@ -5,7 +5,7 @@ import pytest
 
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.data.windows import Windows
-from tf_pose3d.evaluation.evaluate import evaluate
+from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.inference.lifting import lift_sequences
 from tf_pose3d.models.loading import build_model
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
@@ -34,8 +34,8 @@ def test_poses_are_those_of_evaluation(config, model, sequences):
     family = UpliftUpsample()
     lifted = lift_sequences(family, model, config, sequences)
     assert [len(poses) for poses in lifted] == [23, 23, 16]
-    windows = Windows(sequences, family.window_spec(config, "test"))
-    first = next(evaluate(family, model, config, windows))
+    windows = Windows(sequences, family.data_spec(config, "test"))
+    first = next(get_protocol(family).evaluate(model, config, windows))
     np.testing.assert_array_equal(np.concatenate(lifted), first.poses)
 
 

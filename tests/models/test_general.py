@@ -9,6 +9,7 @@ import pytest
 
 from tf_pose3d.cli.train import main as train
 from tf_pose3d.data.datasets import get_dataset
+from tf_pose3d.data.examples import choose_source, open_examples
 from tf_pose3d.data.motion_clips import MotionClips, save_motion
 from tf_pose3d.data.motion_views import MotionViews
 from tf_pose3d.data.synthetic import synthetic_sequences
@@ -135,6 +136,6 @@ def test_the_data_set_is_named_where_no_file_is():
     from tf_pose3d.errors import Pose3DError
 
     settings = config()
-    record = get_dataset("motion")
+    record, spec = get_dataset("motion"), GeneralFamily().data_spec(settings, "train")
     with pytest.raises(Pose3DError, match="no motion is named: --motion FILE"):
-        GeneralFamily().open_data(record, "train", record.complete({}), settings, "train", print)
+        open_examples(choose_source(record, settings, spec), "train", spec, "h36m_17")

@@ -14,7 +14,7 @@ import tf_pose3d
 from tf_pose3d.data import human36m
 from tf_pose3d.data.windows import Windows, pack_visible
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.evaluate import evaluate
+from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, load_config
 from tf_pose3d.weight_files.hdf5 import read_config, read_layout
@@ -111,7 +111,7 @@ def test_evaluation_tables_are_the_releases(golden, shared, name, source):
     )
     windows = Windows(
         sequences,
-        FAMILY.window_spec(config, "test"),
+        FAMILY.data_spec(config, "test"),
         subjects=human36m.SUBJECTS,
         actions=human36m.ACTIONS,
     )
@@ -119,7 +119,7 @@ def test_evaluation_tables_are_the_releases(golden, shared, name, source):
     compared = 0
     interpolated = config.replace(MASK_STRIDE=20, EVAL_DISABLE_LEARNED_UPSAMPLING=True)
     for setting, suffix in ((config, ""), (interpolated, "/no_learned_upsampling")):
-        for result in evaluate(FAMILY, model, setting, windows):
+        for result in get_protocol(FAMILY).evaluate(model, setting, windows):
             reference = expected.get(f"{source}/{result.label}{suffix}")
             if reference is None:
                 continue

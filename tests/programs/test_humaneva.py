@@ -95,7 +95,7 @@ def test_train_evaluate_and_lift(folder, capfd):
         (
             {"ARCH": "StridedTransformer", "REFINE": True, "STRIDES": [3, 1, 1], "CHANNELS": 8},
             (),
-            "REFINE needs the cameras' intrinsics, which Walking 1 chunk0 has not",
+            "have no camera intrinsics, Walking 1 chunk0 among them: REFINE reads them",
         ),
     ],
 )

@@ -139,6 +139,7 @@ def test_inference_and_tables_equal_the_release(golden, shared, place, run, case
 
 def test_test_loss_equals_the_release(golden, shared, tmp_path):
     from tf_pose3d.data.windows import open_windows
+    from tf_pose3d.evaluation.protocols import get_protocol
     from tf_pose3d.models.family import get_family
     from tf_pose3d.weights.convert import convert
 
@@ -147,9 +148,9 @@ def test_test_loss_equals_the_release(golden, shared, tmp_path):
     expected = json.loads((golden / "lcn" / "knn3" / "expected.json").read_text())["test_loss"]
     model = convert(golden / "lcn" / "knn3" / "checkpoints" / "best", "lcn", knn=3)
     family, config = get_family("lcn"), model.config
-    spec = family.window_spec(config, "test")
+    spec = family.data_spec(config, "test")
     windows = open_windows("lcn", "test", {"folder": folder}, spec)
-    metrics = family.validate(model, config, windows, True)
+    metrics = get_protocol(family).validate(model, config, windows)
     assert metrics["loss"] == pytest.approx(expected, rel=1e-5)
 
 
@@ -300,7 +301,7 @@ BAD = [
     (
         "train",
         "--arch lcn --dataset synthetic --train_subset S1 --in-F 3 --out_dir out",
-        ("--in-F", "hold 2 numbers a joint"),
+        ("holds 2 numbers a joint", "the model reads 3"),
     ),
 ]
 

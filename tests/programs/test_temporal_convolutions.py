@@ -99,7 +99,7 @@ def test_flags_of_the_release_train_evaluate_and_draw(run, tmp_path):
     )
     code, out, err = run("train", flags, **VIDEOPOSE3D)
     assert code == 0, err
-    assert out.count("are shorter than the receptive field of 15 frames") == 1
+    assert out.count("are shorter than the window of 15 frames") == 1
     weights = "out/checkpoints/last_weights_0001.h5"
     held = read_config(weights)
     expected = {
@@ -155,12 +155,11 @@ def test_continues_from_a_named_checkpoint(run, tmp_path):
 
 
 def test_runs_of_all_stages(tmp_path):
-    family = get_family("rie")
     (tmp_path / "tiny.json").write_text(json.dumps(SIZES))
     flags = f"--config {tmp_path}/tiny.json --out-dir {tmp_path}/out --all-stages".split()
-    arguments, _ = parse(train_program.make_parser, flags, "train")
+    arguments, release = parse(train_program.make_parser, flags, "train")
     lines, seen = [], []
-    for run in family.training_runs(arguments, lines.append):
+    for run in release.training_runs(arguments, lines.append):
         seen.append(
             (run.stage, run.weights and Path(run.weights).name, run.learning_rate, run.continue_training)
         )
@@ -177,7 +176,7 @@ def test_runs_of_all_stages(tmp_path):
     (second / "stage_2_best_model.h5").unlink()
     (second / "checkpoints").mkdir()
     (second / "checkpoints" / "cp_0001_step_5.h5").touch()
-    again = next(family.training_runs(arguments, lines.append))
+    again = next(release.training_runs(arguments, lines.append))
     assert (again.stage, again.continue_training) == (2, True)
     assert "stage 1 is complete" in " ".join(lines)
 

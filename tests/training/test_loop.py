@@ -60,7 +60,7 @@ SEQUENCES = synthetic_sequences(["S1"], frames=60, actions=["Walking", "Sitting"
 def make_trainer(out_dir, validation=None, strategy="one", **changes):
     family = get_family("uplift")
     config = family.config_class.from_dict({**TINY, **changes})
-    windows = Windows(SEQUENCES, family.window_spec(config, "train"), seed=config.SHUFFLE_SEED)
+    windows = Windows(SEQUENCES, family.data_spec(config, "train"), seed=config.SHUFFLE_SEED)
     return Trainer(
         family, config, windows, out_dir, make_strategy(strategy), validation, log=lambda line: None
     )

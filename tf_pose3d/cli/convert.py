@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tf_pose3d.cli.program import Parser, parse_overrides, run_program, start_tensorflow
+from tf_pose3d.cli.flags import Parser, parse_overrides
+from tf_pose3d.cli.program import run_program, start_tensorflow
 from tf_pose3d.files import require_writable_folder
 
 __all__ = ["convert_weights", "main"]

@@ -5,42 +5,23 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.data.datasets import (
-    DATASETS,
-    Dataset,
-    Option,
-    PoseDataset,
-    dataset_of_file,
-    datasets,
-    get_dataset,
-)
+from tf_pose3d.data.datasets import DATASETS, Dataset, Option, datasets, get_dataset
 from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from tf_pose3d.cli.releases.release import Release
     from tf_pose3d.config import TrainingConfig
-    from tf_pose3d.models.family import Family
+    from tf_pose3d.data.examples import Source
 
-__all__ = [
-    "add_data_flags",
-    "data_options",
-    "find_dataset",
-    "find_test_data",
-    "has_test",
-    "refuse_unread_flags",
-]
-
-
-def has_test(dataset: Dataset) -> bool:
-    """Whether a data set has a test protocol."""
-    return not isinstance(dataset, PoseDataset) or dataset.has_test
+__all__ = ["add_data_flags", "find_source", "find_test_source", "refuse_unread_flags"]
 
 
 def _options(test: bool) -> list[Option]:
     """The distinct options with flags of all data sets, or of those with a test protocol."""
     records = [get_dataset(name) for name in DATASETS]
-    options = (option for record in records if has_test(record) or not test for option in record.options)
+    options = (option for record in records if record.has_test or not test for option in record.options)
     return list({option.flags: option for option in options if option.flags}.values())
 
 
@@ -55,7 +36,7 @@ def add_data_flags(parser: ArgumentParser, title: str = "data", test: bool = Fal
     Returns:
         The group.
     """
-    held = {name: text for name, text in datasets().items() if has_test(get_dataset(name)) or not test}
+    held = {name: text for name, text in datasets().items() if get_dataset(name).has_test or not test}
     width = max(map(len, held))
     lines = [f"{name:{width}}  {text}" for name, text in held.items()]
     group = parser.add_argument_group(title, "data sets:\n" + "\n".join(f"  {line}" for line in lines))
@@ -76,70 +57,50 @@ def add_data_flags(parser: ArgumentParser, title: str = "data", test: bool = Fal
     return group
 
 
-def find_dataset(text: str, known: Iterable[str], flag: str = "--dataset") -> tuple[Dataset, str | None]:
-    """The data set that a flag names, and the file where it names one.
+def find_source(
+    arguments: Namespace,
+    config: TrainingConfig,
+    release: Release,
+    split: str,
+    dataset: str | None,
+    flag: str = "--dataset",
+) -> Source:
+    """The data set that a program reads, and what the flags and the config tell its reader.
 
     Args:
-        text: The flag's.
-        known: Names that are right here.
-        flag: For the message.
-
-    Raises:
-        Pose3DError: It is none of them.
-    """
-    path, known = (text, list(known)) if text.endswith(".npz") else (None, list(known))
-    name = dataset_of_file(text) if path is not None else text.lower()
-    if name not in known:
-        file = "a 3D pose file (.npz), " if "h36m" in known else ""
-        names = " or ".join([part for part in (", ".join(known[:-1]), known[-1]) if part])
-        raise Pose3DError(f"{flag} is {text!r}, expected {file}{names}")
-    return get_dataset(name), path
-
-
-def data_options(
-    dataset: Dataset, arguments: Namespace, config: TrainingConfig, path: str | None = None
-) -> dict[str, Any]:
-    """What the flags and the config tell a data set's reader.
-
-    Args:
-        dataset: It.
         arguments: Of a parser with `add_data_flags`.
-        config: Names 2D poses where no flag does.
-        path: Its 3D file, where `--dataset` names one.
+        config: Of the model.
+        release: Its flags may say more about the data.
+        split: `"train"`, `"val"` or `"test"`, what the examples are for; only tests need a test protocol.
+        dataset: A name or a 3D file; None: the config's.
+        flag: Names it in messages.
 
     Raises:
-        Pose3DError: 2D poses are named twice.
+        Pose3DError: An unknown data set or name of 2D poses, or 2D poses named twice.
     """
-    options = {
-        option.name: getattr(arguments, option.destination, None)
-        for option in dataset.options
-        if option.flags
+    from tf_pose3d.data.examples import choose_source, find_dataset
+
+    test = split == "test"
+    spec = release.family.data_spec(config, split)
+    record, path = find_dataset(dataset or config.DATASET or "h36m", spec, test, flag)
+    given = {
+        option.name: getattr(arguments, option.destination, None) for option in record.options if option.flags
     }
     if path is not None:
-        options["path_3d"] = path
-    if dataset.takes("keypoints"):
-        if options["path_2d"] is not None and options["keypoints"] is not None:
-            raise Pose3DError("--dataset_2d and --keypoints both name 2D poses; give one of them")
-        options["keypoints"] = options["keypoints"] or config.KEYPOINTS
-    return options
+        given["path_3d"] = path
+    given.update(record.pick(release.data_options(arguments)))
+    return choose_source(record, config, spec, given, test)
 
 
-def find_test_data(
-    arguments: Namespace, config: TrainingConfig, family: Family
-) -> tuple[Dataset, dict[str, Any]]:
-    """The data set that a trained model is given, and its options.
+def find_test_source(arguments: Namespace, config: TrainingConfig, release: Release) -> Source:
+    """The data set that a trained model is given.
 
     Raises:
-        Pose3DError: An unknown data set or name of 2D poses, 2D poses named twice, or flags that select
-            among other data.
+        Pose3DError: As `find_source`, and flags that select among other data.
     """
-    known = [name for name in family.datasets() if has_test(get_dataset(name))]
-    dataset, path = find_dataset(arguments.dataset or config.DATASET or "h36m", known)
-    refuse_unread_flags([dataset], arguments)
-    options = data_options(dataset, arguments, config, path)
-    options = dataset.complete({**options, **dataset.pick(family.data_options(arguments, config))})
-    dataset.files(options)
-    return dataset, options
+    source = find_source(arguments, config, release, "test", arguments.dataset)
+    refuse_unread_flags([source.dataset], arguments)
+    return source
 
 
 def refuse_unread_flags(read: Iterable[Dataset], arguments: Namespace) -> None:

@@ -6,14 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tf_pose3d.cli.data_flags import add_data_flags, find_test_data
-from tf_pose3d.cli.program import (
-    Parser,
-    add_common_flags,
-    apply_flags,
-    parse,
-    run_program,
-)
+from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
+from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
+from tf_pose3d.cli.program import parse, run_program
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
 
@@ -54,51 +49,54 @@ def evaluate_weights(
     Raises:
         Pose3DError: Bad input.
     """
-    arguments, family = parse(make_parser, arguments, "eval")
+    parsed, release = parse(make_parser, arguments, "eval")
     log = log or (lambda line: print(line, flush=True))
 
+    from tf_pose3d.evaluation.evaluate import run_evaluation
     from tf_pose3d.models.loading import load_config, load_model, require_fitting_weights
     from tf_pose3d.training.distribution import make_strategy
 
-    if arguments.weights is None:
-        config = load_config(arguments.config, None, arguments.arch or family.arch)
-        if family.evaluate_results(arguments, apply_flags(config, arguments, family, "eval"), log):
+    family = release.family
+    if parsed.weights is None:
+        config = load_config(parsed.config, None, parsed.arch or family.arch)
+        if release.evaluate_results(parsed, apply_flags(config, parsed, release, "eval"), log):
             return
         raise Pose3DError("nothing to evaluate: give --weights, the file that training or conversion wrote")
-    weights = resolve_weights(arguments.weights)
-    trained = load_config(arguments.config, weights, arguments.arch)
-    config = apply_flags(trained, arguments, family, "eval", BATCH_SIZE=arguments.batch_size)
-    require_fitting_weights(weights, config, arguments.arch)
-    dataset, options = find_test_data(arguments, config, family)
-    for path in (arguments.json, arguments.predictions):
+    weights = resolve_weights(parsed.weights)
+    trained = load_config(parsed.config, weights, parsed.arch)
+    config = apply_flags(trained, parsed, release, "eval", BATCH_SIZE=parsed.batch_size)
+    require_fitting_weights(weights, config, parsed.arch)
+    source = find_test_source(parsed, config, release)
+    for path in (parsed.json, parsed.predictions):
         if path is not None:
             require_writable_folder(Path(path).parent)
     with make_strategy("one", config.GPU_ID).scope():
         # The network is the trained one: what flags overwrite concerns its input only.
         model = load_model(weights, trained)
-    windows = family.open_data(dataset, arguments.test_subset, options, config, "test", log)
-    family.check_data(config, windows)
-    for note in family.data_notes(config, windows):
-        log(note)
-    log(f"{weights}: {windows.num_centres} {family.predicted} of {arguments.test_subset}")
-    evaluations = []
-    for evaluation in family.evaluate(model, config, windows, show_progress=True):
-        log(family.format_evaluation(evaluation, arguments.action_wise))
-        evaluations.append(evaluation)
-    if arguments.json is not None:
-        read = [str(path) for path in dataset.files(options)] if dataset.comes_as_pose_files else []
-        path_3d, path_2d = read or (dataset.name, None)
+    run = run_evaluation(
+        model,
+        config,
+        source,
+        parsed.test_subset,
+        log,
+        name=str(weights),
+        action_wise=parsed.action_wise,
+        show_progress=True,
+    )
+    if parsed.json is not None:
+        read = source.dataset.files(source.options) if source.dataset.comes_as_pose_files else ()
+        path_3d, path_2d = [str(path) for path in read] or (source.name, None)
         document = {
             "weights": str(weights),
             "dataset": path_3d,
             "dataset_2d": path_2d,
-            "subset": arguments.test_subset,
+            "subset": parsed.test_subset,
             "config": config.to_dict(),
-            "evaluation_mm": {one.label or "all": one.results for one in evaluations},
+            "evaluation_mm": run.numbers,
         }
-        write_json(arguments.json, document)
-        log(f"wrote {arguments.json}")
-    family.save_evaluation(arguments, evaluations, windows, log)
+        write_json(parsed.json, document)
+        log(f"wrote {parsed.json}")
+    release.save_evaluation(parsed, run.evaluations, run.examples, log)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tf_pose3d.cli.program import Parser, run_program
+from tf_pose3d.cli.flags import Parser
+from tf_pose3d.cli.program import run_program
 from tf_pose3d.files import require_writable_folder
 
 __all__ = ["generate", "main"]

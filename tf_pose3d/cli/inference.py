@@ -7,25 +7,20 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tf_pose3d.cli.data_flags import add_data_flags, find_test_data
+from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
+from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
 from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
-from tf_pose3d.cli.program import (
-    Parser,
-    add_common_flags,
-    apply_flags,
-    parse,
-    run_program,
-)
+from tf_pose3d.cli.program import parse, run_program
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 
 if TYPE_CHECKING:
     import keras
 
+    from tf_pose3d.cli.releases.release import Release
     from tf_pose3d.config import Config
-    from tf_pose3d.models.family import Family
 
 __all__ = ["infer", "main"]
 
@@ -80,9 +75,9 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     """
     log = log or (lambda line: print(line, flush=True))
     given, shipped = shipped_arguments(arguments)
-    arguments, family = parse(make_parser, given, "inference")
-    if arguments.input is not None or arguments.demo:
-        check_input_flags(arguments)
+    parsed, release = parse(make_parser, given, "inference")
+    if parsed.input is not None or parsed.demo:
+        check_input_flags(parsed)
     if shipped:
         # Not among the results: they may be piped into another program.
         line = f"inference.py: no --weights: the shipped lifter {shipped}, see docs/general.md"
@@ -91,44 +86,46 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     from tf_pose3d.models.loading import load_config, require_fitting_weights
     from tf_pose3d.training.distribution import make_strategy
 
-    weights = resolve_weights(arguments.weights) if arguments.weights else None
-    config = load_config(arguments.config, weights, arguments.arch or family.arch)
-    config = apply_flags(config, arguments, family, "inference")
+    weights = resolve_weights(parsed.weights) if parsed.weights else None
+    config = load_config(parsed.config, weights, parsed.arch or release.family.arch)
+    config = apply_flags(config, parsed, release, "inference")
     if weights is not None:
-        require_fitting_weights(weights, config, arguments.arch)
+        require_fitting_weights(weights, config, parsed.arch)
     with make_strategy("one", config.GPU_ID).scope():
-        model = family.load_model(arguments, config)
-    if arguments.demo:
-        return lift_demo(arguments, config, model, log)
-    if arguments.input is not None:
-        return lift_input(arguments, config, model, log)
-    if not family.infer(arguments, config, model, log):
-        _lift_recording(family, arguments, config, model, log)
+        model = release.load_model(parsed, config)
+    if parsed.demo:
+        return lift_demo(parsed, config, model, log)
+    if parsed.input is not None:
+        return lift_input(parsed, config, model, log)
+    if not release.infer(parsed, config, model, log):
+        _lift_recording(release, parsed, config, model, log)
     return 0
 
 
 def _lift_recording(
-    family: Family, arguments: Namespace, config: Config, model: keras.Model, log: Log
+    release: Release, arguments: Namespace, config: Config, model: keras.Model, log: Log
 ) -> None:
     """Lifts the recording that the flags name and writes what they ask for."""
     from tf_pose3d.evaluation.metrics import mpjpe
     from tf_pose3d.inference.lifting import lift_sequences
-    from tf_pose3d.inference.output import check_pose_file, save_poses
+    from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.inference.selection import choose_recording
+    from tf_pose3d.inference.writers import check_motion_file, write_motion
 
     if arguments.output is None and arguments.viz_output is None:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
-    dataset, options = find_test_data(arguments, config, family)
+    family = release.family
+    source = find_test_source(arguments, config, release)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
-    inputs += dataset.files(options)
+    inputs += source.dataset.files(source.options)
     if arguments.output is not None:
-        check_pose_file(arguments.output)
+        check_motion_file(arguments.output)
         check_output("--output", arguments.output, inputs)
     if arguments.viz_output is not None:
         check_output("--viz_output", arguments.viz_output, [*inputs, arguments.output])
     sequence = choose_recording(
-        dataset,
-        options,
+        source.dataset,
+        source.options,
         family.skeleton(config),
         arguments.viz_subject,
         arguments.viz_action,
@@ -136,7 +133,7 @@ def _lift_recording(
     )
     log(f"{sequence.label}: {sequence.num_frames} frames")
     if arguments.output is not None:
-        check_pose_file(arguments.output, sequence.num_frames)
+        check_motion_file(arguments.output, sequence.num_frames)
     if arguments.viz_output is not None:
         check_pictures(arguments, sequence)
     poses = lift_sequences(family, model, config, [sequence], show_progress=True)[0]
@@ -145,7 +142,7 @@ def _lift_recording(
         error = 1000 * mpjpe(poses, sequence.pose_3d, root=root).mean()
         log(f"mean joint error (MPJPE) {error:.1f} mm")
     if arguments.output is not None:
-        save_poses(arguments.output, poses, sequence, root)
+        write_motion(arguments.output, Motion.from_sequence(sequence, poses, root))
         log(f"wrote {arguments.output}")
     if arguments.viz_output is not None:
         draw_pictures(arguments, sequence, poses, root, log)

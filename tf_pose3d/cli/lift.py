@@ -15,7 +15,7 @@ from tf_pose3d.errors import Pose3DError
 if TYPE_CHECKING:
     import keras
 
-    from tf_pose3d.cli.program import Parser
+    from tf_pose3d.cli.flags import Parser
     from tf_pose3d.config import TrainingConfig
     from tf_pose3d.inference.keypoints import KeypointVideo, Person
     from tf_pose3d.inference.lifter import LiftedPerson, Lifter

@@ -14,7 +14,7 @@ from tf_pose3d.files import require_writable_folder
 if TYPE_CHECKING:
     import numpy as np
 
-    from tf_pose3d.cli.program import Parser
+    from tf_pose3d.cli.flags import Parser
     from tf_pose3d.data.sequence import Sequence as PoseSequence
 
 __all__ = ["add_picture_flags", "check_output", "check_pictures", "draw_pictures"]

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tf_pose3d.cli.program import Parser, run_program
+from tf_pose3d.cli.flags import Parser
+from tf_pose3d.cli.program import run_program
 from tf_pose3d.data.human36m_preparation import FILE_2D, FILE_3D, prepare, read_archive, read_source
 from tf_pose3d.errors import Pose3DError
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tf_pose3d.cli.program import Parser, run_program
+from tf_pose3d.cli.flags import Parser
+from tf_pose3d.cli.program import run_program
 from tf_pose3d.data.humaneva_preparation import (
     align_detections,
     missing_recordings,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from tf_pose3d.cli.program import Parser, run_program, start_tensorflow
+from tf_pose3d.cli.flags import Parser
+from tf_pose3d.cli.program import run_program, start_tensorflow
 
 __all__ = ["main", "prepare_multiview"]
 

@@ -26,6 +26,7 @@ __all__ = [
     "Dataset",
     "ImageDataset",
     "Log",
+    "MotionDataset",
     "Option",
     "PoseDataset",
     "dataset_of_file",
@@ -104,6 +105,7 @@ class Dataset:
         frame_rate: Hz at which it is used; the option `frame_rate`, where there is one, overrides it.
         options: What its reader may be told.
         files: Options -> files that are read, 3D before 2D; may raise Pose3DError for wrong names.
+        has_test: Whether there is a test protocol.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Dataset:
     frame_rate: float
     options: tuple[Option, ...] = ()
     files: Callable[[Options], tuple[Path, ...]] = no_files
+    has_test: bool = True
 
     def takes(self, option: str) -> bool:
         """Whether the reader has an option of that name."""
@@ -157,13 +160,11 @@ class PoseDataset(Dataset):
 
     Attributes:
         read: (split, all options, joint layout, log) -> sequences; raises Pose3DError.
-        has_test: Whether there is a test protocol.
         has_videos: Whether its sequences are unbroken video with 2D poses of its own cameras.
         cameras: Cameras to draw from per window, where its poses are in the world and were filmed by none.
     """
 
     read: Callable[[str, Options, str, Log | None], list[Sequence]]
-    has_test: bool = True
     has_videos: bool = True
     cameras: tuple[Camera, ...] = ()
 
@@ -177,6 +178,11 @@ class ImageDataset(Dataset):
     """
 
     read: Callable[[str, Options, Log | None], MultiViewRecords]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MotionDataset(Dataset):
+    """Motion capture that no camera filmed, for families that draw cameras themselves."""
 
 
 def get_dataset(name: str) -> Dataset:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.data.archive import load_archive, require_keys
-from tf_pose3d.data.datasets import Dataset, Option
+from tf_pose3d.data.datasets import MotionDataset, Option
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import LAYOUTS, convert_joints, get_skeleton, make_skeleton
 
@@ -261,7 +261,7 @@ def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
     return () if options["path_motion"] is None else (Path(options["path_motion"]),)
 
 
-DATASET = Dataset(
+DATASET = MotionDataset(
     name="motion",
     description="motion capture without cameras (--motion), for the general lifter",
     splits=("train", "val", "test"),

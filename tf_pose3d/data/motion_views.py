@@ -11,6 +11,7 @@ import numpy as np
 
 from tf_pose3d.config import TrainingConfig, key
 from tf_pose3d.data.motion_clips import MOTION_FPS, MOTION_SKELETON, MotionClips
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton, make_skeleton
 
@@ -191,18 +192,14 @@ class MotionViewConfig(TrainingConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class MotionSpec:
-    """What a family reads of motion capture.
+class MotionSpec(WindowSpec):
+    """What a family reads of motion capture: clips, seen by made-up cameras.
 
     Attributes:
-        views: How training sees it.
-        channels: Numbers of a 2D joint: x, y and a confidence.
-        length: Frames that a pose depends on.
+        views: How training sees them.
     """
 
-    views: MotionViewConfig
-    channels: int = 3
-    length: int = 1
+    views: MotionViewConfig = dataclasses.field(default_factory=MotionViewConfig)
 
 
 def _turn(angle: np.ndarray, axis: int) -> np.ndarray:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 from tf_pose3d.errors import Pose3DError
 
@@ -29,6 +31,10 @@ class WindowSpec:
         pack_visible: Also give `visible_rows` and `visible_lookup` (see `Windows.batch`).
         causal: True: a window ends at its frame; False: it lies around it.
         fraction: Share of each sequence's frames to use, see `take_fraction`.
+        channels: Numbers of a 2D joint that are read: x, y, and with 3 a confidence.
+        videos_only: Only data sets that cameras recorded as videos will do.
+        intrinsics_for: Why sequences need their cameras' intrinsics, for a message; None: they do not.
+        options: What a data set's reader is told, as far as it takes it, e.g. `mode` of LCN's pickles.
     """
 
     length: int = 1
@@ -43,6 +49,10 @@ class WindowSpec:
     pack_visible: bool = False
     causal: bool = False
     fraction: float = 1.0
+    channels: int = 2
+    videos_only: bool = False
+    intrinsics_for: str | None = None
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def target_token(self) -> int:

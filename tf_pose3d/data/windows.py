@@ -47,6 +47,7 @@ class FrameStore:
         zeros: Keep one row of zeros at the end, for `"zeros"` padding.
         frame_rate: Hz that the sequences' rates are multiples of.
         subjects, actions: Name lists that fix the ids; by default those present, in order.
+        channels: Numbers of a 2D joint to keep; what a file holds beyond them is not read.
 
     Attributes:
         arrays: Name -> `(rows, ...)` float32: `keypoints_2d` normalised screen coordinates `(J, 2 or
@@ -71,6 +72,7 @@ class FrameStore:
         frame_rate: int = 50,
         subjects: SequenceType[str] | None = None,
         actions: SequenceType[str] | None = None,
+        channels: int = 2,
     ) -> None:
         if not sequences:
             raise Pose3DError("no sequences to cut windows from")
@@ -93,12 +95,12 @@ class FrameStore:
         self.zero_row = rows if zeros else None
         rows += int(zeros)
 
-        keys = _quantities(first)
+        keys = _quantities(first, channels)
         self.arrays = {name: _aligned((rows, *values.shape[1:])) for name, values in keys.items()}
         for sequence, offset in zip(sequences, self.offsets, strict=True):
             if sequence.skeleton.name != first.skeleton.name or sequence.world_frame != first.world_frame:
                 raise Pose3DError(f"{sequence.label}: another joint layout or frame than {first.label}")
-            values = _quantities(sequence)
+            values = _quantities(sequence, channels)
             if {k: v.shape[1:] for k, v in values.items()} != {k: v.shape[1:] for k, v in keys.items()}:
                 raise Pose3DError(f"{sequence.label}: holds other quantities than {first.label}")
             for name, frames in values.items():
@@ -137,13 +139,19 @@ def _intrinsics(camera: Camera | None) -> np.ndarray:
     return camera.intrinsics() if known else np.full(11, np.nan, np.float32)
 
 
-def _quantities(sequence: Sequence) -> dict[str, np.ndarray]:
+def _quantities(sequence: Sequence, channels: int) -> dict[str, np.ndarray]:
     """What goes into the store, before normalisation."""
     quantities = {}
     if sequence.pose_2d is not None:
         if sequence.camera is None:
             raise Pose3DError(f"{sequence.label}: 2D poses without the image size that normalises them")
-        quantities["keypoints_2d"] = sequence.pose_2d
+        held = sequence.pose_2d.shape[2]
+        if held < channels:
+            raise Pose3DError(
+                f"{sequence.label}: holds {held} numbers a joint, but the model reads {channels}: x, y and a "
+                "confidence"
+            )
+        quantities["keypoints_2d"] = sequence.pose_2d[..., :channels]
     if sequence.pose_3d is not None:
         quantities["pose_3d"] = sequence.pose_3d
     return {**quantities, **sequence.per_frame}
@@ -161,6 +169,10 @@ class Windows:
         seed: Of every random draw.
         cameras: Cameras to draw from per window, for sequences in the world frame.
         subjects, actions: Name lists that fix the ids in the batches; by default those present.
+
+    Raises:
+        Pose3DError: As `FrameStore`; no frame to predict; no cameras for poses in the world; or no intrinsics
+            of a camera where the spec needs them.
     """
 
     def __init__(
@@ -183,6 +195,7 @@ class Windows:
             frame_rate=spec.frame_rate,
             subjects=subjects,
             actions=actions,
+            channels=spec.channels,
         )
         centres = -(-self.store.lengths.astype(np.int64) // spec.step)
         self._first_window = np.concatenate([[0], np.cumsum(centres)])
@@ -195,7 +208,20 @@ class Windows:
             if not cameras:
                 raise Pose3DError("poses in the world frame need cameras to be seen by")
             self.cameras = np.stack([np.concatenate([c.extrinsics(), c.intrinsics()]) for c in cameras])
+        self._require_intrinsics()
         self._tensors: dict[str, tf.Tensor] | None = None
+
+    def _require_intrinsics(self) -> None:
+        reason = self.spec.intrinsics_for
+        if reason is None or self.cameras is not None:
+            return
+        known = np.isfinite(self.store.intrinsics[:, 2:6]).all(axis=1)
+        if not known.all():
+            name = self.store.names[int(np.argmin(known))]
+            raise Pose3DError(
+                f"{int((~known).sum())} of {len(known)} sequences have no camera intrinsics, {name} among "
+                f"them: {reason}"
+            )
 
     def with_mask_strides(self, mask_strides: tuple[int, ...] | None) -> Windows:
         """The same windows over the same arrays with another s_in."""
@@ -211,6 +237,20 @@ class Windows:
         windows = np.arange(self.num_centres) if windows is None else np.asarray(windows) % self.num_centres
         sequence = np.searchsorted(self._first_window, windows, side="right") - 1
         return sequence, (windows - self._first_window[sequence]) * self.spec.step
+
+    def notes(self) -> list[str]:
+        """Lines about the data that the user should know, such as videos shorter than a window."""
+        frames = -(-self.store.lengths // (self.spec.stride * self.store.multiples))
+        short = int((frames < self.spec.length).sum())
+        if not short:
+            return []
+        filled = "their first and last frames are repeated"
+        if self.spec.padding == "zeros":
+            filled = "zeros stand for the frames that are missing"
+        return [
+            f"{short} of {len(frames)} sequences are shorter than the window of {self.spec.length} frames: "
+            f"{filled}"
+        ]
 
     def _constants(self) -> dict[str, tf.Tensor]:
         """The store as tensors, made once and outside any graph."""

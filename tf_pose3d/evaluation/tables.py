@@ -9,9 +9,10 @@ import numpy as np
 from prettytable import PrettyTable
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.human36m_protocol import METRICS
 
-__all__ = ["action_wise_table", "error_table", "frame_wise_table"]
+__all__ = ["METRICS", "action_wise_table", "error_table", "frame_wise_table"]
+
+METRICS = ("mpjpe", "nmpjpe", "pampjpe")
 
 
 def error_table(

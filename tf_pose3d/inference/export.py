@@ -114,7 +114,7 @@ def export_model(model: keras.Model, path: str | Path, file_format: str) -> dict
 def _example(model: keras.Model) -> Batch:
     """Windows of random keypoints with all that the family's pipeline gives."""
     lifter = Lifter(model)
-    channels = lifter.family.keypoint_channels(model.config)
+    channels = lifter.spec.channels
     random = np.random.default_rng(0)
     joints = lifter.skeleton.num_joints
     start = random.uniform(300, 700, (1, joints, 2))
@@ -128,7 +128,7 @@ def _example(model: keras.Model) -> Batch:
         camera=default_camera(1000, 1000),
         pose_2d=np.ascontiguousarray(points[..., :channels]),
     )
-    sequence = lifter.family.complete_sequence(model, model.config, sequence)
+    sequence = lifter.protocol.complete_sequence(model, model.config, sequence)
     windows = Windows([sequence], lifter.spec)
     batch = windows.batch(tf.range(0, _FRAMES, 5, tf.int64))
     # Which frames are visible is packed for speed only; the mask says the same.

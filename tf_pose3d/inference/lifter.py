@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,10 +16,12 @@ import numpy as np
 from tf_pose3d.camera import Camera
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.human36m_protocol import interpolate_keyframes
+from tf_pose3d.evaluation.every_frame import interpolate_keyframes
 from tf_pose3d.evaluation.prediction import Predictor
+from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.inference import sanity
 from tf_pose3d.inference.formats.layouts import fitting_layouts
 from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints
@@ -99,16 +101,18 @@ class Lifter:
         config = config if config is not None else model.config
         self.model = model
         self.family: Family = get_family(config.ARCH)
+        self.protocol = get_protocol(self.family)
         self.config = config
         self.min_confidence = min_confidence
         self.max_gap = max_gap
         self.normalization = normalization
         self.skeleton = get_skeleton(self.family.skeleton(config))
         self.root = self.family.root_joint(config)
-        _, setting = self.family.evaluation_settings(config)[0]
-        # Families that read keypoints have training's keys.
-        self._setting = cast(TrainingConfig, setting)
-        self.spec = dataclasses.replace(self.family.window_spec(self._setting, "test"), step=1)
+        _, self._setting = config.evaluation_settings()[0]
+        spec = self.family.data_spec(self._setting, "test")
+        if not isinstance(spec, WindowSpec):
+            raise Pose3DError(f"{config.ARCH} reads images, not sequences of 2D poses")
+        self.spec = dataclasses.replace(spec, step=1)
         self._predictor = Predictor(model, self._setting.EVAL_FLIP, self._setting.JIT_COMPILE)
         # Layouts that were supposed and said.
         self._supposed: set[str] = set()
@@ -392,7 +396,6 @@ class Lifter:
         """Keypoints as the record that windows are cut from."""
         if self.normalization == "box":
             keypoints, camera = _in_box(keypoints, camera)
-        channels = self.family.keypoint_channels(self.config)
         sequence = Sequence(
             subject="",
             action="",
@@ -400,12 +403,12 @@ class Lifter:
             skeleton=self.skeleton,
             fps=fps,
             camera=camera,
-            pose_2d=np.ascontiguousarray(keypoints[..., :channels], np.float32),
+            pose_2d=np.ascontiguousarray(keypoints[..., : self.spec.channels], np.float32),
         )
-        return self.family.complete_sequence(self.model, self.config, sequence)
+        return self.protocol.complete_sequence(self.model, self.config, sequence)
 
     def _lift_sequence(self, sequence: Sequence, show_progress: bool) -> np.ndarray:
-        stride = self.family.prediction_stride(self._setting)
+        stride = self._setting.prediction_stride
         numbers = np.arange(0, sequence.num_frames, stride)
         predicted = np.zeros((sequence.num_frames, self.skeleton.num_joints, 3), np.float32)
         done = 0

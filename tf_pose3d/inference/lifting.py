@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence as SequenceType
-from typing import cast
 
 import keras
 import numpy as np
@@ -44,15 +43,13 @@ def lift_sequences(
     Raises:
         Pose3DError: Sequences that windows cannot be cut from.
     """
-    _, first = family.evaluation_settings(config)[0]
-    # Families that read keypoints have training's keys.
-    setting = cast(TrainingConfig, first)
-    spec = dataclasses.replace(family.window_spec(setting, "test"), step=1)
+    _, setting = config.evaluation_settings()[0]
+    spec = dataclasses.replace(family.data_spec(setting, "test"), step=1)
     rate = sequences[0].fps if sequences else spec.frame_rate
     if rate % spec.frame_rate:
         spec = dataclasses.replace(spec, frame_rate=round(rate))
     windows = Windows(sequences, spec)
-    numbers = frames_to_predict(family, setting, windows)
+    numbers = frames_to_predict(setting, windows)
     with Progress(len(numbers), "lifting") as progress:
         count = (lambda done: progress.update(steps=done)) if show_progress else None
         poses, _ = predict_every_frame(family, model, setting, windows, numbers, count)

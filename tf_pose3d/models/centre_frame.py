@@ -1,7 +1,7 @@
 """What families that lift the centre of a window of frames by a transformer share: config keys and window.
 
-Strided Transformer and PoseFormer train and evaluate in VideoPose3D's way, with its flags, but have none of
-its convolutions.
+Strided Transformer and PoseFormer train and evaluate in VideoPose3D's way, but have none of its
+convolutions.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import keras
 
 from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.models.family import Flag
 from tf_pose3d.models.temporal import TemporalFamily
 from tf_pose3d.skeleton import get_skeleton
 
@@ -64,19 +63,7 @@ class CentreFrameConfig(TrainingConfig):
 
 
 class CentreFrameFamily(TemporalFamily):
-    """See the base class."""
-
-    network_keys = ("FRAMES", "CHANNELS")
+    """A transformer over the frames of a window. Subclasses build the model."""
 
     def begin_epoch(self, model: keras.Model, config: CentreFrameConfig, epoch: int) -> None:
         """Nothing follows the epochs here."""
-
-    def flags(self, program: str) -> list[Flag]:
-        known = {field.name for field in dataclasses.fields(self.config_class)}
-        flags = [one for one in super().flags(program) if not one.key or one.key.partition(".")[0] in known]
-        return [
-            *flags,
-            Flag(
-                ("-frame", "--frames", "--number_of_frames"), "FRAMES", "frames in a window", int, metavar="N"
-            ),
-        ]

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.config import Config, read_config_file
+from tf_pose3d.config import Config, nearest, read_config_file, shipped_configs
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
-from tf_pose3d.models.family import get_family
+from tf_pose3d.models.family import FAMILIES, get_family
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weight_files.hdf5 import load_weights, read_config, save_weights
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["build_model", "load_config", "load_model", "require_fitting_weights", "save_model"]
+__all__ = ["as_config", "build_model", "load_config", "load_model", "require_fitting_weights", "save_model"]
 
 
 def load_config(
@@ -88,8 +88,39 @@ def require_fitting_weights(weights: str | os.PathLike, config: Config, arch: st
         )
 
 
-def build_model(config: Config) -> keras.Model:
-    """A built model of a config's family, with random weights; `model.config` is the config."""
+def as_config(config: str | os.PathLike | Config) -> Any:
+    """A config from whatever names it.
+
+    Args:
+        config: A config; a config file or the name of one that ships; or a family, for its defaults.
+
+    Raises:
+        Pose3DError: No such file, shipped config or family.
+    """
+    if isinstance(config, Config):
+        return config
+    shipped = shipped_configs()
+    if os.path.exists(config) or Path(config).suffix in (".json", ".txt") or str(config) in shipped:
+        return load_config(config)
+    families = [name for arch, (short, _) in FAMILIES.items() for name in (arch, short)]
+    if str(config).lower() not in [name.lower() for name in families]:
+        raise Pose3DError(
+            f"{config!r} is no config file, shipped config or family"
+            f"{nearest(str(config), [*shipped, *families])}"
+        )
+    return get_family(str(config)).config_class()
+
+
+def build_model(config: str | os.PathLike | Config) -> keras.Model:
+    """A built model with random weights; `model.config` is its config.
+
+    Args:
+        config: See `as_config`: `build_model("martinez")` builds the family's default network.
+
+    Raises:
+        Pose3DError: As `as_config`.
+    """
+    config = as_config(config)
     model = get_family(config.ARCH).build_model(config)
     model.config = config
     return model

@@ -1,13 +1,12 @@
-"""What families that lift one frame at a time share: config keys, window, loss and the releases' flags.
+"""What families that lift one frame at a time share: config keys, window and loss.
 
 HOIF-Net, HGCN, SemGCN and Martinez's network come from one line of PyTorch code bases (SemGCN's), with one
-set of flags and one way of training.
+way of training.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -15,7 +14,7 @@ from keras import ops
 
 from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
 from tf_pose3d.data.window_spec import WindowSpec
-from tf_pose3d.models.family import Family, Flag
+from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["SingleFrameConfig", "SingleFrameFamily", "joint_major", "pose_major"]
@@ -77,26 +76,22 @@ def pose_major(features: keras.KerasTensor) -> keras.KerasTensor:
 
 
 class SingleFrameFamily(Family):
-    """See the base class. Subclasses build the model and add the flags of its size."""
+    """A network that lifts each frame on its own. Subclasses build the model.
 
-    # How many first joints the loss passes over.
+    Attributes:
+        loss_begin: How many first joints the loss passes over.
+    """
+
     loss_begin = 0
 
     def skeleton(self, config: SingleFrameConfig) -> str:
         return config.skeleton
 
-    def window_spec(self, config: SingleFrameConfig, split: str) -> WindowSpec:
-        steps = {
-            "train": config.DATASET_TRAIN_3D_SUBSAMPLE_STEP,
-            "val": config.DATASET_VAL_3D_SUBSAMPLE_STEP,
-            "test": config.DATASET_TEST_3D_SUBSAMPLE_STEP,
-        }
-        mirror = "none"
-        if split == "train" and config.AUGM_FLIP_PROB > 0:
-            mirror = "in_batch" if config.IN_BATCH_AUGMENT else "entries"
-        return WindowSpec(length=1, step=steps[split] * config.DOWNSAMPLE, mirror=mirror)
+    def data_spec(self, config: SingleFrameConfig, split: str) -> WindowSpec:
+        step = config.subsample_step(split) * config.DOWNSAMPLE
+        return WindowSpec(length=1, step=step, mirror=config.mirroring(split))
 
-    def loss(self, config: SingleFrameConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+    def loss(self, config: SingleFrameConfig, split: str = "train") -> Loss:
         """Mean squared error of coordinates in metres, root-centred."""
         layout = get_skeleton(config.skeleton)
         begin = self.loss_begin
@@ -108,30 +103,3 @@ class SingleFrameFamily(Family):
             return ops.mean(ops.square(error[:, begin:]))
 
         return loss
-
-    def size_flags(self) -> list[Flag]:
-        """Flags that set the size of the network in training."""
-        return []
-
-    def flags(self, program: str) -> list[Flag]:
-        downsample = Flag(("--downsample",), "DOWNSAMPLE", "use every n-th frame", int, metavar="N")
-        if program == "eval":
-            return [downsample]
-        if program != "train":
-            return []
-        schedule = "SCHEDULE_PARAMS"
-        return [
-            downsample,
-            Flag(("--epochs",), "EPOCHS", "epochs to train", int, metavar="N"),
-            Flag(("--batch", "--batch_size"), "BATCH_SIZE", "poses per step", int, metavar="N"),
-            Flag(
-                ("--lr",), f"{schedule}.initial_learning_rate", "initial learning rate", float, metavar="LR"
-            ),
-            Flag(("--lr_decay",), f"{schedule}.decay_steps", "steps between decays", int, metavar="STEPS"),
-            Flag(("--lr_gamma",), f"{schedule}.decay_rate", "factor of each decay", float, metavar="FACTOR"),
-            Flag(("--max_norm",), "MAX_NORM", "largest global norm of gradients", float, metavar="NORM"),
-            Flag(("--no_max",), "MAX_NORM", "leave gradients as they are", None, const=0.0),
-            Flag(("--dropout",), "DROP_RATE", "dropout rate", float, metavar="RATE"),
-            Flag(("--snapshot",), "CHECKPOINT_INTERVAL", "epochs between checkpoints", int, metavar="N"),
-            *self.size_flags(),
-        ]

@@ -6,29 +6,19 @@ they are and trains the rest. Stage 3 trains all of stage 2's network on, at a l
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import keras
 
 from tf_pose3d.config import key
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.files import write_whole
 from tf_pose3d.models.body_part_model import BodyPartModel
-from tf_pose3d.models.family import Flag
+from tf_pose3d.models.loading import load_model
 from tf_pose3d.models.temporal import TemporalConfig, TemporalFamily
+from tf_pose3d.weight_files.hdf5 import load_weights
 
-if TYPE_CHECKING:
-    import argparse
-
-    from tf_pose3d.training.loop import TrainingResult
-
-__all__ = ["StagedConfig", "StagedFamily"]
+__all__ = ["STAGES", "StagedConfig", "StagedFamily", "same_stage", "stage_weights_name"]
 
 STAGES = (1, 2, 3)
 # The model's arguments that training cannot change, by config key.
@@ -70,109 +60,32 @@ class StagedConfig(TemporalConfig):
         """Whether the network is trained in three stages."""
         return True
 
+    @property
+    def weights_needed(self) -> str | None:
+        if not self.in_stages or self.STAGE == 1:
+            return None
+        return (
+            f"stage {self.STAGE} needs stage {self.STAGE - 1}'s weights, {stage_weights_name(self.STAGE - 1)}"
+        )
+
+    @property
+    def best_weights_name(self) -> str:
+        """What the releases' next step asks for."""
+        return stage_weights_name(self.STAGE) if self.in_stages else "one-stage_best_epoch.h5"
+
+
+def stage_weights_name(stage: int) -> str:
+    """Name of a stage's best weights in the output folder."""
+    return f"stage_{stage}_best_model.h5"
+
+
+def same_stage(held: int, wanted: int) -> bool:
+    """Whether two stages train one and the same network: 2 and 3 do."""
+    return held == wanted or min(held, wanted) > 1
+
 
 class StagedFamily(TemporalFamily):
-    """See the base class."""
-
-    network_keys = (*TemporalFamily.network_keys, "LATENT_FEATURES", "STAGE")
-
-    def size_flags(self) -> list[Flag]:
-        return [
-            Flag(
-                ("-lfd", "--latent_features_dim"),
-                "LATENT_FEATURES",
-                "features of a body part and of the whole pose",
-                int,
-                metavar="N",
-            ),
-            Flag(("--stage",), "STAGE", "stage of the three-stage training", int, metavar="{1,2,3}"),
-            Flag(("--dense",), None, "without effect, as in the releases: windows have no dense form", None),
-        ]
-
-    def training_flags(self) -> list[Flag]:
-        return [
-            Flag(("-s", "--stride"), None, "must be 1: a window predicts one frame", int, metavar="1"),
-            Flag(("-p", "--pretrain"), None, "stage 1's weights, for stage 2", metavar="FILE"),
-            Flag(("-ft", "--finetune"), None, "stage 2's weights, for stage 3", metavar="FILE"),
-            Flag(("--all_stages",), None, "train the three stages one after the other", None),
-        ]
-
-    def same_network(self, key: str, held: Any, wanted: Any) -> bool:
-        # Stages 2 and 3 train one network.
-        return held == wanted or (key == "STAGE" and min(held, wanted) > 1)
-
-    def complete_arguments(self, program: str, arguments: argparse.Namespace) -> None:
-        super().complete_arguments(program, arguments)
-        if program != "train":
-            return
-        if arguments.stride not in (None, 1):
-            raise Pose3DError(
-                f"-s {arguments.stride}: a window of {self.arch} predicts one frame, leave -s out"
-            )
-        if arguments.pretrain is not None and arguments.finetune is not None:
-            raise Pose3DError("--pretrain starts stage 2 and --finetune stage 3; give one of them")
-        given = arguments.pretrain or arguments.finetune
-        if given is None:
-            return
-        if arguments.all_stages:
-            raise Pose3DError(
-                "--all-stages makes each stage's weights itself; leave --pretrain/--finetune out"
-            )
-        if arguments.weights is not None:
-            raise Pose3DError("--weights and --pretrain/--finetune both name weights; give one of them")
-        arguments.weights = given
-
-    def training_runs(
-        self, arguments: argparse.Namespace, log: Callable[[str], None]
-    ) -> Iterator[argparse.Namespace]:
-        """With `--all_stages` one run a stage, in `stage_N` of the output folder.
-
-        Stages that are complete are passed over and one that was interrupted goes on, so that the same
-        command line serves at any point.
-        """
-        if not arguments.all_stages:
-            yield arguments
-            return
-        if arguments.out_dir is None:
-            raise Pose3DError("--out_dir is missing: the folder for weights, checkpoints and logs")
-        before = None
-        for stage in STAGES:
-            run = copy.copy(arguments)
-            run.out_dir, run.stage, run.weights = (
-                str(Path(arguments.out_dir) / f"stage_{stage}"),
-                stage,
-                before,
-            )
-            best = Path(run.out_dir) / _best_name(stage)
-            before = str(best)
-            if best.is_file():
-                log(f"stage {stage} is complete: {best}")
-                continue
-            if stage == 3:
-                run.learning_rate = self._fine_tuning_rate(arguments)
-            run.continue_training = any((Path(run.out_dir) / "checkpoints").glob("cp_*.h5"))
-            log(f"stage {stage}" + (", continued" if run.continue_training else ""))
-            yield run
-
-    def _fine_tuning_rate(self, arguments: argparse.Namespace) -> float:
-        from tf_pose3d.cli.program import apply_flags
-        from tf_pose3d.models.loading import load_config
-
-        config = load_config(arguments.config, None, arguments.arch or self.arch)
-        return apply_flags(config, arguments, self, "train").FINE_TUNING_RATE
-
-    def check_training(self, arguments: argparse.Namespace, config: StagedConfig) -> None:
-        if arguments.all_stages and not config.in_stages:
-            raise Pose3DError("--all-stages is for the three-stage network; STRATEGY is not three_stage")
-        if config.in_stages and config.STAGE > 1:
-            if arguments.weights is None and not arguments.continue_training:
-                flag = "--pretrain" if config.STAGE == 2 else "--finetune"
-                raise Pose3DError(
-                    f"stage {config.STAGE} needs stage {config.STAGE - 1}'s weights: give {flag} "
-                    f"{_best_name(config.STAGE - 1)}, or --all-stages to train all three"
-                )
-        elif arguments.pretrain is not None:
-            raise Pose3DError("--pretrain is for stage 2 of the three-stage training; give --stage 2 as well")
+    """A network of body parts that can be trained in stages. Subclasses build the model."""
 
     def load_initial_weights(self, model: BodyPartModel, path: str | os.PathLike) -> None:
         """All weights; in stage 2, where the file is stage 1's, those of the encoders only.
@@ -180,9 +93,6 @@ class StagedFamily(TemporalFamily):
         Raises:
             Pose3DError: The file is unreadable, or of another family, stage or size.
         """
-        from tf_pose3d.models.loading import load_model
-        from tf_pose3d.weight_files.hdf5 import load_weights
-
         source = load_model(path, arch=self.arch)
         if type(source) is not type(model):
             raise Pose3DError(f"{path} holds weights of {source.config.ARCH}, this run trains {self.arch}")
@@ -196,7 +106,7 @@ class StagedFamily(TemporalFamily):
                 for variable, value in zip(layer.weights, other.weights, strict=True):
                     variable.assign(value)
             return
-        if not self.same_network("STAGE", before, now):
+        if not same_stage(before, now):
             what = {0: "of the one-stage network", 1: "of stage 1"}
             raise Pose3DError(
                 f"{path} holds weights {what.get(before, 'of stage 2 or 3')}, this run trains the network "
@@ -212,19 +122,3 @@ class StagedFamily(TemporalFamily):
             id(variable) for layer in model.first_stage_layers for variable in layer.trainable_variables
         }
         return [variable for variable in model.trainable_variables if id(variable) not in frozen]
-
-    def finish_training(
-        self, config: StagedConfig, out_dir: Path, result: TrainingResult, log: Callable[[str], None]
-    ) -> None:
-        """Copies the best weights to the name that the releases' next step asks for."""
-        best = result.best_weights or result.last_weights
-        if best is None:
-            return
-        name = _best_name(config.STAGE) if config.in_stages else "one-stage_best_epoch.h5"
-        with best.open("rb") as source, write_whole(out_dir / name) as file:
-            shutil.copyfileobj(source, file)
-        log(f"best weights: {out_dir / name}")
-
-
-def _best_name(stage: int) -> str:
-    return f"stage_{stage}_best_model.h5"

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_pose3d.config import TrainingConfig
-from tf_pose3d.data.windows import Windows
+from tf_pose3d.data.examples import Examples
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import Family
 from tf_pose3d.progress import Progress, format_duration
@@ -29,6 +29,7 @@ from tf_pose3d.training.history import MetricHistory
 from tf_pose3d.training.optimizers import current_rates, make_optimizer
 from tf_pose3d.training.signals import StopSignals
 from tf_pose3d.weight_files.hdf5 import save_weights
+from tf_pose3d.weights.backbones import start_from_backbone
 
 __all__ = ["Interrupted", "Trainer", "TrainingResult"]
 
@@ -55,15 +56,22 @@ class Interrupted(Exception):
 
 @dataclasses.dataclass
 class TrainingResult:
-    """What a run leaves: paths of the best and last weights, and its metrics by epoch."""
+    """What a run leaves.
+
+    Attributes:
+        best_weights, last_weights: Files, None where there are none.
+        history: Metrics of validation by epoch.
+        test: Errors of the test at the end by setting, in mm; None without one.
+    """
 
     best_weights: Path | None
     last_weights: Path | None
     history: MetricHistory
+    test: dict[str, Any] | None = None
 
 
 class Trainer:
-    """Trains a family's model on windows and keeps its files.
+    """Trains a family's model on examples and keeps its files.
 
     In `out_dir`: `checkpoints/cp_*.h5` (full state), `checkpoints/best_weights_NNNN.h5`,
     `checkpoints/last_weights_NNNN.h5`, `tb_<time>/` (TensorBoard), `log.txt`, `curves.csv`, `curves.png`.
@@ -73,7 +81,7 @@ class Trainer:
 
     Args:
         family, config: What to train.
-        windows: What to train on.
+        examples: What to train on.
         out_dir: An existing folder.
         strategy: Where to train.
         validation: Computes metrics of a model every VALIDATION_INTERVAL epochs; None: no validation.
@@ -89,7 +97,7 @@ class Trainer:
         self,
         family: Family,
         config: TrainingConfig,
-        windows: Windows,
+        examples: Examples,
         out_dir: Path,
         strategy: tf.distribute.Strategy,
         validation: Validation | None = None,
@@ -99,7 +107,7 @@ class Trainer:
     ) -> None:
         self.family = family
         self.config = config
-        self.windows = windows
+        self.examples = examples
         self.strategy = strategy
         self.validation = validation
         self.chief = chief
@@ -108,7 +116,7 @@ class Trainer:
         self.out_dir = Path(out_dir)
         if chief:
             self.folder.mkdir(parents=True, exist_ok=True)
-        self.steps_per_epoch = config.STEPS_PER_EPOCH or -(-len(windows) // config.BATCH_SIZE)
+        self.steps_per_epoch = config.STEPS_PER_EPOCH or -(-len(examples) // config.BATCH_SIZE)
         self.step = 0
         self.history = MetricHistory()
         self.curves = TrainingCurves(self.out_dir, log)
@@ -123,7 +131,7 @@ class Trainer:
             if initial_weights is not None:
                 family.load_initial_weights(self.model, initial_weights)
             else:
-                family.initialise(self.model, config, log)
+                start_from_backbone(self.model, config, log)
             self.average = None
             if config.EMA_ENABLED:
                 self.average = family.build_model(config)
@@ -193,7 +201,7 @@ class Trainer:
         def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
             local = shards // context.num_input_pipelines
             start = context.input_pipeline_id * local
-            return self.windows.training_dataset(
+            return self.examples.training_dataset(
                 config.BATCH_SIZE, first, shards=shards, shard_ids=range(start, start + local)
             )
 
@@ -246,7 +254,7 @@ class Trainer:
                     )
                 except tf.errors.OpError:
                     # TensorFlow hides what a reader of images found wrong behind an error of its own.
-                    failure = getattr(self.windows, "failure", None)
+                    failure = getattr(self.examples, "failure", None)
                     if failure is None:
                         raise
                     raise failure from None

@@ -65,6 +65,10 @@ class ImageBatches(abc.ABC):
         """Number of entries, by the name that `Windows` gives it."""
         return len(self)
 
+    def notes(self) -> list[str]:
+        """Lines about the data that the user should know; `Windows` has some."""
+        return []
+
     def _tables(self) -> dict[str, np.ndarray]:
         """Arrays that batches gather from."""
         records = self.records

@@ -1,29 +1,25 @@
-"""EHFusion as the programs see it."""
+"""EHFusion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import Any
 
 import keras
-import numpy as np
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.ehfusion.config import EHFusionConfig
 from tf_pose3d.models.ehfusion.model import EHFusion
+from tf_pose3d.models.family import Loss
 from tf_pose3d.models.staged import StagedFamily
-
-if TYPE_CHECKING:
-    from tf_pose3d.data.windows import Windows
 
 __all__ = ["EHFusionFamily"]
 
 
 class EHFusionFamily(StagedFamily):
-    """See the base class."""
+    """Temporal convolutions over body parts with the camera embedded, fused in one stage or three."""
 
-    arch = "EHFusion"
     config_class = EHFusionConfig
 
     def build_model(self, config: EHFusionConfig) -> EHFusion:
@@ -43,7 +39,7 @@ class EHFusionFamily(StagedFamily):
         model.build()
         return model
 
-    def loss(self, config: EHFusionConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+    def loss(self, config: EHFusionConfig, split: str = "train") -> Loss:
         """Mean joint distance in metres, root-centred; of the one-stage network the sum of both branches'."""
         target = self.target(config)
 
@@ -56,16 +52,13 @@ class EHFusionFamily(StagedFamily):
 
         return loss
 
-    def check_data(self, config: EHFusionConfig, windows: Windows) -> None:
-        if config.CAMERA != "intrinsics" or windows.cameras is not None:
-            return
-        known = np.isfinite(windows.store.intrinsics[:, 2:6]).all(axis=1)
-        if not known.all():
-            name = windows.store.names[int(np.argmin(known))]
-            raise Pose3DError(
-                f"{int((~known).sum())} of {len(known)} sequences have no camera intrinsics, {name} among "
-                "them, and EHFusion's embedding reads them; set CAMERA to zeros to do without"
-            )
+    def data_spec(self, config: EHFusionConfig, split: str) -> WindowSpec:
+        spec = super().data_spec(config, split)
+        if config.CAMERA != "intrinsics":
+            return spec
+        return dataclasses.replace(
+            spec, intrinsics_for="EHFusion's embedding reads them; set CAMERA to zeros to do without"
+        )
 
     def trained_variables(self, model: EHFusion, config: EHFusionConfig) -> list[keras.Variable]:
         """Of the released one-stage network not the fusion either, which it never runs."""

@@ -1,10 +1,8 @@
-"""The general lifter as training, evaluation and lifting see it."""
+"""The general lifter."""
 
 from __future__ import annotations
 
-from argparse import Namespace
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,14 +10,11 @@ from keras import ops
 
 from tf_pose3d.data.motion_clips import MOTION_FPS, MOTION_SKELETON
 from tf_pose3d.data.motion_views import MotionSpec
-from tf_pose3d.models.family import Family
+from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.models.general.config import GeneralConfig
 from tf_pose3d.models.general.model import GeneralNet
+from tf_pose3d.models.loading import load_model
 from tf_pose3d.skeleton import get_skeleton
-
-if TYPE_CHECKING:
-    from tf_pose3d.data.datasets import Dataset
-    from tf_pose3d.data.window_spec import WindowSpec
 
 __all__ = ["GeneralFamily"]
 
@@ -28,11 +23,10 @@ _SMALL = 1e-9
 
 
 class GeneralFamily(Family):
-    """See `GeneralNet`."""
+    """A lifter of anyone's keypoints, trained on made-up views of motion capture."""
 
-    arch = "General"
     config_class = GeneralConfig
-    examples = predicted = "frames"
+    protocol = "motion"
 
     def skeleton(self, config: GeneralConfig) -> str:
         return MOTION_SKELETON
@@ -50,63 +44,13 @@ class GeneralFamily(Family):
         model.build()
         return model
 
-    def window_spec(self, config: GeneralConfig, split: str) -> WindowSpec:
-        """What a frame depends on; clips are lifted whole."""
-        from tf_pose3d.data.window_spec import WindowSpec
+    def data_spec(self, config: GeneralConfig, split: str) -> MotionSpec:
+        """Clips of motion; a frame depends on those that the dilations reach, clips are lifted whole."""
+        return MotionSpec(
+            length=1 + 2 * sum(config.DILATIONS), frame_rate=int(MOTION_FPS), channels=3, views=config
+        )
 
-        return WindowSpec(length=1 + 2 * sum(config.DILATIONS), frame_rate=int(MOTION_FPS))
-
-    def keypoint_channels(self, config: GeneralConfig) -> int:
-        return 3
-
-    def datasets(self) -> tuple[str, ...]:
-        return ("motion",)
-
-    def open_data(
-        self,
-        dataset: Dataset,
-        subset: str,
-        options: dict[str, Any],
-        config: GeneralConfig,
-        split: str,
-        log: Callable[[str], None],
-    ) -> Any:
-        from tf_pose3d.data.motion_examples import open_motion
-
-        return open_motion(options["path_motion"], subset, MotionSpec(config), log)
-
-    def data_notes(self, config: GeneralConfig, windows: Any) -> list[str]:
-        return windows.notes()
-
-    def evaluate(
-        self, model: keras.Model, config: GeneralConfig, windows: Any, show_progress: bool = False
-    ) -> Iterator[Any]:
-        from tf_pose3d.evaluation.motion_evaluation import evaluate_motion
-
-        yield evaluate_motion(model, config.EVAL_FLIP, windows, show_progress)
-
-    def format_evaluation(self, evaluation: Any, action_wise: bool = True) -> str:
-        from tf_pose3d.evaluation.motion_scenes import scene_table
-
-        return scene_table(evaluation.scenes)
-
-    def save_evaluation(
-        self, arguments: Namespace, evaluations: list[Any], windows: Any, log: Callable[[str], None]
-    ) -> None:
-        from tf_pose3d.evaluation.motion_evaluation import save_motion_predictions
-
-        if arguments.predictions is not None:
-            save_motion_predictions(arguments.predictions, evaluations)
-            log(f"wrote {arguments.predictions}")
-
-    def validate(
-        self, model: keras.Model, config: GeneralConfig, windows: Any, action_wise: bool
-    ) -> dict[str, float]:
-        from tf_pose3d.evaluation.motion_evaluation import validate_motion
-
-        return validate_motion(model, windows)
-
-    def loss(self, config: GeneralConfig) -> Callable[[Tensors, Tensors], Any]:
+    def loss(self, config: GeneralConfig, split: str = "train") -> Loss:
         """Mean joint distance in metres, and what the config weighs beside it.
 
         The likelihood of the uncertainty is Laplace's over a joint's distance, which is taken as it is: the
@@ -135,8 +79,6 @@ class GeneralFamily(Family):
 
     def load_initial_weights(self, model: keras.Model, path: Any) -> None:
         """Sets all weights, or those that see one frame, where the file's network sees nothing else."""
-        from tf_pose3d.models.loading import load_model
-
         held = load_model(path)
         if isinstance(held, GeneralNet) and not held.temporal and model.temporal:
             _copy_frame_layers(held, model)

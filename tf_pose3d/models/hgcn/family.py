@@ -1,4 +1,4 @@
-"""HGCN as the programs see it."""
+"""HGCN."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 from typing import ClassVar
 
 from tf_pose3d.config import key
-from tf_pose3d.models.family import Flag
 from tf_pose3d.models.hgcn.model import HGCN
 from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
 
@@ -24,18 +23,11 @@ class HGCNConfig(SingleFrameConfig):
 
 
 class HGCNFamily(SingleFrameFamily):
-    """See the base class."""
+    """Graph convolutions that keep hops apart, one frame at a time."""
 
-    arch = "HGCN"
     config_class = HGCNConfig
 
     def build_model(self, config: HGCNConfig) -> HGCN:
         model = HGCN(config.skeleton, config.HID_DIM, config.NUM_LAYERS, config.DROP_RATE, name="hgcn")
         model.build()
         return model
-
-    def size_flags(self) -> list[Flag]:
-        return [
-            Flag(("--hid_dim",), "HID_DIM", "features of a hop", int, metavar="N"),
-            Flag(("--num_layers",), "NUM_LAYERS", "residual pairs", int, metavar="N"),
-        ]

@@ -1,4 +1,4 @@
-"""HOIF-Net as the programs see it."""
+"""HOIF-Net."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 from typing import ClassVar
 
 from tf_pose3d.config import key
-from tf_pose3d.models.family import Flag
 from tf_pose3d.models.hoif.model import HOIFNet
 from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
 
@@ -31,19 +30,11 @@ class HOIFNetConfig(SingleFrameConfig):
 
 
 class HOIFNetFamily(SingleFrameFamily):
-    """See the base class."""
+    """Graph convolutions over hops of one, two and three, one frame at a time."""
 
-    arch = "HOIFNet"
     config_class = HOIFNetConfig
 
     def build_model(self, config: HOIFNetConfig) -> HOIFNet:
         model = HOIFNet(config.skeleton, config.HID_DIM, config.DROP_RATE, name="hoif_net")
         model.build()
         return model
-
-    def size_flags(self) -> list[Flag]:
-        return [
-            Flag(("--hid_dim",), "HID_DIM", "features of a hop", int, metavar="N"),
-            Flag(("--num_layers",), "NUM_LAYERS", "without effect, as in the release", int, metavar="N"),
-            Flag(("--non_local",), "NON_LOCAL", "without effect, as in the release", None),
-        ]

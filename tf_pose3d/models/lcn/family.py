@@ -1,56 +1,31 @@
-"""LCN as the programs see it."""
+"""LCN."""
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 from keras import ops
 
-from tf_pose3d.anthropometry import typical_bones
-from tf_pose3d.config import read_config_file
 from tf_pose3d.data.window_spec import WindowSpec
-from tf_pose3d.errors import Pose3DError
-from tf_pose3d.files import require_writable_folder, write_json
-from tf_pose3d.models.family import Family, Flag
-from tf_pose3d.models.lcn import experiment
+from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.models.lcn.config import LCNConfig
 from tf_pose3d.models.lcn.graphs import laplacian_matrix
-from tf_pose3d.models.lcn.image_frame import image_poses, pinhole_parameters, typical_root_depth
+from tf_pose3d.models.lcn.image_frame import image_poses, pinhole_parameters
+from tf_pose3d.models.lcn.labels import window_labels
 from tf_pose3d.models.lcn.model import LCN
-from tf_pose3d.skeleton import get_skeleton
 
 if TYPE_CHECKING:
-    from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.data.windows import Windows
-    from tf_pose3d.evaluation.evaluate import Evaluation
-    from tf_pose3d.evaluation.lcn_evaluation import ImagePosePredictor
 
 __all__ = ["LCNFamily"]
 
-# Where converted weights are put.
-_MODELS = "models"
-
-# Keys that change the network or its weights' meaning.
-_NETWORK_KEYS = (
-    *("IN_JOINTS", "OUT_JOINTS", "IN_F", "CHANNELS", "LAYERS", "RESIDUAL", "WEIGHT_MAX_NORM"),
-    *("MASK_TYPE", "MASK_SOURCE", "GRAPH", "KNN", "RANDOM_GRAPH_EDGES", "RANDOM_GRAPH_SEED", "MASK"),
-)
-
 
 class LCNFamily(Family):
-    """See the base class."""
+    """Locally connected layers over the joints, one frame at a time, in the image frame."""
 
-    arch = "LCN"
     config_class = LCNConfig
-    telling_flags = ("--test_indices", "--mask_type", "--data_type")
-
-    def __init__(self) -> None:
-        self._image_poses: ImagePosePredictor | None = None
+    protocol = "lcn"
 
     def skeleton(self, config: LCNConfig) -> str:
         return config.skeleton
@@ -73,18 +48,22 @@ class LCNFamily(Family):
         model.build()
         return model
 
-    def window_spec(self, config: LCNConfig, split: str) -> WindowSpec:
-        steps = {
-            "train": config.DATASET_TRAIN_3D_SUBSAMPLE_STEP,
-            "val": config.DATASET_VAL_3D_SUBSAMPLE_STEP,
-            "test": config.DATASET_TEST_3D_SUBSAMPLE_STEP,
-        }
-        mirror = "none"
-        if split == "train" and config.AUGM_FLIP_PROB > 0:
-            mirror = "in_batch" if config.IN_BATCH_AUGMENT else "entries"
-        return WindowSpec(length=1, step=steps[split], mirror=mirror)
+    def data_spec(self, config: LCNConfig, split: str) -> WindowSpec:
+        return WindowSpec(
+            length=1,
+            step=config.subsample_step(split),
+            mirror=config.mirroring(split),
+            channels=config.IN_F,
+            options={"mode": config.MODE, "confidence": config.IN_F == 3},
+        )
 
-    def loss(self, config: LCNConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+    def config_from_data(self, config: LCNConfig, windows: Windows) -> LCNConfig:
+        """Fills in MASK where it is the Laplacian, from the mean limb lengths of the labels."""
+        if config.MASK is not None or config.MASK_SOURCE != "laplacian":
+            return config
+        return config.replace(MASK=laplacian_matrix(window_labels(windows), config.GRAPH).T.tolist())
+
+    def loss(self, config: LCNConfig, split: str = "train") -> Loss:
         """Mean squared error of normalised image coordinates, and the weight penalty where there is one."""
 
         def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> keras.KerasTensor:
@@ -104,259 +83,3 @@ class LCNFamily(Family):
             pose[:, 0, 2] if depth is None else ops.reshape(depth, (-1,)),
             None if width is None else ops.reshape(width, (-1,)),
         )
-
-    def flags(self, program: str) -> list[Flag]:
-        if program not in ("train", "eval", "inference"):
-            return []
-        flags = [
-            Flag(("--data_type",), "DATA_TYPE", "how coordinates are normalised: scale", metavar="{scale}"),
-            Flag(("--mode",), "MODE", "2D poses of the pickles: exact or detected", metavar="{gt,dt_ft}"),
-            Flag(
-                ("--test_indices",),
-                None,
-                "numbers of the experiments, e.g. 1 or 1,2 (several: eval.py)",
-                metavar="N",
-            ),
-            Flag(("--dataset_dir",), None, "folder of LCN's pickles (default: ./dataset)", metavar="DIR"),
-            Flag(
-                ("--experiment_dir",),
-                None,
-                "folder of the experiments (default: ./experiment)",
-                metavar="DIR",
-            ),
-            Flag(
-                ("--in_F",), "IN_F", "numbers read per joint: 2, or 3 with a confidence", int, metavar="{2,3}"
-            ),
-        ]
-        if program == "eval":
-            return [
-                *flags,
-                Flag(("--protocol2",), None, "align poses by Procrustes first", None),
-                Flag(("--per_joint",), None, "errors by joint instead of by action", None),
-            ]
-        flags += [
-            Flag(("--mask_type",), "MASK_TYPE", "locally_connected, or ..._learnable", metavar="TYPE"),
-            Flag(("--init_type",), "INIT_TYPE", "start of a learned mask", metavar="{same,ones,random}"),
-            Flag(("--mask_source",), "MASK_SOURCE", "knn, laplacian or random_graph", metavar="SOURCE"),
-            Flag(("--graph",), "GRAPH", "which neighbour graph", int, metavar="N"),
-            Flag(("--knn",), "KNN", "hops on the graph that connect two joints", int, metavar="HOPS"),
-            Flag(("--layers",), "LAYERS", "residual blocks", int, metavar="N"),
-            Flag(("--in_joints",), "IN_JOINTS", "joints read: 17 or 16", int, metavar="N"),
-            Flag(("--out_joints",), "OUT_JOINTS", "joints predicted: those read", int, metavar="N"),
-            Flag(("--dropout",), "DROPOUT", "share of features that training drops", float, metavar="RATE"),
-            Flag(("--channels",), "CHANNELS", "features per joint", int, metavar="N"),
-        ]
-        if program == "train":
-            return [
-                *flags,
-                Flag(("--flip_data",), "AUGM_FLIP_PROB", "also train on mirrored poses", None, const=1.0),
-                Flag(("--epochs",), "EPOCHS", "epochs to train", int, metavar="N"),
-                Flag(("--batch_size",), "BATCH_SIZE", "poses per step", int, metavar="N"),
-            ]
-        return [
-            *flags,
-            Flag(("--flip_data",), "EVAL_FLIP", "average with the mirrored prediction", None),
-            Flag(
-                ("--checkpoint", "--checkpoints"),
-                None,
-                "which weights of an experiment (default: final)",
-                metavar="{best,final}",
-            ),
-        ]
-
-    def complete_arguments(self, program: str, arguments: argparse.Namespace) -> None:
-        arguments.experiment_dir = arguments.experiment_dir or "./experiment"
-        arguments.dataset_dir = arguments.dataset_dir or "./dataset"
-        if arguments.test_indices is not None:
-            arguments.test_indices = experiment.test_numbers(arguments.test_indices)
-            if program != "eval" and len(arguments.test_indices) > 1:
-                raise Pose3DError("--test-indices: give one number; only eval.py takes several")
-        if program == "train" and arguments.out_dir is None and arguments.test_indices is not None:
-            folder = experiment.test_folder(arguments.experiment_dir, arguments.test_indices[0])
-            arguments.out_dir = str(folder)
-        if program == "inference" and arguments.checkpoints not in (None, *experiment.KINDS):
-            raise Pose3DError(f"--checkpoints is {arguments.checkpoints!r}, expected best or final")
-
-    def data_options(self, arguments: argparse.Namespace, config: LCNConfig) -> dict[str, Any]:
-        folder = Path(arguments.dataset_dir)
-        return {"folder": folder, "mode": config.MODE, "confidence": config.IN_F == 3}
-
-    def keypoint_channels(self, config: LCNConfig) -> int:
-        return config.IN_F
-
-    def complete_sequence(self, model: LCN, config: LCNConfig, sequence: Sequence) -> Sequence:
-        """Adds the root's depth at which the predicted pose has the bones of a typical adult."""
-        from tf_pose3d.evaluation.lcn_evaluation import ImagePosePredictor, screen_keypoints
-
-        keypoints = screen_keypoints([sequence])
-        # Kept, as a stream asks for one frame after another.
-        if self._image_poses is None or self._image_poses.model is not model:
-            flip = sequence.skeleton.flip_order if config.EVAL_FLIP else None
-            self._image_poses = ImagePosePredictor(model, keypoints.shape[2], flip)
-        pose_image = self._image_poses(keypoints, config.BATCH_SIZE)
-        bones = typical_bones(sequence.skeleton)
-        depth = typical_root_depth(pose_image, sequence.camera.intrinsics(), bones)
-        return dataclasses.replace(sequence, per_frame={"root_depth": depth[:, None]})
-
-    def check_data(self, config: LCNConfig, windows: Windows) -> None:
-        keypoints = windows.store.arrays.get("keypoints_2d")
-        if keypoints is None or keypoints.shape[2] < config.IN_F:
-            held = "no 2D poses" if keypoints is None else f"{keypoints.shape[2]} numbers a joint"
-            raise Pose3DError(
-                f"IN_F (--in-F) is {config.IN_F}, but the data hold {held}: 3 needs a confidence with each"
-            )
-
-    def config_from_data(self, config: LCNConfig, windows: Windows) -> LCNConfig:
-        """Fills in MASK where it is the Laplacian, from the mean limb lengths of the labels."""
-        if config.MASK is not None or config.MASK_SOURCE != "laplacian":
-            return config
-        from tf_pose3d.evaluation.lcn_evaluation import window_labels
-
-        return config.replace(MASK=laplacian_matrix(window_labels(windows), config.GRAPH).T.tolist())
-
-    def evaluate(
-        self, model: keras.Model, config: LCNConfig, windows: Windows, show_progress: bool = False
-    ) -> Iterator[Evaluation]:
-        from tf_pose3d.evaluation.lcn_evaluation import evaluate_windows
-        from tf_pose3d.progress import Progress
-
-        with Progress(windows.num_centres, "evaluating") as progress:
-            count = (lambda done: progress.update(steps=done)) if show_progress else None
-            evaluation = evaluate_windows(model, config, windows, count)
-        yield evaluation
-
-    def format_evaluation(self, evaluation: Evaluation, action_wise: bool = True) -> str:
-        from tf_pose3d.evaluation.tables import error_table
-
-        general = {name: part for name, part in evaluation.results.items() if name != "lcn"}
-        blocks = [super().format_evaluation(dataclasses.replace(evaluation, results=general), action_wise)]
-        tables = evaluation.results["lcn"]
-        for rows in ("action", "joint") if action_wise else ():
-            first, second = tables[rows], tables[f"{rows}_protocol2"]
-            table = error_table(
-                list(first),
-                ["MPJPE", "P-MPJPE"],
-                [[first[name], second[name]] for name in first],
-                corner=rows.capitalize(),
-                title=f"LCN's protocol, mm by {rows}: true root depth, unaligned; aligned with reflection",
-                summary_rows=1,
-            )
-            blocks.append(str(table))
-        return "\n".join(blocks)
-
-    def validate(
-        self, model: keras.Model, config: LCNConfig, windows: Windows, action_wise: bool
-    ) -> dict[str, float]:
-        from tf_pose3d.evaluation.lcn_evaluation import validate_windows
-
-        return validate_windows(model, config, windows)
-
-    def evaluate_results(
-        self, arguments: argparse.Namespace, config: LCNConfig, log: Callable[[str], None]
-    ) -> bool:
-        """Tables of the result files of the tests that `--test-indices` names."""
-        if arguments.test_indices is None:
-            return False
-        from tf_pose3d.data.lcn_pickles import read_items
-        from tf_pose3d.evaluation.lcn_protocol import evaluate_result, result_table, what_name
-
-        per_joint, protocol2 = bool(arguments.per_joint), bool(arguments.protocol2)
-        what = what_name(per_joint, protocol2, config.DATA_TYPE)
-        if arguments.json is not None:
-            require_writable_folder(Path(arguments.json).parent)
-        folders = [experiment.test_folder(arguments.experiment_dir, n) for n in arguments.test_indices]
-        results = [experiment.read_result(folder, config.MODE) for folder in folders]
-        items = read_items(Path(arguments.dataset_dir) / "h36m_test.pkl", log)
-        rows = {}
-        for folder, (result, path) in zip(folders, results, strict=True):
-            rows[folder.name] = evaluate_result(result, items, per_joint, protocol2, str(path))
-            table = result_table({folder.name: rows[folder.name]})
-            log(f"wrote {experiment.write_log(folder, what, config.MODE, table)}")
-        log(str(result_table(rows, f"{what}, {config.MODE}: errors in mm")))
-        if arguments.json is not None:
-            document = {
-                "mode": config.MODE,
-                "evaluation_mm": {name: {what: row} for name, row in rows.items()},
-            }
-            write_json(arguments.json, document)
-            log(f"wrote {arguments.json}")
-        return True
-
-    def load_model(self, arguments: argparse.Namespace, config: LCNConfig) -> keras.Model:
-        """The weights of `--weights`, of the test that `--test-indices` names, or the newest that fit."""
-        if arguments.weights is not None:
-            model = super().load_model(arguments, config)
-            arguments.result_folder = Path(arguments.experiment_dir) / Path(arguments.weights).stem
-            return model
-        number = arguments.test_indices[0] if arguments.test_indices else None
-        wanted = self._wanted(arguments)
-        which = arguments.checkpoints or ("final" if number is not None else None)
-        found = experiment.find_weights(arguments.experiment_dir, which, number, _MODELS)
-        reasons = []
-        for weights in found:
-            try:
-                model = experiment.load_fitting_model(weights, wanted)
-            except Pose3DError as error:
-                if number is not None:
-                    raise
-                reasons.append(str(error))
-                continue
-            arguments.weights, arguments.result_folder = str(weights.path), weights.folder
-            return model
-        asked = ", ".join(f"{name} {value}" for name, value in wanted.items()) or "any settings"
-        raise Pose3DError(
-            f"no LCN weights with {asked}: looked in {arguments.experiment_dir}/test*/checkpoints "
-            f"({which or 'best, final'}) and {_MODELS}/*.h5, found {'; '.join(reasons) or 'none'}. Train "
-            "some with train.py --data-type scale --mode gt --test-indices 1, or put the released "
-            "checkpoints there (docs/lcn.md)"
-        )
-
-    def _wanted(self, arguments: argparse.Namespace) -> dict[str, Any]:
-        """Config keys that say what network it must be, as far as flags or the config file give them."""
-        from tf_pose3d.cli.program import parse_overrides
-
-        given = read_config_file(arguments.config) if arguments.config else {}
-        given.update(parse_overrides(arguments.set))
-        for flag in self.flags("inference"):
-            value = getattr(arguments, flag.destination)
-            if flag.key is not None and value is not None:
-                given[flag.key] = value
-        return {name: value for name, value in given.items() if name in _NETWORK_KEYS}
-
-    def infer(
-        self,
-        arguments: argparse.Namespace,
-        config: LCNConfig,
-        model: keras.Model,
-        log: Callable[[str], None],
-    ) -> bool:
-        """Predicts the whole test set into `result_MODE.pkl` and `.npz`, as the release does.
-
-        With a recording to lift (`--viz_subject`), or another data set than the pickles, that is left to
-        `inference.py`.
-        """
-        dataset = arguments.dataset or config.DATASET
-        if dataset != "lcn" or arguments.viz_subject is not None:
-            return False
-        from tf_pose3d.data.datasets import read_sequences
-        from tf_pose3d.data.lcn_pickles import read_items
-        from tf_pose3d.evaluation.lcn_evaluation import predict_image_poses, screen_keypoints
-        from tf_pose3d.evaluation.lcn_protocol import denormalized
-        from tf_pose3d.progress import Progress
-
-        trained = model.config
-        mode = config.MODE if arguments.mode is not None else trained.MODE
-        folder = require_writable_folder(arguments.result_folder)
-        options = self.data_options(arguments, trained.replace(MODE=mode))
-        sequences = read_sequences("lcn", "test", options, trained.skeleton, log)
-        keypoints = screen_keypoints(sequences)
-        log(f"{arguments.weights}: {len(keypoints)} poses, {mode}")
-        flip = get_skeleton(trained.skeleton).flip_order if config.EVAL_FLIP else None
-        with Progress(len(keypoints), "predicting") as progress:
-            image = predict_image_poses(
-                model, keypoints, flip, trained.BATCH_SIZE, lambda done: progress.update(steps=done)
-            )
-        result = denormalized(image, read_items(options["folder"] / "h36m_test.pkl"))
-        for path in experiment.write_result(folder, mode, result):
-            log(f"wrote {path}")
-        return True

@@ -1,4 +1,4 @@
-"""The simple baseline of Martinez et al. as the programs see it."""
+"""The simple baseline of Martinez et al.."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 from typing import ClassVar
 
 from tf_pose3d.config import key
-from tf_pose3d.models.family import Flag
 from tf_pose3d.models.martinez.model import MartinezNet
 from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
 
@@ -27,9 +26,8 @@ class MartinezConfig(SingleFrameConfig):
 
 
 class MartinezFamily(SingleFrameFamily):
-    """See the base class."""
+    """Residual linear layers, one frame at a time."""
 
-    arch = "Martinez"
     config_class = MartinezConfig
     # The hip is not predicted.
     loss_begin = 1
@@ -40,9 +38,3 @@ class MartinezFamily(SingleFrameFamily):
         )
         model.build()
         return model
-
-    def size_flags(self) -> list[Flag]:
-        return [
-            Flag(("--hid_dim",), "HID_DIM", "features of the hidden layers", int, metavar="N"),
-            Flag(("--num_layers",), "NUM_LAYERS", "residual stages", int, metavar="N"),
-        ]

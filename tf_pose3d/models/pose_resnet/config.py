@@ -107,14 +107,6 @@ class ImageConfig(TrainingConfig):
         """The heat map of each joint of `skeleton`."""
         return joint_indices(self.JOINTS, self.skeleton).tolist()
 
-    def subsample_step(self, split: str) -> int:
-        """Every n-th group or image of `"train"`, `"val"` or `"test"` is used."""
-        return {
-            "train": self.DATASET_TRAIN_3D_SUBSAMPLE_STEP,
-            "val": self.DATASET_VAL_3D_SUBSAMPLE_STEP,
-            "test": self.DATASET_TEST_3D_SUBSAMPLE_STEP,
-        }[split]
-
     def validate(self, source: str = "config") -> None:
         super().validate(source)
         for name, count in (("IMAGE_SIZE", 2), ("HEATMAP_SIZE", 2), ("STAGE_CHANNELS", 4)):

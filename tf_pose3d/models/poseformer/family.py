@@ -1,4 +1,4 @@
-"""PoseFormer as the programs see it."""
+"""PoseFormer."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ __all__ = ["PoseFormerFamily"]
 
 
 class PoseFormerFamily(CentreFrameFamily):
-    """See the base class."""
+    """Joints of a frame attend to each other first, then the frames."""
 
-    arch = "PoseFormer"
     config_class = PoseFormerConfig
 
     def build_model(self, config: PoseFormerConfig) -> PoseFormer:

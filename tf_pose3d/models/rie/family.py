@@ -1,4 +1,4 @@
-"""RIE as the programs see it."""
+"""RIE."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ __all__ = ["RIEFamily"]
 
 
 class RIEFamily(StagedFamily):
-    """See the base class."""
+    """Temporal convolutions over five body parts, fused in a second stage."""
 
-    arch = "RIE"
     config_class = RIEConfig
 
     def build_model(self, config: RIEConfig) -> RIE:

@@ -1,4 +1,4 @@
-"""SemGCN as the programs see it."""
+"""SemGCN."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from tf_pose3d.config import key
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.models.family import Flag
 from tf_pose3d.models.semgcn.model import SemGCN
 from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
 
@@ -37,9 +36,8 @@ class SemGCNConfig(SingleFrameConfig):
 
 
 class SemGCNFamily(SingleFrameFamily):
-    """See the base class."""
+    """Graph convolutions with learned edge weights, one frame at a time."""
 
-    arch = "SemGCN"
     config_class = SemGCNConfig
 
     def build_model(self, config: SemGCNConfig) -> SemGCN:
@@ -53,10 +51,3 @@ class SemGCNFamily(SingleFrameFamily):
         )
         model.build()
         return model
-
-    def size_flags(self) -> list[Flag]:
-        return [
-            Flag(("--hid_dim",), "HID_DIM", "features of a joint", int, metavar="N"),
-            Flag(("--num_layers",), "NUM_LAYERS", "residual pairs", int, metavar="N"),
-            Flag(("--non_local",), "NON_LOCAL", "add non-local blocks", None),
-        ]

@@ -70,6 +70,10 @@ class StridedTransformerConfig(CentreFrameConfig):
         """Of the strided blocks."""
         return self.STRIDES if self.STRIDES is not None else strides_of(self.FRAMES)
 
+    def evaluation_settings(self) -> list[tuple[str, StridedTransformerConfig]]:
+        """With REFINE the model itself averages with the mirrored input's pose, before it refines."""
+        return [("", self.replace(EVAL_FLIP=False) if self.REFINE else self)]
+
     def validate(self, source: str = "config") -> None:
         super().validate(source)
         if self.CHANNELS % self.NUM_HEADS:

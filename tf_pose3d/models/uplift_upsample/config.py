@@ -112,6 +112,27 @@ class UpliftUpsampleConfig(TrainingConfig):
         rate = self.DROP_PATH_RATE
         return rate if isinstance(rate, list) else [rate] * 3
 
+    def evaluation_settings(self) -> list[tuple[str, UpliftUpsampleConfig]]:
+        """One setting per s_in."""
+        if not self.mask_strides:
+            return [("", self)]
+        return [(f"s_in={stride}", self.replace(MASK_STRIDE=stride)) for stride in self.mask_strides]
+
+    @property
+    def prediction_stride(self) -> int:
+        if self.SEQUENCE_STRIDE == 1 or not self.TEST_STRIDED_EVAL:
+            return 1
+        if self.EVAL_DISABLE_LEARNED_UPSAMPLING and self.mask_strides:
+            return self.mask_strides[0]
+        return self.SEQUENCE_STRIDE
+
+    @property
+    def keyframe_stride(self) -> int | None:
+        input_stride = self.mask_strides[0] if self.mask_strides else self.SEQUENCE_STRIDE
+        if max(input_stride, self.SEQUENCE_STRIDE) == 1 or not self.TEST_STRIDED_EVAL:
+            return None
+        return input_stride
+
     def validate(self, source: str = "config") -> None:
         super().validate(source)
         for width in ("SPATIAL_EMBED_DIM", "TEMPORAL_EMBED_DIM"):

@@ -1,15 +1,14 @@
-"""VideoPose3D as the programs see it."""
+"""VideoPose3D."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.losses import mean_joint_distance
-from tf_pose3d.models.family import Flag
+from tf_pose3d.models.family import Loss
 from tf_pose3d.models.temporal import TemporalFamily
 from tf_pose3d.models.videopose3d.config import VideoPose3DConfig
 from tf_pose3d.models.videopose3d.model import VideoPose3D
@@ -18,11 +17,9 @@ __all__ = ["VideoPose3DFamily"]
 
 
 class VideoPose3DFamily(TemporalFamily):
-    """See the base class."""
+    """Temporal convolutions over whole poses."""
 
-    arch = "VideoPose3D"
     config_class = VideoPose3DConfig
-    network_keys = (*TemporalFamily.network_keys, "DENSE")
 
     def build_model(self, config: VideoPose3DConfig) -> VideoPose3D:
         model = VideoPose3D(
@@ -37,8 +34,8 @@ class VideoPose3DFamily(TemporalFamily):
         model.build()
         return model
 
-    def window_spec(self, config: VideoPose3DConfig, split: str) -> WindowSpec:
-        spec = super().window_spec(config, split)
+    def data_spec(self, config: VideoPose3DConfig, split: str) -> WindowSpec:
+        spec = super().data_spec(config, split)
         if split != "train" or config.CHUNK_LENGTH == 1:
             return spec
         if config.CAUSAL:
@@ -48,10 +45,10 @@ class VideoPose3DFamily(TemporalFamily):
         chunk = config.CHUNK_LENGTH
         return dataclasses.replace(spec, length=spec.length + chunk - 1, step=spec.step * chunk)
 
-    def loss(self, config: VideoPose3DConfig) -> Callable[[dict[str, Any], dict[str, Any]], Any]:
+    def loss(self, config: VideoPose3DConfig, split: str = "train") -> Loss:
         """Mean joint distance in metres, root-centred, over all frames that a window predicts."""
         if config.CHUNK_LENGTH == 1:
-            return super().loss(config)
+            return super().loss(config, split)
         margin, root = config.receptive_field // 2, self.root_joint(config)
 
         def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> Any:
@@ -61,11 +58,3 @@ class VideoPose3DFamily(TemporalFamily):
             )
 
         return loss
-
-    def size_flags(self) -> list[Flag]:
-        return [Flag(("--dense",), "DENSE", "kernels that skip no frame", None)]
-
-    def training_flags(self) -> list[Flag]:
-        return [
-            Flag(("-s", "--stride"), "CHUNK_LENGTH", "frames that a window predicts", int, metavar="N"),
-        ]

@@ -10,12 +10,13 @@ import tensorflow as tf
 from tf_pose3d.data import human36m
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.data.windows import Windows
-from tf_pose3d.evaluation.evaluate import evaluate, format_evaluation, save_predictions, validate
 from tf_pose3d.evaluation.prediction import predict_poses, predict_with_loss
+from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model
 
 FAMILY = get_family("uplift")
+PROTOCOL = get_protocol(FAMILY)
 CONFIG = FAMILY.config_class.from_dict(
     {
         "BATCH_SIZE": 16,
@@ -43,7 +44,7 @@ def model():
 
 
 def make_windows(config=CONFIG, split="test", sequences=SEQUENCES):
-    spec = FAMILY.window_spec(config, split)
+    spec = FAMILY.data_spec(config, split)
     return Windows(sequences, spec, subjects=human36m.SUBJECTS, actions=human36m.ACTIONS)
 
 
@@ -85,7 +86,7 @@ def test_compiled_prediction_agrees(model):
 
 def test_a_video_of_one_frame_gets_its_pose(model):
     windows = make_windows(sequences=synthetic_sequences(["S9"], frames=1, actions=["Walking"]))
-    results = list(evaluate(FAMILY, model, CONFIG, windows))
+    results = list(PROTOCOL.evaluate(model, CONFIG, windows))
     assert [result.label for result in results] == ["s_in=2", "s_in=4"]
     assert all(np.isfinite(result.poses).all() for result in results)
     assert results[0].poses.shape == (4, 17, 3)
@@ -93,7 +94,7 @@ def test_a_video_of_one_frame_gets_its_pose(model):
 
 def test_only_keyframes_are_predicted_and_the_rest_interpolated(model):
     windows = make_windows(CONFIG.replace(MASK_STRIDE=2))
-    (result,) = evaluate(FAMILY, model, CONFIG.replace(MASK_STRIDE=2), windows)
+    (result,) = PROTOCOL.evaluate(model, CONFIG.replace(MASK_STRIDE=2), windows)
     every = predict_poses(model, windows, 16)
     even = result.frame % 2 == 0
     np.testing.assert_allclose(result.poses[even], every[even], atol=2e-5)
@@ -106,13 +107,13 @@ def test_only_keyframes_are_predicted_and_the_rest_interpolated(model):
 
 def test_tables_and_files_hold_the_results(model, tmp_path):
     windows = make_windows()
-    results = list(evaluate(FAMILY, model, CONFIG, windows))
-    text = format_evaluation(results[0])
+    results = list(PROTOCOL.evaluate(model, CONFIG, windows))
+    text = PROTOCOL.tables(results[0])
     assert "s_in=2, all frames" in text
     assert "Walking" in text
     assert "Not in the data and so not in the average: Directions" in text
-    assert "Walking" not in format_evaluation(results[0], action_wise=False)
-    save_predictions(tmp_path / "p.npz", results, windows)
+    assert "Walking" not in PROTOCOL.tables(results[0], action_wise=False)
+    PROTOCOL.save_predictions(tmp_path / "p.npz", results, windows)
     saved = np.load(tmp_path / "p.npz")
     np.testing.assert_array_equal(saved["s_in=4/pose_3d"], results[1].poses)
     assert saved["camera"].tolist()[:4] == [camera.id for camera in human36m.CAMERAS["S9"]]
@@ -122,18 +123,18 @@ def test_tables_and_files_hold_the_results(model, tmp_path):
 
 def test_validation_measures_loss_and_both_averages(model):
     windows = make_windows(split="val")
-    metrics = validate(FAMILY, model, CONFIG, windows, action_wise=True)
+    metrics = PROTOCOL.validate(model, CONFIG, windows, action_wise=True)
     assert set(metrics) == {
         "loss", "MPJPE", "NMPJPE", "PAMPJPE", "AW-MPJPE", "AW-NMPJPE", "AW-PAMPJPE",
     }  # fmt: skip
     poses, targets, actions, loss = predict_with_loss(
-        model, windows, 16, FAMILY.validation_loss(CONFIG), flip=True
+        model, windows, 16, FAMILY.loss(CONFIG, "val"), flip=True
     )
     assert len(poses) == len(targets) == len(actions) == windows.num_centres
     assert loss == pytest.approx(metrics["loss"], rel=1e-5)
     error = (poses - poses[:, 6:7]) - (targets - targets[:, 6:7])
     assert 1000 * np.linalg.norm(error, axis=-1).mean() == pytest.approx(metrics["MPJPE"], rel=1e-5)
-    few = validate(FAMILY, model, CONFIG.replace(VALIDATION_EXAMPLES=5), windows, action_wise=False)
+    few = PROTOCOL.validate(model, CONFIG.replace(VALIDATION_EXAMPLES=5), windows, action_wise=False)
     assert set(few) == {"loss", "MPJPE", "NMPJPE", "PAMPJPE"}
     assert few["MPJPE"] != pytest.approx(metrics["MPJPE"], rel=1e-3)
 

@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.human36m_protocol import evaluate_poses, interpolate_keyframes
+from tf_pose3d.evaluation.every_frame import interpolate_keyframes
+from tf_pose3d.evaluation.protocols.uplift import evaluate_poses
 
 
 def poses_of(count, dtype=np.float64, seed=0):

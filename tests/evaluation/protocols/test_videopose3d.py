@@ -3,7 +3,7 @@ import pytest
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.metrics import mpjve, n_mpjpe, p_mpjpe, protocol_1
-from tf_pose3d.evaluation.videopose3d_protocol import evaluate_videos, format_results
+from tf_pose3d.evaluation.protocols.videopose3d import evaluate_videos, format_results
 
 rng = np.random.default_rng(0)
 LENGTHS = (5, 8, 1)

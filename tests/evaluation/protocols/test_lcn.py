@@ -6,8 +6,7 @@ import pytest
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.lcn_pickles import LCNItems
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.lcn_evaluation import predict_image_poses
-from tf_pose3d.evaluation.lcn_protocol import (
+from tf_pose3d.evaluation.lcn_results import (
     denormalized,
     evaluate_result,
     joint_errors,
@@ -16,6 +15,7 @@ from tf_pose3d.evaluation.lcn_protocol import (
     result_table,
     what_name,
 )
+from tf_pose3d.evaluation.protocols.lcn import predict_image_poses
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.lcn.config import LCNConfig
 from tf_pose3d.models.lcn.folded import FoldedLCN

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.multiview_evaluation import (
+from tf_pose3d.evaluation.multiview_metrics import (
     DETECTION_THRESHOLDS,
     detection_rates,
     detection_table,
-    format_multiview,
     heatmap_accuracy,
     heatmap_peaks,
     multiview_errors,
 )
+from tf_pose3d.evaluation.protocols.multiview import format_multiview
 
 JOINTS = ("pelvis", "l_wrist", "r_wrist")
 

@@ -6,24 +6,95 @@ frames, then over actions with equal weight.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
+from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.metrics import mpjpe, mpjve, nmpjpe, pampjpe
+from tf_pose3d.evaluation.prediction import predict_poses
+from tf_pose3d.evaluation.protocols.protocol import Protocol
+from tf_pose3d.evaluation.protocols.uplift import Evaluation, save_window_predictions
 from tf_pose3d.evaluation.tables import error_table
+from tf_pose3d.progress import Progress
 
-if TYPE_CHECKING:
-    from tf_pose3d.data.windows import Windows
-
-__all__ = ["COLUMNS", "evaluate_videos", "evaluate_windows", "format_results"]
+__all__ = ["COLUMNS", "VideoPose3DProtocol", "evaluate_videos", "evaluate_windows", "format_results"]
 
 # Key of a metric in the results -> heading of its column.
 COLUMNS = {"mpjpe": "MPJPE", "pampjpe": "P-MPJPE", "nmpjpe": "N-MPJPE", "mpjve": "MPJVE"}
 
 _MILLIMETRES = 1000.0
+
+
+class VideoPose3DProtocol(Protocol):
+    """MPJPE, P-MPJPE, N-MPJPE and velocity error of all frames, by action, and by subject where asked for."""
+
+    def predict(
+        self,
+        model: keras.Model,
+        config: Any,
+        data: Windows,
+        numbers: np.ndarray | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """`(n, J, 3)` poses of windows, metres, relative to the root, camera frame.
+
+        Args:
+            model: With its weights.
+            config: Its config.
+            data: The windows.
+            numbers: `(n,)` numbers of windows in increasing order; None: all.
+            progress: Called with the number of windows done since the last call.
+        """
+        return predict_poses(
+            model,
+            data,
+            config.BATCH_SIZE,
+            numbers,
+            flip=config.EVAL_FLIP,
+            jit_compile=config.JIT_COMPILE,
+            progress=progress,
+        )
+
+    def evaluate(
+        self, model: keras.Model, config: Any, data: Windows, show_progress: bool = False
+    ) -> Iterator[Evaluation]:
+        sequence, frame = data.centre_frames()
+        with Progress(data.num_centres, "evaluating") as progress:
+            count = (lambda done: progress.update(steps=done)) if show_progress else None
+            poses = self.predict(model, config, data, progress=count)
+        targets = data.store.arrays["pose_3d"][data.store.offsets[sequence] + frame]
+        root = self.family.root_joint(config)
+        results = evaluate_windows(poses, targets, data, root=root, by_subject=config.BY_SUBJECT)
+        yield Evaluation("", results, poses, targets, sequence, frame)
+
+    def validate(
+        self, model: keras.Model, config: Any, data: Windows, action_wise: bool = True
+    ) -> dict[str, float]:
+        count = data.num_centres if config.VALIDATION_EXAMPLES < 0 else config.VALIDATION_EXAMPLES
+        numbers = np.arange(count)
+        sequence, frame = data.centre_frames(numbers)
+        targets = data.store.arrays["pose_3d"][data.store.offsets[sequence] + frame]
+        poses = self.predict(model, config, data, numbers)
+        root = self.family.root_joint(config)
+        overall = evaluate_windows(poses, targets, data, root=root, numbers=numbers)["all_frames"]
+        metrics = {"loss": overall["frame_wise"]["mpjpe"] / 1000}
+        parts = [("", "frame_wise"), ("AW-", "action_wise_average")][: 2 if action_wise else 1]
+        for prefix, part in parts:
+            values = {prefix + name.upper(): value for name, value in overall[part].items()}
+            # Videos of one frame have no velocity.
+            metrics.update({name: value for name, value in values.items() if value is not None})
+        return metrics
+
+    def tables(self, evaluation: Evaluation, action_wise: bool = True) -> str:
+        return format_results(evaluation.results, action_wise)
+
+    def save_predictions(self, path: str | Path, evaluations: Sequence[Evaluation], data: Windows) -> None:
+        save_window_predictions(path, evaluations, data)
 
 
 def evaluate_videos(

@@ -3,12 +3,11 @@ import pytest
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
-from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, save_model
 from tf_pose3d.models.pose_resnet.config import PoseResNetConfig
-from tf_pose3d.models.pose_resnet.pretrained import load_backbone
-from tf_pose3d.weight_files import pytorch
 from tf_pose3d.weight_files.checkpoint import Checkpoint
+from tf_pose3d.weights import backbones
+from tf_pose3d.weights.backbones import load_backbone, start_from_backbone
 from tf_pose3d.weights.converters.pose_resnet import backbone_assignments
 
 NARROW = {
@@ -49,7 +48,7 @@ def test_a_backbone_goes_into_the_whole_network(tmp_path):
     save_model(source, tmp_path / "backbone.h5")
     config = DenseWarperConfig.from_dict({**NARROW, **WARPER, "PRETRAINED": str(tmp_path / "backbone.h5")})
     model, lines = build_model(config), []
-    get_family("densewarper").initialise(model, config, lines.append)
+    start_from_backbone(model, config, lines.append)
     assert taken(model.backbone, source) == whole(source)
     assert lines == [f"starting from {tmp_path / 'backbone.h5'}: backbone"]
 
@@ -70,7 +69,7 @@ def reading(monkeypatch, tmp_path):
     def use(held):
         path = tmp_path / held.source
         path.touch()
-        monkeypatch.setattr(pytorch, "read_pytorch_checkpoint", lambda path: held)
+        monkeypatch.setattr(backbones, "read_pytorch_checkpoint", lambda path: held)
         return path
 
     return use

@@ -1,4 +1,4 @@
-"""The protocols of DenseWarper and of its backbone.
+"""Errors of DenseWarper and of its backbone.
 
 3D poses are moved so that the root joint lies on the true one. Errors in the world, without that, are told
 beside it: aligned roots hide how far off whole people are. Joints that fewer than two of the shown images see
@@ -21,10 +21,10 @@ __all__ = [
     "HeatmapPeaks",
     "detection_rates",
     "detection_table",
-    "format_multiview",
     "heatmap_accuracy",
     "heatmap_peaks",
     "multiview_errors",
+    "rates_by_name",
 ]
 
 # Shares of the person's box, which is two metres wide: 150, 100, 50, 25 and 12.5 mm.
@@ -121,6 +121,17 @@ def detection_rates(
     return (distance[None] <= limits[..., None]).mean(axis=1)
 
 
+def rates_by_name(rates: np.ndarray, joints: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    """Detection rates `(K, J)` by threshold and joint, with their mean."""
+    return {
+        f"{threshold:g}": {
+            **dict(zip(joints, map(float, row), strict=True)),
+            "mean": float(row.mean()),
+        }
+        for threshold, row in zip(DETECTION_THRESHOLDS, rates, strict=True)
+    }
+
+
 def detection_table(rates: Mapping[str, Mapping[str, float]]) -> str:
     """Detection rates in percent as text, a row per joint and their mean.
 
@@ -195,43 +206,3 @@ def multiview_errors(
         "action_wise_average": float(np.mean(list(per_action.values()))),
         "per_joint": {joint: mean((slice(None), slice(None), j)) for j, joint in enumerate(joints)},
     }
-
-
-def format_multiview(results: Mapping[str, Any], action_wise: bool = True) -> str:
-    """The release's summary lines and, with `action_wise`, tables per action, per joint and of 2D.
-
-    Args:
-        results: Of `tf_pose3d.evaluation.image_prediction.evaluate_groups`.
-        action_wise: Whether tables are wanted.
-    """
-    ways = {name: part for name, part in results.items() if name.startswith("j3d_")}
-    lines = [f"MPJPE summary: {name} {errors['mpjpe']:.2f}" for name, errors in ways.items()]
-    lines += [
-        f"MPJPE in the world, no root aligned: {name} {errors['mpjpe_world']:.2f}"
-        for name, errors in ways.items()
-    ]
-    first = next(iter(ways.values()))
-    if first["not_seen"]:
-        lines.append(
-            f"{first['not_seen']:.1%} of the joints are seen by fewer than two views and count as 0; "
-            f"without them {first['mpjpe_seen']:.2f}"
-        )
-    if first["not_triangulated"]:
-        lines.append(f"{first['not_triangulated']} joints could not be triangulated and are left out")
-    if action_wise:
-        lines.append(_error_table(ways, "per_action", "Action", "average", "action_wise_average"))
-        lines.append(_error_table(ways, "per_joint", "Joint", "all", "mpjpe"))
-        lines.append(detection_table(results["detection_rates"]))
-    lines.append(f"2D accuracy: {results['accuracy']['mean']:.3f}")
-    return "\n".join(lines)
-
-
-def _error_table(
-    ways: Mapping[str, Mapping[str, Any]], part: str, corner: str, summary: str, key: str
-) -> str:
-    """Errors with a column for each way to make poses."""
-    rows = list(next(iter(ways.values()))[part])
-    values = [[errors[part][row] for errors in ways.values()] for row in rows]
-    values.append([errors[key] for errors in ways.values()])
-    title = f"MPJPE in mm by {corner.lower()}, pelvis aligned"
-    return str(error_table([*rows, summary], list(ways), values, corner=corner, title=title, summary_rows=1))

@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
+from tf_pose3d.models.loading import load_model
+from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
+from tf_pose3d.weights.convert import assignment_values
+from tf_pose3d.weights.converters.pose_resnet import backbone_assignments, encoder_assignments
 
 if TYPE_CHECKING:
+    import keras
+
     from tf_pose3d.models.pose_resnet.model import PoseResNet
 
-__all__ = ["load_backbone"]
+__all__ = ["load_backbone", "start_from_backbone"]
+
+
+def start_from_backbone(model: keras.Model, config: Any, log: Callable[[str], None]) -> None:
+    """Loads the backbone that a config's PRETRAINED names, where it names one.
+
+    Raises:
+        Pose3DError: As `load_backbone`.
+    """
+    path = getattr(config, "PRETRAINED", None)
+    if path is not None:
+        log(load_backbone(getattr(model, "backbone", model), path, config.JOINTS))
 
 
 def load_backbone(backbone: PoseResNet, path: str | os.PathLike, joints: str) -> str:
@@ -40,8 +58,6 @@ def load_backbone(backbone: PoseResNet, path: str | os.PathLike, joints: str) ->
 
 
 def _load_h5(backbone: PoseResNet, path: str | os.PathLike, joints: str) -> str:
-    from tf_pose3d.models.loading import load_model
-
     held = load_model(path)
     source = getattr(held, "backbone", held)
     if type(source) is not type(backbone):
@@ -64,12 +80,7 @@ def _load_h5(backbone: PoseResNet, path: str | os.PathLike, joints: str) -> str:
 
 
 def _load_pytorch(backbone: PoseResNet, path: str | os.PathLike) -> str:
-    from tf_pose3d.weight_files.checkpoint import Checkpoint
-    from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
-    from tf_pose3d.weights.convert import assignment_values
-    from tf_pose3d.weights.converters.pose_resnet import backbone_assignments, encoder_assignments
-
-    held: Checkpoint = read_pytorch_checkpoint(path)
+    held = read_pytorch_checkpoint(path)
     prefix = "resnet." if "resnet.conv1.weight" in held.tensors else ""
     if not prefix:
         values = assignment_values(encoder_assignments(backbone, ""), held, "PoseResNet")

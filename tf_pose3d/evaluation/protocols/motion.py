@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,13 @@ from tf_pose3d.evaluation.motion_scenes import (
     calibration_table,
     make_scene,
     measure,
+    scene_table,
 )
+from tf_pose3d.evaluation.protocols.protocol import Protocol
 from tf_pose3d.files import write_whole
 from tf_pose3d.progress import Progress
 
-__all__ = ["MotionEvaluation", "evaluate_motion", "save_motion_predictions", "validate_motion"]
+__all__ = ["MotionEvaluation", "MotionProtocol", "evaluate_motion", "validate_motion"]
 
 # Clips a person in validation, between epochs.
 _FEW = 3
@@ -45,6 +47,37 @@ class MotionEvaluation:
     scenes: dict[str, SceneResult]
     predictions: dict[str, list[np.ndarray]]
     results: dict[str, Any]
+
+
+class MotionProtocol(Protocol):
+    """Errors in fixed scenes of held-out motion, and whether the stated uncertainty holds."""
+
+    examples = predicted = "frames"
+
+    def evaluate(
+        self, model: keras.Model, config: Any, data: MotionExamples, show_progress: bool = False
+    ) -> Iterator[MotionEvaluation]:
+        yield evaluate_motion(model, config.EVAL_FLIP, data, show_progress)
+
+    def validate(
+        self, model: keras.Model, config: Any, data: MotionExamples, action_wise: bool = True
+    ) -> dict[str, float]:
+        return validate_motion(model, data)
+
+    def tables(self, evaluation: MotionEvaluation, action_wise: bool = True) -> str:
+        return scene_table(evaluation.scenes)
+
+    def save_predictions(
+        self, path: str | Path, evaluations: Sequence[MotionEvaluation], data: MotionExamples
+    ) -> None:
+        """Writes `SCENE/poses (F, 17, 3)` metres, root at 0, and `SCENE/offsets` of its clips."""
+        arrays: dict[str, Any] = {}
+        for evaluation in evaluations:
+            for scene, clips in evaluation.predictions.items():
+                arrays[f"{scene}/poses"] = np.concatenate(clips)
+                arrays[f"{scene}/offsets"] = np.cumsum([0, *map(len, clips)])
+        with write_whole(path) as file:
+            np.savez_compressed(file, **arrays)
 
 
 def evaluate_motion(
@@ -86,14 +119,3 @@ def validate_motion(model: keras.Model, data: MotionExamples) -> dict[str, float
         result = measure(made, [poses for poses, _ in lifted], [None] * len(made))
         metrics["MPJPE" + suffix], metrics["PAMPJPE" + suffix] = result.mpjpe, result.pampjpe
     return metrics
-
-
-def save_motion_predictions(path: str | Path, evaluations: Sequence[MotionEvaluation]) -> None:
-    """Writes `SCENE/poses (F, 17, 3)` metres, root at 0, and `SCENE/offsets` of its clips."""
-    arrays: dict[str, Any] = {}
-    for evaluation in evaluations:
-        for scene, clips in evaluation.predictions.items():
-            arrays[f"{scene}/poses"] = np.concatenate(clips)
-            arrays[f"{scene}/offsets"] = np.cumsum([0, *map(len, clips)])
-    with write_whole(path) as file:
-        np.savez_compressed(file, **arrays)
