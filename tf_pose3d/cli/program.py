@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tf_pose3d.backend import require_tensorflow_backend
 from tf_pose3d.cli.flags import Parser, underscored
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.process import tune_process
@@ -83,6 +84,7 @@ def parse(
         parser.parse_args(["--help"])
     names = _read_names(given)
     start_tensorflow()
+    require_tensorflow_backend(f"{program}.py")
     release = _find_release(given, *names)
     if release is not None:
         group = parser.add_argument_group(f"flags of {release.family.arch}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -18,7 +19,7 @@ from tf_pose3d.ops.line_maximum import line_maximum
 
 __all__ = ["epipolar_lines", "epipolar_maximum"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # An epipolar line is drawn through what a pixel shows at these two depths (DenseWarper's release).
 _DEPTHS_MM = (1000.0, 5000.0)

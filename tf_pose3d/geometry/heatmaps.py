@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 from keras import ops
 
 __all__ = ["gaussian_heatmaps", "heatmap_targets"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # Gaussians end at so many standard deviations along x and y.
 _REACH = 3

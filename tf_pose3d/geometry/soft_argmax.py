@@ -7,6 +7,7 @@ not serve: in other types than float32, on GPUs, inside XLA, and under other bac
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -16,7 +17,7 @@ from tf_pose3d.ops.soft_argmax import compiled
 
 __all__ = ["heatmap_maxima", "soft_argmax"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 def heatmap_maxima(heatmaps: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from tf_pose3d.geometry.views import dehomogenise, project_points
 
 __all__ = ["agreeing_views", "smallest_singular_vector", "triangulate"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 _SWEEPS = 5
 _TINY = 1e-30

@@ -7,6 +7,8 @@ distortion, or taken to be. All functions take arrays or tensors with any leadin
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 from keras import ops
 
@@ -23,7 +25,7 @@ __all__ = [
     "projection_matrix",
 ]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # A depth or an extent below this is no divisor.
 _TINY = 1e-8

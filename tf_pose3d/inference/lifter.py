@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from tf_pose3d.backend import require_tensorflow_backend
 from tf_pose3d.camera import Camera
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.sequence import Sequence
@@ -79,7 +80,8 @@ class Lifter:
         root: Index of their root joint.
 
     Raises:
-        Pose3DError: An unknown normalisation or a threshold beyond 0 to 1.
+        Pose3DError: An unknown normalisation, a threshold beyond 0 to 1, or Keras has another backend than
+            TensorFlow.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Lifter:
         max_gap: int = 10,
         normalization: str = "frame",
     ) -> None:
+        require_tensorflow_backend("lifting")
         for name, value in (("min_confidence", min_confidence), ("max_gap", max_gap)):
             _require_number(value, name, "Lifter")
         if normalization not in ("frame", "box"):

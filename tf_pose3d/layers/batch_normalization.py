@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-__all__ = ["SharedMomentum", "UnbiasedBatchNormalization"]
+__all__ = ["SharedMomentum", "UnbiasedBatchNormalization", "first_value"]
 
 
 class SharedMomentum:
@@ -26,6 +26,11 @@ class SharedMomentum:
     def assign(self, value: float) -> None:
         """Sets it for all layers that follow it, in graphs already traced, too."""
         self.variable.assign(value)
+
+
+def first_value(momentum: float | SharedMomentum) -> float:
+    """What a momentum is before training changes it."""
+    return momentum.initial if isinstance(momentum, SharedMomentum) else momentum
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -75,15 +80,17 @@ class UnbiasedBatchNormalization(keras.layers.Layer):
         shift = ops.cast(self.beta, variance.dtype) - mean * scale
         return inputs * ops.cast(scale, inputs.dtype) + ops.cast(shift, inputs.dtype)
 
-    def update(self, mean: keras.KerasTensor, variance: keras.KerasTensor, count: object) -> None:
+    def update(
+        self, mean: keras.KerasTensor, variance: keras.KerasTensor, count: int | keras.KerasTensor
+    ) -> None:
         """Lets the running statistics follow one batch's.
 
         Args:
             mean, variance: `(C,)` of the batch, the variance biased.
             count: Of how many rows.
         """
-        count = ops.cast(count, variance.dtype)
-        unbiased = variance * (count / ops.maximum(count - 1, 1))
+        rows = ops.cast(count, variance.dtype)
+        unbiased = variance * (rows / ops.maximum(rows - 1, 1))
         keep = self.momentum.variable.value if isinstance(self.momentum, SharedMomentum) else self.momentum
         for running, new in ((self.moving_mean, mean), (self.moving_variance, unbiased)):
             running.assign(keep * running.value + (1 - keep) * new)
@@ -92,10 +99,9 @@ class UnbiasedBatchNormalization(keras.layers.Layer):
         return input_shape
 
     def get_config(self) -> dict:
-        shared = isinstance(self.momentum, SharedMomentum)
         return {
             **super().get_config(),
-            "momentum": self.momentum.initial if shared else self.momentum,
+            "momentum": first_value(self.momentum),
             "epsilon": self.epsilon,
             "gamma_initializer": self.gamma_initializer,
         }

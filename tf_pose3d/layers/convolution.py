@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 from keras import ops
 
 __all__ = ["convolve"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 def convolve(layer: keras.layers.Conv2D, inputs: Tensor) -> Tensor:

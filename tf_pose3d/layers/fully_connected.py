@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 
 from tf_pose3d.layers.normed_linear import NormedLinear, uniform_initializer
 
 __all__ = ["FullyConnectedBlock"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

@@ -64,7 +64,7 @@ class _EdgeSoftmax:
         self._absent = np.where(edges.reshape(-1), 0, _NO_EDGE).astype(np.float32)
 
     def __call__(self, logits: keras.KerasTensor) -> keras.KerasTensor:
-        spread = ops.matmul(ops.cast(logits, "float32"), self._spread) + self._absent
+        spread = ops.matmul(ops.cast(logits, "float32"), self._spread) + ops.convert_to_tensor(self._absent)
         return ops.softmax(ops.reshape(spread, (self.joints, self.joints)), axis=-1)
 
 
@@ -133,8 +133,9 @@ class SemanticGraphConvolution(keras.layers.Layer):
         own = _mix_features(inputs, self.kernel[0])
         others = _mix_features(inputs, self.kernel[1])
         # The neighbours' matrix has a zero diagonal; a joint's own share is a mere scaling.
-        own_share = ops.cast(ops.sum(weights * self._self, axis=-1), own.dtype)
-        mixed = _mix_joints(weights * (1 - self._self), others)
+        diagonal = ops.convert_to_tensor(self._self)
+        own_share = ops.cast(ops.sum(weights * diagonal, axis=-1), own.dtype)
+        mixed = _mix_joints(weights * (1 - diagonal), others)
         return own * own_share[:, None, None] + mixed
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:

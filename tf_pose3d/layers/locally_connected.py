@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from tf_pose3d.ops.block_matmul import BlockPattern, block_matmul, norm_scale
 
 __all__ = ["JointMask", "LocallyConnected"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # Below this many numbers a block, one dense product is faster than products of what is present.
 _SMALL_BLOCK = 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import keras
 from keras import ops
@@ -14,7 +15,7 @@ from tf_pose3d.ops.normed_activation import normed_activation
 
 __all__ = ["NormedLinear", "folded_weights", "uniform_initializer"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 def uniform_initializer(fan_in: int) -> keras.initializers.Initializer:
@@ -53,7 +54,7 @@ class NormedLinear(keras.layers.Layer):
         self.dropout = float(dropout)
         self.norm = UnbiasedBatchNormalization(momentum, dtype=self.dtype_policy, name="norm")
         self.seed_generator = keras.random.SeedGenerator()
-        self._folded = None
+        self._folded: tuple[Tensor, Tensor] | None = None
 
     def build(self, input_shape: tuple) -> None:
         width = input_shape[-1]

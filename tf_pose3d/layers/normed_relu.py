@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 from keras import ops
 
@@ -10,7 +12,7 @@ from tf_pose3d.ops.normed_activation import normed_activation
 
 __all__ = ["normed_relu"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 def normed_relu(

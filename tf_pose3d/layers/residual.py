@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 from keras import ops
 
@@ -10,7 +12,7 @@ from tf_pose3d.layers.convolution import convolve
 
 __all__ = ["BasicBlock", "BottleneckBlock", "NormedConvolution"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -141,8 +143,8 @@ class _ResidualBlock(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         batch, *sizes, _ = input_shape
-        sizes = (None if size is None else -(-size // self.strides) for size in sizes)
-        return (batch, *sizes, self.filters * self.expansion)
+        strided = (None if size is None else -(-size // self.strides) for size in sizes)
+        return (batch, *strided, self.filters * self.expansion)
 
     def get_config(self) -> dict:
         return {

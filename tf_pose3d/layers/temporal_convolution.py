@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 from keras import ops
 
-from tf_pose3d.layers.batch_normalization import SharedMomentum
+from tf_pose3d.layers.batch_normalization import SharedMomentum, first_value
 from tf_pose3d.layers.normed_linear import NormedLinear, uniform_initializer
 
 __all__ = ["TemporalNetwork", "receptive_field", "unfold_dilated", "unfold_strided"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 def receptive_field(filter_widths: Sequence[int]) -> int:
@@ -186,9 +187,7 @@ class TemporalNetwork(keras.layers.Layer):
         return (input_shape[0], frames, self.settings["outputs"])
 
     def get_config(self) -> dict:
-        shared = isinstance(self.momentum, SharedMomentum)
-        momentum = self.momentum.initial if shared else self.momentum
-        return {**super().get_config(), **self.settings, "momentum": momentum}
+        return {**super().get_config(), **self.settings, "momentum": first_value(self.momentum)}
 
 
 def _apply(layer: NormedLinear, inputs: Tensor, training: bool | None) -> Tensor:

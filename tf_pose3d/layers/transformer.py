@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -168,7 +170,7 @@ class TransformerBlock(_BlockBase):
     Output: `(B, N, C)`.
     """
 
-    def __init__(self, dim: int, num_heads: int = 8, **kwargs: object) -> None:
+    def __init__(self, dim: int, num_heads: int = 8, **kwargs: Any) -> None:
         super().__init__(dim, num_heads, **kwargs)
         self.mlp = MLP(dim, name="mlp", **self.mlp_settings)
 
@@ -226,7 +228,7 @@ class StridedMLP(keras.layers.Layer):
         self.hidden_dim = hidden_dim
         self.length = length
         self.stride = stride
-        self.padding = tuple(padding)
+        self.padding = (padding[0], padding[1])
         self.activation_name = activation
         self.dropout_rate = dropout
         self.inner_dropout_rate = inner_dropout
@@ -315,12 +317,12 @@ class StridedTransformerBlock(_BlockBase):
         stride: int = 3,
         padding: tuple[int, int] = (1, 1),
         num_heads: int = 8,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(dim, num_heads, **kwargs)
         self.length = length
         self.stride = stride
-        self.padding = tuple(padding)
+        self.padding = (padding[0], padding[1])
         self.mlp = StridedMLP(
             dim, length=length, stride=stride, padding=padding, name="strided_mlp", **self.mlp_settings
         )

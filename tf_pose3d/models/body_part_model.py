@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["BodyPartModel"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # Of LeakyReLU, of dropout in fully connected layers.
 _SLOPE = 0.2

@@ -70,8 +70,7 @@ def save_weights(
         file.attrs[_VERSION] = __version__
         if config is not None:
             file.attrs[_CONFIG] = json.dumps(config)
-        for key, value in attributes.items():
-            file.attrs[key] = value
+        file.attrs.update(attributes)
         for layer, weights in layers.items():
             group = file.create_group(layer)
             names = _weight_names(layer, weights)

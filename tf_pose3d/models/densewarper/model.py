@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 from keras import ops
@@ -16,7 +17,7 @@ from tf_pose3d.models.pose_resnet.model import PoseResNet
 
 __all__ = ["DenseWarper"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # Of the network's input over its heat maps.
 _STRIDE = 4.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -14,7 +15,7 @@ from tf_pose3d.layers.residual import BasicBlock
 
 __all__ = ["Warper"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 _TAPS = 9
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -15,7 +16,7 @@ from tf_pose3d.models.body_part_model import BodyPartModel
 
 __all__ = ["EHFusion", "motion_angles"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # The release's numbers: features of the angles' networks and results, and of the camera's embedding.
 _ANGLE_CHANNELS = 256

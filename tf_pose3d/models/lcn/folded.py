@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 import numpy as np
 from keras import ops
@@ -11,7 +13,7 @@ from tf_pose3d.ops.block_matmul import BlockPattern, block_matmul
 
 __all__ = ["FoldedLCN"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 class FoldedLCN:

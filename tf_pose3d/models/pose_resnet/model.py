@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 from keras import ops
@@ -12,7 +13,7 @@ from tf_pose3d.layers.residual import BasicBlock, BottleneckBlock, NormedConvolu
 
 __all__ = ["BLOCKS_PER_STAGE", "PoseResNet", "has_bottlenecks"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # Depth -> residual blocks of the four stages.
 BLOCKS_PER_STAGE = {

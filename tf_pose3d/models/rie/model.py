@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 from keras import ops
@@ -11,7 +12,7 @@ from tf_pose3d.models.body_part_model import BodyPartModel
 
 __all__ = ["RIE"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

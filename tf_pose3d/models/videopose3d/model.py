@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 from keras import ops
@@ -13,7 +14,7 @@ from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["VideoPose3D"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
