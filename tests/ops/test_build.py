@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import build, cache
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -67,49 +66,6 @@ def test_without_a_compiler_one_line_says_so(tmp_path):
 def test_unknown_mode_is_refused(tmp_path):
     result = run(CONVOLVE, tmp_path, TF_POSE3D_OPS="maybe")
     assert "TF_POSE3D_OPS: expected one of build, require, reference, got 'maybe'" in result.stderr
-
-
-def test_library_is_found_in_either_folder(tmp_path, monkeypatch):
-    folders = (tmp_path / "package", tmp_path / "user")
-    monkeypatch.setattr(cache, "directories", lambda: folders)
-    assert cache.find(cuda=False) is None
-    for folder in reversed(folders):
-        folder.mkdir()
-        library = folder / cache.library_name(cuda=False)
-        library.touch()
-        assert cache.find(cuda=False) == library
-    assert cache.find(cuda=True) is None
-
-
-def test_library_name_changes_with_sources_and_tensorflow(tmp_path, monkeypatch):
-    import tensorflow as tf
-
-    name = cache.library_name(cuda=False)
-    assert f"tf{tf.__version__}" in name
-    copy = shutil.copytree(cache.OPS, tmp_path / "ops", ignore=shutil.ignore_patterns("compiled", "*.pyc"))
-    monkeypatch.setattr(cache, "OPS", copy)
-    monkeypatch.setattr(cache, "INCLUDE", copy / "include")
-    names = [name]
-    assert cache.library_name(cuda=False) == name
-    for changed in ("include/simd.h", "block_matmul/src/block_matmul_cpu.cc", "build.py"):
-        with (copy / changed).open("a") as file:
-            file.write("\n")
-        names.append(cache.library_name(cuda=False))
-    assert len(set(names)) == 4
-    with (copy / "deform_psroi_pooling/src/psroi_bin.h").open("a") as file:
-        file.write("\n")
-    assert cache.library_name(cuda=False) == names[-1]
-
-
-def test_read_only_package_falls_back_to_the_users_cache(tmp_path, monkeypatch):
-    # A file where the folder should be stands for a read-only package: root may write anywhere.
-    (tmp_path / "package").touch()
-    monkeypatch.setattr(cache, "directories", lambda: (tmp_path / "package" / "compiled", tmp_path / "user"))
-    assert cache.writable_directory() == tmp_path / "user"
-    (tmp_path / "other").touch()
-    monkeypatch.setattr(cache, "directories", lambda: (tmp_path / "package" / "a", tmp_path / "other" / "b"))
-    with pytest.raises(Pose3DError, match="XDG_CACHE_HOME"):
-        cache.writable_directory()
 
 
 def test_two_builds_at_once_compile_once(tmp_path, monkeypatch):
