@@ -84,17 +84,28 @@ class Camera:
         Raises:
             Pose3DError: They are unknown.
         """
-        if not self.has_intrinsics:
-            raise Pose3DError(f"camera {self.id} has no intrinsics (focal length and principal point)")
+        focal_length, center, radial, tangential = self.lens()
         return np.concatenate(
             [
                 [self.width, self.height],
-                self.focal_length / self.width * 2,
-                normalize_screen_coordinates(self.center, self.width, self.height),
-                self.radial,
-                self.tangential,
+                focal_length / self.width * 2,
+                normalize_screen_coordinates(center, self.width, self.height),
+                radial,
+                tangential,
             ]
         ).astype(np.float32)
+
+    def lens(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Focal length (2) and principal point (2) in pixels, radial (3) and tangential (2) coefficients.
+
+        Raises:
+            Pose3DError: They are unknown.
+        """
+        held = self.focal_length, self.center, self.radial, self.tangential
+        focal_length, center, radial, tangential = held
+        if focal_length is None or center is None or radial is None or tangential is None:
+            raise Pose3DError(f"camera {self.id} has no intrinsics (focal length and principal point)")
+        return focal_length, center, radial, tangential
 
     def extrinsics(self) -> np.ndarray:
         """`(7,)` float32: orientation quaternion (4), translation in metres (3).
@@ -105,6 +116,16 @@ class Camera:
         if self.orientation is None or self.translation is None:
             raise Pose3DError(f"camera {self.id} has no extrinsics (orientation and translation)")
         return np.concatenate([self.orientation, self.translation]).astype(np.float32)
+
+    def from_world(self, points: np.ndarray) -> np.ndarray:
+        """World points `(..., 3)`, metres, in this camera's frame.
+
+        Raises:
+            Pose3DError: The camera's place in the world is unknown.
+        """
+        if self.orientation is None or self.translation is None:
+            raise Pose3DError(f"camera {self.id} has no extrinsics (orientation and translation)")
+        return world_to_camera(points, self.orientation, self.translation)
 
 
 def _floating(points: np.ndarray) -> np.ndarray:
@@ -203,8 +224,11 @@ def project(points: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
 
 
 def project_pixels(points: np.ndarray, camera: Camera) -> np.ndarray:
-    """Camera points `(..., 3)` in metres to pixels `(..., 2)`, with lens distortion and without clamping."""
+    """Camera points `(..., 3)` in metres to pixels `(..., 2)`, with lens distortion and without clamping.
+
+    Raises:
+        Pose3DError: The camera has no intrinsics.
+    """
     points = _floating(points)
-    rays = points[..., :2] / points[..., 2:]
-    distorted = _distort(rays, camera.radial.astype(points.dtype), camera.tangential.astype(points.dtype))
-    return distorted * camera.focal_length.astype(points.dtype) + camera.center.astype(points.dtype)
+    focal_length, center, radial, tangential = (part.astype(points.dtype) for part in camera.lens())
+    return _distort(points[..., :2] / points[..., 2:], radial, tangential) * focal_length + center

@@ -211,7 +211,7 @@ def test_layouts_that_do_not_fit_are_named(write):
         read_humaneva(*write(), ["Train/S1"], "h36m_17")
     with pytest.raises(Pose3DError, match="layout humaneva_15 cannot be turned into humaneva_20"):
         read_humaneva(*write(), ["Train/S1"], "humaneva_20")
-    with pytest.raises(Pose3DError, match="holds joints of layout 'mpii'"):
+    with pytest.raises(Pose3DError, match="has 15 joints, expected the 16 of mpii_16"):
         read_humaneva(*write({"layout_name": "mpii"}), ["Train/S1"])
     with pytest.raises(Pose3DError, match="has 15 joints, expected the 17 of coco_17"):
         read_humaneva(*write({"layout_name": "coco"}), ["Train/S1"])

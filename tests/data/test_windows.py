@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -310,3 +312,47 @@ def test_a_fraction_of_the_frames():
     sequences = [make_sequence(20), make_sequence(20, seed=1)]
     windows = Windows(sequences, WindowSpec(length=3, fraction=0.25))
     assert windows.store.lengths.tolist() == [5, 5]
+
+
+def with_confidence(sequence):
+    held = np.full((*sequence.pose_2d.shape[:2], 1), 0.7, np.float32)
+    return dataclasses.replace(sequence, pose_2d=np.concatenate([sequence.pose_2d, held], axis=2))
+
+
+@pytest.mark.parametrize("mirror", ["none", "entries", "in_batch"])
+def test_a_third_column_changes_nothing_unless_it_is_read(mirror):
+    spec = WindowSpec(length=3, mirror=mirror)
+    plain, more = make_sequence(seed=1), with_confidence(make_sequence(seed=1))
+    expected, given = (Windows([one], spec).batch(tf.range(4)) for one in (plain, more))
+    assert expected.keys() == given.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(given[name], values)
+    # Recordings with and without may be mixed.
+    assert Windows([plain, more], spec).store.arrays["keypoints_2d"].shape[2] == 2
+    read = Windows([more], dataclasses.replace(spec, channels=3)).store.arrays["keypoints_2d"]
+    assert read.shape[2] == 3
+    assert (read[..., 2] == np.float32(0.7)).all()
+
+
+@pytest.mark.parametrize("sequence", [make_sequence(), make_sequence(pose_2d=None)])
+def test_a_confidence_that_is_read_must_be_there(sequence):
+    with pytest.raises(Pose3DError, match="hold 2 numbers a joint, the model reads 3"):
+        Windows([sequence], WindowSpec(channels=3))
+
+
+def test_each_layout_is_mirrored_in_its_own_way():
+    poses = np.random.default_rng(0).normal(size=(4, 17, 3)).astype(np.float32)
+    pixels = np.random.default_rng(1).uniform(0, 900, (4, 17, 2)).astype(np.float32)
+    h36m, coco = get_skeleton("h36m_17"), get_skeleton("coco_17")
+    sequence = dataclasses.replace(
+        make_sequence(frames=4), skeleton=h36m, skeleton_2d=coco, pose_3d=poses, pose_2d=pixels
+    )
+    windows = Windows([sequence], WindowSpec(mirror="entries"))
+    batch = windows.batch(tf.constant([0, 4]))
+    assert (windows.store.skeleton, windows.store.input_skeleton) == (h36m, coco)
+    for name, skeleton in (("keypoints_2d", coco), ("pose_3d", h36m)):
+        original, image = np.asarray(batch[name])[:, 0]
+        np.testing.assert_array_equal(image[:, 1:], original[list(skeleton.flip_order), 1:])
+        np.testing.assert_array_equal(image[:, 0], -original[list(skeleton.flip_order), 0])
+    with pytest.raises(Pose3DError, match="another joint layout"):
+        Windows([sequence, dataclasses.replace(sequence, skeleton_2d=None)], WindowSpec())

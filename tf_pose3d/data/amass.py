@@ -15,7 +15,7 @@ import numpy as np
 
 from tf_pose3d.data.archive import load_recordings
 from tf_pose3d.data.checks import check_coordinates, check_finite
-from tf_pose3d.data.datasets import Log, Option, PoseDataset
+from tf_pose3d.data.datasets import Log, Option, PoseDataset, require_one_layout
 from tf_pose3d.data.human36m import CAMERAS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
@@ -142,7 +142,10 @@ def _multiple(held: Any, wanted: float, where: str) -> float:
     return float(held)
 
 
-def _read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
+def _read(
+    subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
+) -> list[Sequence]:
+    require_one_layout("amass", skeleton, input_skeleton)
     if options["folder"] is None:
         raise Pose3DError("--dataset amass needs --amass_path, the folder of its converted .npz files")
     return read_amass(options["folder"], subset, options["frame_rate"], skeleton)

@@ -7,6 +7,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def cached_columns(
     if held is not None:
         return held
     columns = make(path)
-    kept = {**columns, _STAMP: np.array(json.dumps(stamp))}
+    kept: dict[str, Any] = {**columns, _STAMP: np.array(json.dumps(stamp))}
     try:
         with write_whole(cache_path(path)) as file:
             np.savez(file, **kept)

@@ -37,6 +37,7 @@ __all__ = [
     "no_files",
     "read_records",
     "read_sequences",
+    "require_one_layout",
 ]
 
 # Name -> module:attribute of its record; imported on demand, so that none needs another's packages.
@@ -159,12 +160,12 @@ class PoseDataset(Dataset):
     """A data set of 2D and 3D poses.
 
     Attributes:
-        read: (split, all options, joint layout, log) -> sequences; raises Pose3DError.
+        read: (split, all options, joint layout, joint layout of 2D, log) -> sequences; raises Pose3DError.
         has_videos: Whether its sequences are unbroken video with 2D poses of its own cameras.
         cameras: Cameras to draw from per window, where its poses are in the world and were filmed by none.
     """
 
-    read: Callable[[str, Options, str, Log | None], list[Sequence]]
+    read: Callable[[str, Options, str, str, Log | None], list[Sequence]]
     has_videos: bool = True
     cameras: tuple[Camera, ...] = ()
 
@@ -239,6 +240,7 @@ def read_sequences(
     options: Options | None = None,
     skeleton: str = "h36m_17",
     log: Log | None = None,
+    input_skeleton: str | None = None,
 ) -> list[Sequence]:
     """All sequences of a part of a data set.
 
@@ -248,12 +250,26 @@ def read_sequences(
         options: See the record's `options`; what is missing or None has its default.
         skeleton: Joint layout to give them in.
         log: Takes a line for the user.
+        input_skeleton: Joint layout of the 2D poses; None: the same.
 
     Raises:
         Pose3DError: An unknown name, subset or option, or what the reader finds wrong.
     """
     record = get_pose_dataset(dataset)
-    return record.read(subset, record.complete(options), skeleton, log)
+    return record.read(subset, record.complete(options), skeleton, input_skeleton or skeleton, log)
+
+
+def require_one_layout(dataset: str, skeleton: str, input_skeleton: str) -> None:
+    """Refuses another layout for 2D than for 3D, for a data set whose 2D is made of its 3D.
+
+    Raises:
+        Pose3DError: There are two layouts.
+    """
+    if skeleton != input_skeleton:
+        raise Pose3DError(
+            f"data set {dataset} gives 2D and 3D poses in one joint layout; the model reads {input_skeleton} "
+            f"and gives {skeleton}"
+        )
 
 
 def read_records(

@@ -103,13 +103,20 @@ def recording_folders(root: str | Path) -> tuple[list[Path], list[Path]]:
     )
     if not folders:
         raise Pose3DError(f"{root}: holds no folder s_XX_act_XX_subact_XX_ca_XX of H36M-Toolbox")
-    train = [path for path in folders if int(_FOLDER.fullmatch(path.name)[1]) in TRAIN_SUBJECTS]
+    train = [path for path in folders if recording_numbers(path)[0] in TRAIN_SUBJECTS]
     return train, [path for path in folders if path not in train]
 
 
 def recording_numbers(folder: Path) -> tuple[int, int, int, int]:
-    """Subject, action, subaction and camera, the last from 1, of a folder's name."""
-    subject, action, subaction, camera = (int(part) for part in _FOLDER.fullmatch(folder.name).groups())
+    """Subject, action, subaction and camera, the last from 1, of a folder's name.
+
+    Raises:
+        Pose3DError: It is no name of H36M-Toolbox.
+    """
+    match = _FOLDER.fullmatch(folder.name)
+    if match is None:
+        raise Pose3DError(f"{folder}: expected a folder s_XX_act_XX_subact_XX_ca_XX of H36M-Toolbox")
+    subject, action, subaction, camera = (int(part) for part in match.groups())
     return subject, action, subaction, camera
 
 

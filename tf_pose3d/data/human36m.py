@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from tf_pose3d.camera import Camera, world_to_camera
-from tf_pose3d.data.archive import load_recordings
+from tf_pose3d.camera import Camera
+from tf_pose3d.data.archive import load_archive, recordings_of
 from tf_pose3d.data.checks import check_coordinates, check_finite
 from tf_pose3d.data.datasets import Log, PoseDataset
 from tf_pose3d.data.pose_files import pose_file_options, pose_files
 from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.stated_layout import HOURGLASS_16, in_layout, say_conversion, stated_layout
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
 
@@ -143,32 +144,14 @@ def canonical_name(name: str) -> str:
     return " ".join([_RENAMED.get(action, action), *take])
 
 
-def _load(path: str | Path, key: str) -> dict[str, dict[str, Any]]:
-    """`subject -> recording -> content` of a file, with canonical recording names."""
-    return {
+def _load(path: str | Path, key: str) -> tuple[dict[str, dict[str, Any]], Any]:
+    """`subject -> recording -> content` of a file, with canonical recording names, and its metadata."""
+    archive = load_archive(path)
+    content = {
         subject: {canonical_name(name): value for name, value in recordings.items()}
-        for subject, recordings in load_recordings(path, key).items()
+        for subject, recordings in recordings_of(archive, path, key).items()
     }
-
-
-def _poses(
-    values: Any, layouts: Mapping[int, str], widths: tuple[int, ...], target: Skeleton, where: str
-) -> np.ndarray:
-    """Check one recording's `(F, J, C)` coordinates and bring its joints into the target's order."""
-    check_coordinates(values, widths, where)
-    joints = values.shape[1]
-    if joints not in layouts:
-        raise Pose3DError(
-            f"{where} has {joints} joints, expected {' or '.join(map(str, layouts))} in Human3.6M's order"
-        )
-    source = get_skeleton(layouts[joints])
-    missing = [joint for joint in target.joints if joint not in source.joints]
-    if joints == 16 and missing == ["head"]:
-        raise Pose3DError(
-            f"{where} has 16 joints (without Neck/Nose), but the {target.name} layout needs 17: "
-            f"use a 2D file with 17 joints"
-        )
-    return values[:, joint_indices(source, target)].astype(np.float32, copy=False)
+    return content, archive.get("metadata")
 
 
 def read_human36m(
@@ -177,6 +160,8 @@ def read_human36m(
     subjects: Iterable[str],
     skeleton: str | Skeleton = "uplift_17",
     actions: Iterable[str] | None = None,
+    skeleton_2d: str | Skeleton | None = None,
+    log: Log | None = None,
 ) -> list[Sequence]:
     """Read Human3.6M recordings, one sequence per subject, action and camera.
 
@@ -187,10 +172,13 @@ def read_human36m(
         path_3d: `data_3d_h36m.npz`: `positions_3d[subject][action]` of shape `(F, 32 or 17, 3)`, metres,
             world frame; None reads no ground truth.
         path_2d: `data_2d_h36m_*.npz`: `positions_2d[subject][action]` a list of one `(F, 17 or 16, 2 or 3)`
-            array per camera, pixels; None reads no 2D.
+            array per camera, pixels; None reads no 2D. Its joints are Human3.6M's unless its metadata say
+            otherwise, see `stated_layout`.
         subjects: Subject names, e.g. from `split_subjects`; the sequences come in this order.
         skeleton: The joint layout of the result.
         actions: Action names to read, or full names of recordings; None reads all.
+        skeleton_2d: The joint layout of the 2D poses, if another.
+        log: Takes a line where joints had to be made up.
 
     Returns:
         Sequences with `pose_3d` in the camera frame.
@@ -200,23 +188,24 @@ def read_human36m(
             where it applies, camera and frame.
     """
     target = get_skeleton(skeleton)
-    if path_3d is None and path_2d is None:
+    target_2d = target if skeleton_2d is None else get_skeleton(skeleton_2d)
+    main = path_2d if path_2d is not None else path_3d
+    if main is None:
         raise Pose3DError("neither a 3D nor a 2D file of Human3.6M is given")
     subjects = list(subjects)
     for subject in subjects:
         if subject not in CAMERAS:
             raise Pose3DError(f"unknown Human3.6M subject {subject!r}; known: {', '.join(SUBJECTS)}")
-    files = {
-        path: _load(path, key)
-        for path, key in ((path_3d, "positions_3d"), (path_2d, "positions_2d"))
-        if path is not None
-    }
+    files: dict[str | Path, dict[str, dict[str, Any]]] = {}
+    if path_3d is not None:
+        files[path_3d], _ = _load(path_3d, "positions_3d")
+    if path_2d is not None:
+        files[path_2d], metadata = _load(path_2d, "positions_2d")
     for path, content in files.items():
         for subject in subjects:
             if subject not in content:
                 raise Pose3DError(f"{path} has no subject {subject}; it has {', '.join(content)}")
 
-    main = path_2d if path_2d is not None else path_3d
     recordings = [(subject, name) for subject in subjects for name in files[main][subject]]
     if path_3d is not None:
         recordings = [(subject, name) for subject, name in recordings if name in files[path_3d][subject]]
@@ -229,6 +218,7 @@ def read_human36m(
                     raise Pose3DError(f"{path_2d} has no action {name!r} of {subject}, which {path_3d} has")
 
     sequences = []
+    sources: dict[int, Skeleton] = {}
     for subject, name in recordings:
         if name not in selected:
             continue
@@ -237,11 +227,19 @@ def read_human36m(
         if path_3d is not None:
             world = _world_poses(files[path_3d][subject].pop(name), target, path_3d, f"{subject}, {name}")
         if path_2d is not None:
-            videos = _videos(files[path_2d][subject].pop(name), world, subject, name, target, path_2d)
+            videos = _videos(files[path_2d][subject].pop(name), world, subject, name, path_2d)
+            for index, pixels in enumerate(videos):
+                view = f"{subject}, {name}, camera {CAMERAS[subject][index].id}"
+                source = stated_layout(metadata, pixels.shape[1], _LAYOUT_2D, f"{path_2d}: {view}")
+                if source.num_joints not in sources:
+                    sources[source.num_joints] = source
+                    say_conversion(source, target_2d, path_2d, log)
+                videos[index] = _in_layout(pixels, source, target_2d, f"{path_2d}: {view}")
+                check_finite(videos[index], path_2d, view)
         for index, camera in enumerate(CAMERAS[subject]):
             pose_3d = None
             if world is not None:
-                pose_3d = world_to_camera(world, camera.orientation, camera.translation)
+                pose_3d = camera.from_world(world)
             sequences.append(
                 Sequence(
                     subject=subject,
@@ -252,20 +250,37 @@ def read_human36m(
                     camera=camera,
                     pose_2d=None if videos is None else videos[index],
                     pose_3d=pose_3d,
+                    skeleton_2d=None if target_2d is target else target_2d,
                 )
             )
     return sequences
 
 
+def _in_layout(pixels: np.ndarray, source: Skeleton, target: Skeleton, where: str) -> np.ndarray:
+    if source.name in ("h36m_16", HOURGLASS_16.name) and "head" in target.joints:
+        raise Pose3DError(
+            f"{where} has 16 joints (without Neck/Nose), but the {target.name} layout needs 17: "
+            f"use a 2D file with 17 joints"
+        )
+    return in_layout(pixels, source, target, where)
+
+
 def _world_poses(content: Any, target: Skeleton, path: str | Path, recording: str) -> np.ndarray:
     """One recording's `(F, J, 3)` world poses, checked."""
-    world = _poses(content, _LAYOUT_3D, (3,), target, f"{path}: {recording}")
+    check_coordinates(content, (3,), f"{path}: {recording}")
+    joints = content.shape[1]
+    if joints not in _LAYOUT_3D:
+        raise Pose3DError(
+            f"{path}: {recording} has {joints} joints, expected {' or '.join(map(str, _LAYOUT_3D))} in "
+            "Human3.6M's order"
+        )
+    world = content[:, joint_indices(_LAYOUT_3D[joints], target)].astype(np.float32, copy=False)
     check_finite(world, path, recording)
     return world
 
 
 def _videos(
-    content: Any, world: np.ndarray | None, subject: str, name: str, target: Skeleton, path: str | Path
+    content: Any, world: np.ndarray | None, subject: str, name: str, path: str | Path
 ) -> list[np.ndarray]:
     """One recording's `(F, J, 2 or 3)` pixels in each camera, checked and cut to the length of its 3D."""
     cameras = CAMERAS[subject]
@@ -278,7 +293,8 @@ def _videos(
     videos = []
     for values, camera in zip(content, cameras, strict=True):
         recording = f"{subject}, {name}, camera {camera.id}"
-        pixels = _poses(values, _LAYOUT_2D, (2, 3), target, f"{path}: {recording}")
+        check_coordinates(values, (2, 3), f"{path}: {recording}")
+        pixels = values.astype(np.float32, copy=False)
         if world is not None:
             if len(pixels) < len(world):
                 raise Pose3DError(
@@ -286,7 +302,6 @@ def _videos(
                     f"3D sequence"
                 )
             pixels = pixels[: len(world)]
-        check_finite(pixels, path, recording)
         videos.append(pixels)
     return videos
 
@@ -301,8 +316,12 @@ def _files(options: Mapping[str, Any]) -> tuple[Path, Path]:
     return pose_files("h36m", options)
 
 
-def _read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
-    return read_human36m(*_files(options), split_subjects(subset), skeleton, options["actions"])
+def _read(
+    subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
+) -> list[Sequence]:
+    path_3d, path_2d = _files(options)
+    subjects = split_subjects(subset)
+    return read_human36m(path_3d, path_2d, subjects, skeleton, options["actions"], input_skeleton, log)
 
 
 DATASET = PoseDataset(

@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tf_pose3d.camera import image_coordinates, project, world_to_camera
+from tf_pose3d.camera import image_coordinates, project
 from tf_pose3d.data.checks import check_finite
 from tf_pose3d.data.human36m import ACTIONS, CAMERAS, SUBJECTS, action_of, canonical_name
 from tf_pose3d.errors import Pose3DError
@@ -200,7 +200,7 @@ def exact_keypoints(world: np.ndarray, subject: str) -> list[np.ndarray]:
     joints = world[:, joint_indices("h36m_32", "h36m_17")]
     videos = []
     for camera in CAMERAS[subject]:
-        seen = world_to_camera(joints, camera.orientation, camera.translation)
+        seen = camera.from_world(joints)
         screen = project(seen, camera.intrinsics())
         videos.append(image_coordinates(screen, camera.width, camera.height).astype(np.float32))
     return videos

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from tf_pose3d.camera import Camera, world_to_camera
-from tf_pose3d.data.archive import load_archive, load_recordings
+from tf_pose3d.camera import Camera
+from tf_pose3d.data.archive import load_archive, load_recordings, recordings_of
 from tf_pose3d.data.checks import check_coordinates, check_finite
 from tf_pose3d.data.datasets import Log, PoseDataset
 from tf_pose3d.data.human36m import action_of
 from tf_pose3d.data.pose_files import pose_file_options, pose_files
 from tf_pose3d.data.sequence import Sequence
+from tf_pose3d.data.stated_layout import in_layout, say_conversion, stated_layout
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, convert_joints, get_skeleton
 
@@ -83,8 +84,8 @@ CAMERAS: Mapping[str, tuple[Camera, ...]] = {
     subject: _BY_PERSON[subject.split("/")[-1]] for subject in SUBJECTS
 }
 
-# Layout names of the 2D files' metadata, and what a number of joints means without them.
-LAYOUT_NAMES = {"humaneva15": "humaneva_15", "humaneva20": "humaneva_20", "coco": "coco_17"}
+# Data set -> layout of its files, and what a number of joints means where the files say nothing.
+LAYOUT_NAMES = {"humaneva15": "humaneva_15", "humaneva20": "humaneva_20"}
 _LAYOUT_2D = {15: "humaneva_15", 20: "humaneva_20", 17: "coco_17"}
 _LAYOUT_3D = {15: "humaneva_15", 20: "humaneva_20"}
 
@@ -137,6 +138,8 @@ def read_humaneva(
     subjects: Iterable[str],
     skeleton: str | Skeleton = "humaneva_15",
     actions: Iterable[str] | None = None,
+    skeleton_2d: str | Skeleton | None = None,
+    log: Log | None = None,
 ) -> list[Sequence]:
     """Read HumanEva-I recordings, one sequence per subject, chunk and camera.
 
@@ -152,6 +155,8 @@ def read_humaneva(
         subjects: Subject names, e.g. from `split_subjects`; the sequences come in this order.
         skeleton: `humaneva_15` or `humaneva_20`.
         actions: See `select_recordings`.
+        skeleton_2d: The joint layout of the 2D poses, if another.
+        log: Takes a line where joints had to be made up.
 
     Returns:
         Sequences with `pose_3d` in the camera frame; their cameras have no intrinsics.
@@ -161,20 +166,21 @@ def read_humaneva(
             where it applies, camera and frame.
     """
     target, subjects = get_skeleton(skeleton), list(subjects)
+    target_2d = target if skeleton_2d is None else get_skeleton(skeleton_2d)
     if target.name not in _LAYOUT_3D.values():
         raise Pose3DError(
             f"HumanEva-I has 15 or 20 joints, this model reads {target.name}: set SKELETON to humaneva_15"
         )
     truth = load_recordings(path_3d, "positions_3d")
-    videos = load_recordings(path_2d, "positions_2d")
+    archive = load_archive(path_2d)
+    videos = recordings_of(archive, path_2d, "positions_2d")
     for path, content in ((path_3d, truth), (path_2d, videos)):
         for subject in subjects:
             if subject not in content:
                 raise Pose3DError(f"{path} has no subject {subject}; it has {', '.join(content)}")
     where = f"{path_3d} ({', '.join(subjects)})"
     selected = select_recordings((name for subject in subjects for name in truth[subject]), actions, where)
-    layout = _layout_2d(path_2d)
-    sequences = []
+    sequences: list[Sequence] = []
     for subject in subjects:
         for name, values in truth[subject].items():
             if name not in selected:
@@ -182,11 +188,18 @@ def read_humaneva(
             if name not in videos[subject]:
                 raise Pose3DError(f"{path_2d} has no {name!r} of {subject}, which {path_3d} has")
             recording = f"{subject}, {name}"
-            world = _in_layout(values, (3,), _LAYOUT_3D, None, target, path_3d, recording)
+            world = _world_poses(values, target, path_3d, recording)
             views = _views(videos[subject][name], path_2d, recording)
             for camera, pixels in zip(CAMERAS[subject], views, strict=True):
                 view = f"{recording}, camera {camera.id}"
-                pose_2d = _in_layout(pixels, (2, 3), _LAYOUT_2D, layout, target, path_2d, view)
+                check_coordinates(pixels, (2, 3), f"{path_2d}: {view}")
+                check_finite(pixels, path_2d, view)
+                source = stated_layout(
+                    archive.get("metadata"), pixels.shape[1], _LAYOUT_2D, f"{path_2d}: {view}"
+                )
+                if not sequences:
+                    say_conversion(source, target_2d, path_2d, log)
+                pose_2d = in_layout(pixels, source, target_2d, f"{path_2d}: {view}")
                 if len(pose_2d) < len(world):
                     raise Pose3DError(
                         f"{path_2d}: {view} has {len(pose_2d)} frames, fewer than the {len(world)} of its "
@@ -201,25 +214,13 @@ def read_humaneva(
                         fps=FPS,
                         camera=camera,
                         pose_2d=pose_2d[: len(world)],
-                        pose_3d=world_to_camera(world, camera.orientation, camera.translation),
+                        pose_3d=camera.from_world(world),
+                        skeleton_2d=None if target_2d is target else target_2d,
                     )
                 )
     if not sequences:
         raise Pose3DError(f"{where} holds no recording")
     return sequences
-
-
-def _layout_2d(path: str | Path) -> str | None:
-    """The joint layout that a 2D file's metadata name; None where they name none."""
-    metadata = load_archive(path).get("metadata")
-    name = metadata.get("layout_name") if isinstance(metadata, Mapping) else None
-    if name is None:
-        return None
-    if name not in LAYOUT_NAMES:
-        raise Pose3DError(
-            f"{path} holds joints of layout {name!r}; HumanEva-I is read from {', '.join(LAYOUT_NAMES)}"
-        )
-    return LAYOUT_NAMES[name]
 
 
 def _views(content: Any, path: str | Path, recording: str) -> list[Any]:
@@ -233,32 +234,19 @@ def _views(content: Any, path: str | Path, recording: str) -> list[Any]:
     return views
 
 
-def _in_layout(
-    values: Any,
-    widths: tuple[int, ...],
-    layouts: Mapping[int, str],
-    named: str | None,
-    target: Skeleton,
-    path: str | Path,
-    recording: str,
-) -> np.ndarray:
-    """Checks `(F, J, C)` coordinates and brings their joints into the target's layout, float32."""
+def _world_poses(values: Any, target: Skeleton, path: str | Path, recording: str) -> np.ndarray:
+    """One recording's `(F, J, 3)` world poses, checked, in the target's layout."""
     where = f"{path}: {recording}"
-    check_coordinates(values, widths, where)
+    check_coordinates(values, (3,), where)
     joints = values.shape[1]
-    if named is not None and joints != get_skeleton(named).num_joints:
-        raise Pose3DError(
-            f"{where} has {joints} joints, expected the {get_skeleton(named).num_joints} of {named}"
-        )
-    if joints not in layouts:
-        raise Pose3DError(f"{where} has {joints} joints, expected {' or '.join(map(str, layouts))}")
+    if joints not in _LAYOUT_3D:
+        raise Pose3DError(f"{where} has {joints} joints, expected {' or '.join(map(str, _LAYOUT_3D))}")
     check_finite(values, path, recording)
-    source = get_skeleton(named or layouts[joints])
     values = values.astype(np.float32, copy=False)
-    if source.name == target.name:
+    if _LAYOUT_3D[joints] == target.name:
         return values
     try:
-        return convert_joints(values, source, target, confidence=values.shape[2] == 3 and 2 in widths)
+        return convert_joints(values, _LAYOUT_3D[joints], target)
     except Pose3DError as error:
         raise Pose3DError(f"{where}: {error}") from None
 
@@ -269,8 +257,12 @@ def _dataset(name: str, joints: int) -> PoseDataset:
     def files(options: Mapping[str, Any]) -> tuple[Path, Path]:
         return pose_files(name, options)
 
-    def read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
-        return read_humaneva(*files(options), split_subjects(subset), skeleton, options["actions"])
+    def read(
+        subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
+    ) -> list[Sequence]:
+        path_3d, path_2d = files(options)
+        subjects = split_subjects(subset)
+        return read_humaneva(path_3d, path_2d, subjects, skeleton, options["actions"], input_skeleton, log)
 
     return PoseDataset(
         name=name,

@@ -18,7 +18,7 @@ import numpy as np
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.archive import load_archive
 from tf_pose3d.data.column_cache import cached_columns
-from tf_pose3d.data.datasets import Log, Option, PoseDataset
+from tf_pose3d.data.datasets import Log, Option, PoseDataset, require_one_layout
 from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
@@ -195,7 +195,7 @@ def _is_number(value: Any, shape: tuple[int, ...]) -> bool:
         return False
 
 
-def _check(fine: np.ndarray, path: Path, complaint: str) -> None:
+def _check(fine: np.ndarray | np.bool, path: Path, complaint: str) -> None:
     if not fine.all():
         raise Pose3DError(f"{path}: item {int(np.argmin(fine))} {complaint}")
 
@@ -369,7 +369,10 @@ def read_lcn_sequences(
     return sequences
 
 
-def _read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
+def _read(
+    subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
+) -> list[Sequence]:
+    require_one_layout("lcn", skeleton, input_skeleton)
     return read_lcn_sequences(
         options["folder"], subset, options["mode"], options["confidence"], skeleton, log
     )

@@ -22,7 +22,7 @@ class Sequence:
         subject: Subject name as the data set spells it, e.g. `"S9"`.
         action: Action name without take number, e.g. `"Walking"` for the file entry `"Walking 1"`.
         name: The data set's full name of the recording, e.g. `"Walking 1"`.
-        skeleton: Names the J joints of both poses.
+        skeleton: Names the J joints of the 3D pose, and of the 2D pose unless `skeleton_2d` does.
         fps: Frames per second.
         camera: The camera, or None (AMASS: one is drawn per window); HumanEva's has no intrinsics.
         pose_2d: `(F, J, 2)` pixels, or `(F, J, 3)` with a confidence, float32; or None.
@@ -30,6 +30,7 @@ class Sequence:
         world_frame: True when `pose_3d` is in the world frame (z up) instead of the camera's.
         per_frame: Further arrays of F rows that a family asks for by name (boxes, root depths,
             image paths ...). They travel through the windows under the same name.
+        skeleton_2d: Names the joints of the 2D pose, where a model reads others than it gives.
     """
 
     subject: str
@@ -42,23 +43,31 @@ class Sequence:
     pose_3d: np.ndarray | None = None
     world_frame: bool = False
     per_frame: Mapping[str, np.ndarray] = field(default_factory=dict)
+    skeleton_2d: Skeleton | None = None
 
     def __post_init__(self) -> None:
-        joints = self.skeleton.num_joints
         lengths = set()
-        for key, widths in (("pose_2d", (2, 3)), ("pose_3d", (3,))):
-            pose = getattr(self, key)
+        for key, skeleton, widths in (
+            ("pose_2d", self.input_skeleton, (2, 3)),
+            ("pose_3d", self.skeleton, (3,)),
+        ):
+            pose, joints = getattr(self, key), skeleton.num_joints
             if pose is None:
                 continue
             if pose.ndim != 3 or pose.shape[1] != joints or pose.shape[2] not in widths:
                 raise Pose3DError(
                     f"{self.label}: {key} has shape {pose.shape}, expected (frames, {joints}, "
-                    f"{' or '.join(map(str, widths))}) for the {self.skeleton.name} layout"
+                    f"{' or '.join(map(str, widths))}) for the {skeleton.name} layout"
                 )
             lengths.add(len(pose))
         lengths.update(len(values) for values in self.per_frame.values())
         if len(lengths) > 1:
             raise Pose3DError(f"{self.label}: arrays of different lengths {sorted(lengths)}")
+
+    @property
+    def input_skeleton(self) -> Skeleton:
+        """The layout of the 2D pose."""
+        return self.skeleton_2d or self.skeleton
 
     @property
     def num_frames(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_pose3d.camera import project_pixels, world_to_camera
+from tf_pose3d.camera import project_pixels
 from tf_pose3d.data.activities import ACTIVITIES
 from tf_pose3d.data.datasets import Log, Option, PoseDataset
 from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SPLITS, SUBJECTS, select_actions, split_subjects
@@ -31,6 +31,7 @@ def synthetic_sequences(
     frames: int = 500,
     actions: Iterable[str] | None = None,
     skeleton: str | Skeleton = "uplift_17",
+    skeleton_2d: str | Skeleton | None = None,
 ) -> list[Sequence]:
     """Make the recordings of some subjects, one sequence per subject, action and camera.
 
@@ -40,6 +41,7 @@ def synthetic_sequences(
         frames: Length of each recording, at 50 frames per second.
         actions: Action names; None makes all 15.
         skeleton: The joint layout of the result; its joints must be among those of `h36m_17`.
+        skeleton_2d: The joint layout of the 2D poses, if another.
 
     Returns:
         Sequences with `pose_3d` in the camera frame in metres and `pose_2d` in pixels, float32, in the
@@ -49,7 +51,8 @@ def synthetic_sequences(
         Pose3DError: Unknown subject or action, or fewer than one frame.
     """
     target = get_skeleton(skeleton)
-    order = joint_indices("h36m_17", target)
+    target_2d = target if skeleton_2d is None else get_skeleton(skeleton_2d)
+    order, order_2d = joint_indices("h36m_17", target), joint_indices("h36m_17", target_2d)
     if seed < 0:
         raise Pose3DError(f"the seed of the synthetic data set must not be negative, got {seed}")
     if frames < 1:
@@ -65,9 +68,12 @@ def synthetic_sequences(
             if action not in selected:
                 continue
             rng = np.random.default_rng([seed, number, 1 + action_number])
-            world = perform(body, ACTIVITIES[action], frames, FPS, rng)[:, order].astype(np.float32)
+            world = perform(body, ACTIVITIES[action], frames, FPS, rng)
             for camera in CAMERAS[subject]:
-                pose_3d = world_to_camera(world, camera.orientation, camera.translation)
+                pose_3d = camera.from_world(world[:, order].astype(np.float32))
+                seen = pose_3d
+                if target_2d is not target:
+                    seen = camera.from_world(world[:, order_2d].astype(np.float32))
                 sequences.append(
                     Sequence(
                         subject=subject,
@@ -76,15 +82,19 @@ def synthetic_sequences(
                         skeleton=target,
                         fps=FPS,
                         camera=camera,
-                        pose_2d=project_pixels(pose_3d, camera),
+                        pose_2d=project_pixels(seen, camera),
                         pose_3d=pose_3d,
+                        skeleton_2d=None if target_2d is target else target_2d,
                     )
                 )
     return sequences
 
 
-def _read(subset: str, options: Mapping[str, Any], skeleton: str, log: Log | None) -> list[Sequence]:
-    return synthetic_sequences(split_subjects(subset), skeleton=skeleton, **options)
+def _read(
+    subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
+) -> list[Sequence]:
+    subjects = split_subjects(subset)
+    return synthetic_sequences(subjects, skeleton=skeleton, skeleton_2d=input_skeleton, **options)
 
 
 DATASET = PoseDataset(

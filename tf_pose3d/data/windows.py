@@ -47,12 +47,13 @@ class FrameStore:
         zeros: Keep one row of zeros at the end, for `"zeros"` padding.
         frame_rate: Hz that the sequences' rates are multiples of.
         subjects, actions: Name lists that fix the ids; by default those present, in order.
-        channels: Numbers of a 2D joint to keep; what a file holds beyond them is not read.
+        channels: Numbers of a 2D joint to keep, the first of those that the sequences hold.
 
     Attributes:
-        arrays: Name -> `(rows, ...)` float32: `keypoints_2d` normalised screen coordinates `(J, 2 or
-            3)`, `pose_3d` metres `(J, 3)` (camera or world frame), and the sequences' `per_frame`.
+        arrays: Name -> `(rows, ...)` float32: `keypoints_2d` normalised screen coordinates `(J,
+            channels)`, `pose_3d` metres `(J, 3)` (camera or world frame), and the sequences' `per_frame`.
         num_frames: Frames F over all sequences; row F + i is the mirror image of row i.
+        skeleton, input_skeleton: Joint layouts of `pose_3d` and of `keypoints_2d`.
         zero_row: Index of the row of zeros, or None.
         offsets, lengths, multiples: `(S,)` first row, frames, and frame rate over `frame_rate`.
         intrinsics: `(S, 11)` normalised intrinsics, NaN where they are unknown.
@@ -60,8 +61,8 @@ class FrameStore:
         names, camera_ids: `(S,)` the recording's full name and its camera's id (empty: none).
 
     Raises:
-        Pose3DError: No sequences, mixed skeletons or frames, 2D poses without image size, or a frame
-            rate that is no multiple of `frame_rate`.
+        Pose3DError: No sequences, mixed skeletons or frames, 2D poses without image size or with fewer
+            numbers a joint than are read, or a frame rate that is no multiple of `frame_rate`.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class FrameStore:
             raise Pose3DError("no sequences to cut windows from")
         first = sequences[0]
         self.skeleton = first.skeleton
+        self.input_skeleton = first.input_skeleton
         self.world_frame = first.world_frame
         self.lengths = np.array([sequence.num_frames for sequence in sequences], np.int32)
         self.offsets = (np.cumsum(self.lengths, dtype=np.int64) - self.lengths).astype(np.int32)
@@ -98,7 +100,8 @@ class FrameStore:
         keys = _quantities(first, channels)
         self.arrays = {name: _aligned((rows, *values.shape[1:])) for name, values in keys.items()}
         for sequence, offset in zip(sequences, self.offsets, strict=True):
-            if sequence.skeleton.name != first.skeleton.name or sequence.world_frame != first.world_frame:
+            same = sequence.skeleton == first.skeleton and sequence.input_skeleton == first.input_skeleton
+            if not same or sequence.world_frame != first.world_frame:
                 raise Pose3DError(f"{sequence.label}: another joint layout or frame than {first.label}")
             values = _quantities(sequence, channels)
             if {k: v.shape[1:] for k, v in values.items()} != {k: v.shape[1:] for k, v in keys.items()}:
@@ -107,16 +110,19 @@ class FrameStore:
                 part = self.arrays[name][offset : offset + len(frames)]
                 part[...] = frames
                 if name == "keypoints_2d":
-                    camera = sequence.camera
-                    part[..., :2] = normalize_screen_coordinates(frames[..., :2], camera.width, camera.height)
+                    width, height = _image_size(sequence)
+                    part[..., :2] = normalize_screen_coordinates(frames[..., :2], width, height)
         if mirrored:
-            flip = list(self.skeleton.flip_order)
+            flips = {
+                "keypoints_2d": list(self.input_skeleton.flip_order),
+                "pose_3d": list(self.skeleton.flip_order),
+            }
             for name, array in self.arrays.items():
                 original = array[: self.num_frames]
                 image = array[self.num_frames : 2 * self.num_frames]
-                if name in ("keypoints_2d", "pose_3d"):
+                if name in flips:
                     # Any mode but the default, which would buffer the whole output.
-                    np.take(original, flip, axis=1, out=image, mode="clip")
+                    np.take(original, flips[name], axis=1, out=image, mode="clip")
                     image[..., 0] *= -1
                 else:
                     image[...] = original
@@ -135,22 +141,28 @@ def _multiple(sequence: Sequence, frame_rate: int) -> int:
 
 
 def _intrinsics(camera: Camera | None) -> np.ndarray:
-    known = camera is not None and camera.has_intrinsics
-    return camera.intrinsics() if known else np.full(11, np.nan, np.float32)
+    if camera is None or not camera.has_intrinsics:
+        return np.full(11, np.nan, np.float32)
+    return camera.intrinsics()
+
+
+def _image_size(sequence: Sequence) -> tuple[int, int]:
+    """Width and height in pixels."""
+    if sequence.camera is None:
+        raise Pose3DError(f"{sequence.label}: 2D poses without the image size that normalises them")
+    return sequence.camera.width, sequence.camera.height
 
 
 def _quantities(sequence: Sequence, channels: int) -> dict[str, np.ndarray]:
     """What goes into the store, before normalisation."""
     quantities = {}
+    held = 2 if sequence.pose_2d is None else sequence.pose_2d.shape[2]
+    if held < channels:
+        raise Pose3DError(
+            f"{sequence.label}: its 2D poses hold {held} numbers a joint, the model reads {channels}: x, y "
+            "and a confidence (for LCN, IN_F or --in-F says how many)"
+        )
     if sequence.pose_2d is not None:
-        if sequence.camera is None:
-            raise Pose3DError(f"{sequence.label}: 2D poses without the image size that normalises them")
-        held = sequence.pose_2d.shape[2]
-        if held < channels:
-            raise Pose3DError(
-                f"{sequence.label}: holds {held} numbers a joint, but the model reads {channels}: x, y and a "
-                "confidence"
-            )
         quantities["keypoints_2d"] = sequence.pose_2d[..., :channels]
     if sequence.pose_3d is not None:
         quantities["pose_3d"] = sequence.pose_3d
@@ -331,11 +343,13 @@ class Windows:
 
     def _draw_mask_stride(self, count: tf.Tensor, step: tf.Tensor | int) -> tf.Tensor:
         """`(count, 1)` s_in of each window."""
-        strides = tf.constant(self.spec.mask_strides, tf.int32)
-        if len(self.spec.mask_strides) == 1:
+        held = self.spec.mask_strides or (self.spec.stride,)
+        strides = tf.constant(held, tf.int32)
+        if len(held) == 1:
             return tf.fill([count, 1], strides[0])
-        key = self._key(_MASK_STRIDE, step)
-        choice = tf.random.stateless_uniform([count, 1], key, 0, len(self.spec.mask_strides), tf.int32)
+        choice = tf.random.stateless_uniform(
+            [count, 1], self._key(_MASK_STRIDE, step), 0, len(held), tf.int32
+        )
         return tf.gather(strides, choice)
 
     def _draw_shift(self, tokens: tf.Tensor, step: tf.Tensor | int) -> tf.Tensor:
@@ -480,12 +494,13 @@ def open_windows(
     skeleton: str = "h36m_17",
     seed: int = 0,
     log: Log | None = None,
+    input_skeleton: str | None = None,
 ) -> Windows:
     """Windows over a part of a data set.
 
     Args:
         dataset: A name of `tf_pose3d.data.datasets.DATASETS`, or the record.
-        subset, options, skeleton, log: See `read_sequences`.
+        subset, options, skeleton, log, input_skeleton: See `read_sequences`.
         spec: How to cut; the data set says the frame rate.
         seed: Of every random draw.
 
@@ -496,7 +511,7 @@ def open_windows(
     options = record.complete(options)
     rate = options.get("frame_rate", record.frame_rate)
     return Windows(
-        read_sequences(record, subset, options, skeleton, log),
+        read_sequences(record, subset, options, skeleton, log, input_skeleton),
         dataclasses.replace(spec, frame_rate=round(rate)),
         seed,
         cameras=record.cameras or None,

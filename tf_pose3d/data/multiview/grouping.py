@@ -55,29 +55,28 @@ def make_groups(
     Raises:
         Pose3DError: A group is missing a view and `missing` is `"error"`; no group is whole.
     """
-    views, pattern = np.asarray(views), np.asarray(pattern)
-    frames = int(pattern.max()) + 1
+    frames = max(pattern) + 1
     for view in views:
         if not (records.view == view).any():
             held = ", ".join(map(str, np.unique(records.view)))
             raise Pose3DError(f"{records.source} has no camera {view} (--cams, SELECTED_CAMS); it has {held}")
     row = np.flatnonzero(np.isin(records.view, views))
     order = np.argsort(views)
-    column = order[np.searchsorted(views[order], records.view[row])]
+    column = order[np.searchsorted(np.asarray(views)[order], records.view[row])]
     number = records.frame[row] // frames
     # Numbers of groups within a recording are far below 2 ** 31.
     keys, group = np.unique((records.recording[row].astype(np.int64) << 31) + number, return_inverse=True)
     every = np.full((len(keys), frames, len(views)), -1, np.int32)
     every[group, records.frame[row] % frames, column] = row
 
-    shown = every[:, pattern, np.arange(len(views))]
+    shown = every[:, list(pattern), np.arange(len(views))]
     # Any view's record tells the pose of its frame; the first that there is serves.
     has_pose = (every >= 0) & np.isfinite(records.pose_3d).any(axis=(1, 2))[every]
     first = has_pose.argmax(axis=2)
     target = np.take_along_axis(every, first[..., None], axis=2)[..., 0]
     lacks_view, lacks_pose = shown < 0, ~has_pose.any(axis=2)
     # A recording's end is no missing view: groups of which no camera shows the last frames do not count.
-    partial = (every < 0).all(axis=2).any(axis=1)
+    partial = np.any(np.all(every < 0, axis=2), axis=1)
     whole = ~(lacks_view.any(axis=1) | lacks_pose.any(axis=1))
     lacking = np.flatnonzero(~whole & ~partial)
     if missing == "error" and len(lacking):
@@ -99,4 +98,4 @@ def make_groups(
             f"{records.source}: no group of {frames} frames has images of cameras "
             f"{', '.join(map(str, views))} at frames {', '.join(map(str, pattern))} of the group"
         )
-    return ViewGroups(shown[kept], target[kept], every[kept], tuple(pattern.tolist()), len(lacking))
+    return ViewGroups(shown[kept], target[kept], every[kept], tuple(pattern), len(lacking))

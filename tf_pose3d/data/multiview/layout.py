@@ -68,12 +68,13 @@ def locate_images(
         Pose3DError: None is there.
     """
     if data_format == "zip":
-        source = ZipImages(folder / "images.zip", [f"images/{name}" for name in names])
-        held = source.names()
-        there = np.array([member in held for member in source.members])
+        archive = ZipImages(folder / "images.zip", [f"images/{name}" for name in names])
+        held = archive.names()
+        there = np.array([member in held for member in archive.members])
         kept = np.flatnonzero(there)
-        source.members = [source.members[number] for number in kept]
-        where = str(source.path)
+        archive.members = [archive.members[number] for number in kept]
+        source: ImageSource = archive
+        where = str(archive.path)
     else:
         paths = [folder / "images" / name for name in names]
         present = {parent: parent.is_dir() for parent in dict.fromkeys(path.parent for path in paths)}

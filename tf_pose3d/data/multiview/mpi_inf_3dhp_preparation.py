@@ -107,7 +107,9 @@ def prepare_mpi_inf_3dhp_views(
     require_writable_folder(root / "annot")
     splits: dict[str, list[dict[str, Any]]] = {"train": [], "validation": []}
     for folder in folders:
-        subject, sequence = map(int, _FOLDER.fullmatch(folder.relative_to(root).as_posix()).groups())
+        subject, sequence = (
+            int(part[len(name) :]) for part, name in zip(folder.parts[-2:], ("S", "Seq"), strict=True)
+        )
         items = list(_items(root, folder, subject, sequence, every, cameras))
         splits["validation" if subject in validation else "train"] += items
         log(f"{folder}: {len(items)} images")

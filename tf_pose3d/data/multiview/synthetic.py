@@ -161,7 +161,7 @@ def synthetic_records(
     centre = (keypoints.min(axis=1) + keypoints.max(axis=1)) / 2
     depth = np.einsum("ni,ni->n", world[:, 0] - cameras.centre[view], cameras.rotation[view][:, 2])
     width = _BOX / depth * cameras.intrinsics[view, 0]
-    visible = ((keypoints >= 0) & (keypoints <= np.array(size) - 1)).all(axis=-1)
+    visible = np.all((keypoints >= 0) & (keypoints <= np.array(size) - 1), axis=-1)
     return MultiViewRecords(
         source="synthetic images",
         images=SyntheticImages(world, view, recording // len(wanted), views, outfits),
