@@ -80,9 +80,7 @@ def recording(layout: str, frames: int) -> Sequence:
     joints = skeleton.num_joints
     pixels = random.uniform(0, 1000, (frames, joints, 2)).astype(np.float32)
     poses = random.uniform(-0.8, 0.8, (frames, joints, 3)) + np.array([0, 0, 5])
-    return Sequence(
-        "S1", "Walking", "Walking 1", skeleton, 50.0, camera, pixels, poses.astype(np.float32)
-    )
+    return Sequence("S1", "Walking", "Walking 1", skeleton, 50.0, camera, pixels, poses.astype(np.float32))
 
 
 def view_group(config: DenseWarperConfig, groups: int) -> dict[str, tf.Tensor]:
@@ -240,7 +238,9 @@ def main() -> None:
         print(json.dumps(measure(arguments.one, arguments.rounds, arguments.operations)))
         return
     print(f"{processor()}, {arguments.threads} threads, {arguments.rounds} rounds, {datetime.date.today()}")
-    table = PrettyTable(["operation", "work", "compiled, ms", "keras.ops, ms", "gain", "quartiles"], align="r")
+    table = PrettyTable(
+        ["operation", "work", "compiled, ms", "keras.ops, ms", "gain", "quartiles"], align="r"
+    )
     options = ["--rounds", str(arguments.rounds), "--threads", str(arguments.threads)]
     if arguments.operations:
         options += ["--operations", *arguments.operations]

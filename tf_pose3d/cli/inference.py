@@ -130,6 +130,8 @@ def _lift_recording(
         arguments.viz_subject,
         arguments.viz_action,
         arguments.viz_camera,
+        family.input_skeleton(config),
+        log,
     )
     log(f"{sequence.label}: {sequence.num_frames} frames")
     if arguments.output is not None:
@@ -137,6 +139,8 @@ def _lift_recording(
     if arguments.viz_output is not None:
         check_pictures(arguments, sequence)
     poses = lift_sequences(family, model, config, [sequence], show_progress=True)[0]
+    # What follows shows 2D and 3D together.
+    sequence = sequence.in_one_layout()
     root = family.root_joint(config)
     if sequence.pose_3d is not None:
         error = 1000 * mpjpe(poses, sequence.pose_3d, root=root).mean()

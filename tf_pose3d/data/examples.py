@@ -142,7 +142,13 @@ def choose_source(
 
 
 def open_examples(
-    source: Source, subset: str, spec: Spec, skeleton: str, seed: int = 0, log: Log | None = None
+    source: Source,
+    subset: str,
+    spec: Spec,
+    skeleton: str,
+    seed: int = 0,
+    log: Log | None = None,
+    input_skeleton: str | None = None,
 ) -> Examples:
     """The examples of a subset.
 
@@ -150,9 +156,10 @@ def open_examples(
         source: From `choose_source`.
         subset: Names the part of the data set.
         spec: Which examples, a family's `data_spec`.
-        skeleton: Joint layout of 2D and 3D poses.
+        skeleton: Joint layout of the 3D poses, and of the 2D poses unless `input_skeleton` names theirs.
         seed: Of every random draw.
         log: Takes a line for the user.
+        input_skeleton: Joint layout of the 2D poses.
 
     Raises:
         Pose3DError: What the reader finds wrong, or data that do not hold what the model reads.
@@ -160,7 +167,7 @@ def open_examples(
     if isinstance(spec, MotionSpec):
         return open_motion(source.options["path_motion"], subset, spec, log or (lambda line: None))
     if isinstance(spec, WindowSpec):
-        return open_windows(source.dataset, subset, source.options, spec, skeleton, seed, log)
+        return open_windows(source.dataset, subset, source.options, spec, skeleton, seed, log, input_skeleton)
     records = read_records(source.dataset, subset, source.options, log)
     records = records.with_joints(get_skeleton(spec.joints).joints)
     if isinstance(spec, SingleImageSpec):

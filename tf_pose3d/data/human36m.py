@@ -218,7 +218,7 @@ def read_human36m(
                     raise Pose3DError(f"{path_2d} has no action {name!r} of {subject}, which {path_3d} has")
 
     sequences = []
-    sources: dict[int, Skeleton] = {}
+    said: set[str] = set()
     for subject, name in recordings:
         if name not in selected:
             continue
@@ -231,10 +231,10 @@ def read_human36m(
             for index, pixels in enumerate(videos):
                 view = f"{subject}, {name}, camera {CAMERAS[subject][index].id}"
                 source = stated_layout(metadata, pixels.shape[1], _LAYOUT_2D, f"{path_2d}: {view}")
-                if source.num_joints not in sources:
-                    sources[source.num_joints] = source
-                    say_conversion(source, target_2d, path_2d, log)
                 videos[index] = _in_layout(pixels, source, target_2d, f"{path_2d}: {view}")
+                if source.name not in said:
+                    said.add(source.name)
+                    say_conversion(source, target_2d, path_2d, log)
                 check_finite(videos[index], path_2d, view)
         for index, camera in enumerate(CAMERAS[subject]):
             pose_3d = None

@@ -197,9 +197,9 @@ def read_humaneva(
                 source = stated_layout(
                     archive.get("metadata"), pixels.shape[1], _LAYOUT_2D, f"{path_2d}: {view}"
                 )
+                pose_2d = in_layout(pixels, source, target_2d, f"{path_2d}: {view}")
                 if not sequences:
                     say_conversion(source, target_2d, path_2d, log)
-                pose_2d = in_layout(pixels, source, target_2d, f"{path_2d}: {view}")
                 if len(pose_2d) < len(world):
                     raise Pose3DError(
                         f"{path_2d}: {view} has {len(pose_2d)} frames, fewer than the {len(world)} of its "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.skeleton import Skeleton
+from tf_pose3d.skeleton import Skeleton, convert_joints
 
 __all__ = ["Sequence"]
 
@@ -68,6 +68,18 @@ class Sequence:
     def input_skeleton(self) -> Skeleton:
         """The layout of the 2D pose."""
         return self.skeleton_2d or self.skeleton
+
+    def in_one_layout(self) -> Sequence:
+        """The sequence with its 2D pose in the 3D pose's joints.
+
+        Raises:
+            Pose3DError: Nothing gives one of them.
+        """
+        if self.skeleton_2d is None or self.pose_2d is None:
+            return self
+        has_confidence = self.pose_2d.shape[2] == 3
+        pose_2d = convert_joints(self.pose_2d, self.skeleton_2d, self.skeleton, confidence=has_confidence)
+        return replace(self, pose_2d=pose_2d, skeleton_2d=None)
 
     @property
     def num_frames(self) -> int:

@@ -68,7 +68,8 @@ def run_evaluation(
     family = get_family(config.ARCH)
     protocol = get_protocol(family)
     spec = family.data_spec(config, "test")
-    examples = open_examples(source, subset, spec, family.skeleton(config), config.SHUFFLE_SEED, say)
+    layouts = family.skeleton(config), family.input_skeleton(config)
+    examples = open_examples(source, subset, spec, layouts[0], config.SHUFFLE_SEED, say, layouts[1])
     for note in examples.notes():
         say(note)
     say(f"{name}: {examples.num_centres} {protocol.predicted} of {subset}")

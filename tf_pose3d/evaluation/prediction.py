@@ -126,7 +126,7 @@ class Predictor:
         self, windows: Windows, numbers: np.ndarray, batch_size: int, progress: Callable | None
     ) -> np.ndarray:
         encode, lift = self._shared_functions(windows)
-        flip_order = list(windows.store.skeleton.flip_order)
+        flip_order = list(windows.store.input_skeleton.flip_order)
         frames = windows.store.arrays["keypoints_2d"]
         views = 2 if self._flip else 1
 
@@ -155,16 +155,26 @@ class Predictor:
 
     def _run_whole(self, windows: Windows, numbers: np.ndarray) -> np.ndarray:
         batch = windows.batch(tf.constant(numbers, tf.int64))
-        skeleton = windows.store.skeleton
-        key = (skeleton.name, *((name, values.shape[1:], values.dtype) for name, values in batch.items()))
+        store = windows.store
+        key = (
+            store.skeleton.name,
+            store.input_skeleton.name,
+            *((name, values.shape[1:], values.dtype) for name, values in batch.items()),
+        )
         if key not in self._compiled:
             signature = {
                 name: tf.TensorSpec((None, *values.shape[1:]), values.dtype) for name, values in batch.items()
             }
-            self._compiled[key] = self._compile_whole(signature, tf.constant(skeleton.flip_order, tf.int32))
+            self._compiled[key] = self._compile_whole(
+                signature,
+                tf.constant(store.input_skeleton.flip_order, tf.int32),
+                tf.constant(store.skeleton.flip_order, tf.int32),
+            )
         return self._compiled[key](batch).numpy()
 
-    def _compile_whole(self, signature: dict[str, tf.TensorSpec], flip_order: tf.Tensor) -> Callable:
+    def _compile_whole(
+        self, signature: dict[str, tf.TensorSpec], input_flip: tf.Tensor, flip_order: tf.Tensor
+    ) -> Callable:
         model, flip = self.model, self._flip
 
         @tf.function(input_signature=[signature], jit_compile=self._jit_compile, autograph=False)
@@ -172,7 +182,7 @@ class Predictor:
             poses = tf.cast(model(batch, training=False)["pose_3d"], tf.float32)
             if not flip:
                 return poses
-            image = {**batch, "keypoints_2d": _mirror(batch["keypoints_2d"], flip_order)}
+            image = {**batch, "keypoints_2d": _mirror(batch["keypoints_2d"], input_flip)}
             mirrored = tf.cast(model(image, training=False)["pose_3d"], tf.float32)
             return (poses + _mirror(mirrored, flip_order)) / 2
 
@@ -228,6 +238,7 @@ def predict_with_loss(
         not root-centred; action ids `(n,)`; the mean of the batches' losses.
     """
     flip_order = tf.constant(windows.store.skeleton.flip_order, tf.int32)
+    input_flip = tf.constant(windows.store.input_skeleton.flip_order, tf.int32)
     middle = windows.spec.length // 2
 
     batches = windows.ordered_batches(batch_size, count)
@@ -239,7 +250,7 @@ def predict_with_loss(
         if flip:
             image = {
                 **batch,
-                "keypoints_2d": _mirror(batch["keypoints_2d"], flip_order),
+                "keypoints_2d": _mirror(batch["keypoints_2d"], input_flip),
                 "pose_3d": _mirror(batch["pose_3d"], flip_order),
             }
             outputs = model(image, training=False)

@@ -72,7 +72,7 @@ class SequencePredictor:
     Weights are those of the first call.
 
     Args:
-        model: Maps `(B, T, J, 2)` to the poses of all frames that have a whole window in it.
+        model: Maps `(B, T, Ji, 2)` to the poses of all frames that have a whole window in it.
         flip: Average with the mirrored prediction for the mirrored input.
         jit_compile: Compile the forward pass with XLA.
     """
@@ -108,13 +108,13 @@ class SequencePredictor:
         """`(n, J, 3)` poses of windows; `batch_size` is not needed. See `predict_poses`."""
         store = windows.store
         frames, flip_order = store.arrays["keypoints_2d"], store.skeleton.flip_order
-        joints, reach = frames.shape[1], windows.spec.length - 1
+        input_flip, reach = store.input_skeleton.flip_order, windows.spec.length - 1
         if self._run is None:
-            self._run = self._compile(joints)
-        result = np.empty((len(numbers), joints, 3), np.float32)
+            self._run = self._compile(frames.shape[1])
+        result = np.empty((len(numbers), store.skeleton.num_joints, 3), np.float32)
         for rows, those, begins, _ in _padded_videos(windows, numbers):
             keypoints = frames[rows, :, :2]
-            views = [keypoints, _mirrored(keypoints, flip_order)] if self._flip else [keypoints]
+            views = [keypoints, _mirrored(keypoints, input_flip)] if self._flip else [keypoints]
             views = np.stack(views)
             count = len(rows) - reach
             poses = np.concatenate(

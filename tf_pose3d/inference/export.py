@@ -116,7 +116,7 @@ def _example(model: keras.Model) -> Batch:
     lifter = Lifter(model)
     channels = lifter.spec.channels
     random = np.random.default_rng(0)
-    joints = lifter.skeleton.num_joints
+    joints = lifter.input_skeleton.num_joints
     start = random.uniform(300, 700, (1, joints, 2))
     points = start + np.cumsum(random.normal(0, 3, (_FRAMES, joints, 2)), axis=0)
     points = np.concatenate([points, np.ones((_FRAMES, joints, 1))], axis=2).astype(np.float32)
@@ -127,6 +127,7 @@ def _example(model: keras.Model) -> Batch:
         skeleton=lifter.skeleton,
         camera=default_camera(1000, 1000),
         pose_2d=np.ascontiguousarray(points[..., :channels]),
+        skeleton_2d=lifter.input_skeleton,
     )
     sequence = lifter.protocol.complete_sequence(model, model.config, sequence)
     windows = Windows([sequence], lifter.spec)
@@ -148,22 +149,23 @@ class _Forward:
         self.names = sorted(noted.read)
         self._model = model
         lifter = Lifter(model)
-        self._flip_order = lifter.skeleton.flip_order if lifter.config.EVAL_FLIP else None
+        self._flips = lifter.config.EVAL_FLIP
+        self._input_flip, self._flip_order = lifter.input_skeleton.flip_order, lifter.skeleton.flip_order
 
     def __call__(self, batch: Batch) -> tf.Tensor:
         poses = tf.cast(self._model(batch, training=False)["pose_3d"], tf.float32)
-        if self._flip_order is None:
+        if not self._flips:
             return poses
-        image = {**batch, "keypoints_2d": self._mirrored(batch["keypoints_2d"])}
+        image = {**batch, "keypoints_2d": self._mirrored(batch["keypoints_2d"], self._input_flip)}
         if "intrinsics" in batch:
             image["intrinsics"] = batch["intrinsics"] * _MIRRORED_INTRINSICS
-        return (
-            poses + self._mirrored(tf.cast(self._model(image, training=False)["pose_3d"], tf.float32))
-        ) / 2
+        mirrored = tf.cast(self._model(image, training=False)["pose_3d"], tf.float32)
+        return (poses + self._mirrored(mirrored, self._flip_order)) / 2
 
-    def _mirrored(self, points: tf.Tensor) -> tf.Tensor:
+    @staticmethod
+    def _mirrored(points: tf.Tensor, flip_order: tuple[int, ...]) -> tf.Tensor:
         signs = tf.constant([-1.0] + [1.0] * (points.shape[-1] - 1), points.dtype)
-        return tf.gather(points, self._flip_order, axis=-2) * signs
+        return tf.gather(points, flip_order, axis=-2) * signs
 
 
 def _refuse_own_operations(concrete: tf.types.experimental.ConcreteFunction) -> None:

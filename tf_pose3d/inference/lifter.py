@@ -77,6 +77,7 @@ class Lifter:
 
     Attributes:
         skeleton: Layout of the poses.
+        input_skeleton: Layout of the keypoints that the model reads; others are turned into it.
         root: Index of their root joint.
 
     Raises:
@@ -110,6 +111,7 @@ class Lifter:
         self.max_gap = max_gap
         self.normalization = normalization
         self.skeleton = get_skeleton(self.family.skeleton(config))
+        self.input_skeleton = get_skeleton(self.family.input_skeleton(config))
         self.root = self.family.root_joint(config)
         _, self._setting = config.evaluation_settings()[0]
         spec = self.family.data_spec(self._setting, "test")
@@ -122,8 +124,9 @@ class Lifter:
 
     def __repr__(self) -> str:
         frames = f"{self.spec.length} frames at {self.spec.frame_rate} per second"
+        layouts = list(dict.fromkeys((self.input_skeleton.name, self.skeleton.name)))
         return (
-            f"<Lifter {self.config.ARCH}: {self.skeleton.name}, "
+            f"<Lifter {self.config.ARCH}: {' to '.join(layouts)}, "
             f"{frames if self.spec.length > 1 else 'single frames'}, "
             f"{self.model.count_params():,} parameters>"
         )
@@ -303,8 +306,8 @@ class Lifter:
                 raise Pose3DError(f"layout is {layout!r}, expected the name of a joint layout, e.g. coco_17")
             return get_skeleton(layout)
         # Arrays of another shape are refused later, with the shape they should have.
-        joints = keypoints.shape[1] if keypoints.ndim == 3 else self.skeleton.num_joints
-        supposed = self.skeleton
+        joints = keypoints.shape[1] if keypoints.ndim == 3 else self.input_skeleton.num_joints
+        supposed = self.input_skeleton
         fitting = [held for held in LAYOUTS.values() if held.num_joints == joints]
         if joints != supposed.num_joints:
             # Seventeen joints are those of too many data sets for the bones to tell them apart for sure.
@@ -346,10 +349,12 @@ class Lifter:
         if focal_length is not None:
             _require_number(focal_length, "focal_length", where)
         found = sanity.check_image_range(points, width, height, where)
-        prepared = prepare_keypoints(points, source, self.skeleton, self.min_confidence, self.max_gap, where)
+        prepared = prepare_keypoints(
+            points, source, self.input_skeleton, self.min_confidence, self.max_gap, where
+        )
         found += prepared.warnings
         present = prepared.keypoints[prepared.present]
-        found += sanity.check_keypoints(present, self.skeleton)
+        found += sanity.check_keypoints(self._in_layout_of_poses(present), self.skeleton)
         found += sanity.check_sides(points, source)
         camera = default_camera(width, height, focal_length)
         poses = self._lift_prepared(prepared, camera, fps, show_progress)
@@ -365,7 +370,7 @@ class Lifter:
         poses[~seen] = np.nan
         return LiftedPerson(
             poses,
-            prepared.keypoints[:count],
+            self._in_layout_of_poses(prepared.keypoints[:count]),
             seen,
             self.skeleton,
             self.root,
@@ -376,6 +381,12 @@ class Lifter:
             subject=subject,
             name=name,
         )
+
+    def _in_layout_of_poses(self, keypoints: np.ndarray) -> np.ndarray:
+        """Keypoints `(F, Ji, 3)` in the joints of the poses."""
+        if self.input_skeleton == self.skeleton:
+            return keypoints
+        return convert_joints(keypoints, self.input_skeleton, self.skeleton, confidence=True)
 
     def _lift_prepared(
         self, prepared: PreparedKeypoints, camera: Camera, fps: float, show_progress: bool
@@ -407,6 +418,7 @@ class Lifter:
             fps=fps,
             camera=camera,
             pose_2d=np.ascontiguousarray(keypoints[..., : self.spec.channels], np.float32),
+            skeleton_2d=None if self.input_skeleton == self.skeleton else self.input_skeleton,
         )
         return self.protocol.complete_sequence(self.model, self.config, sequence)
 
@@ -464,9 +476,9 @@ class Lifter:
         joints = source
         if len(held) < source.num_joints:
             joints = make_skeleton(source.name, tuple(source.joints[joint] for joint in held))
-            if missing_joints(joints, self.skeleton):
+            if missing_joints(joints, self.input_skeleton):
                 return None
-        return convert_joints(known[list(held)], joints, self.skeleton, confidence=True)
+        return convert_joints(known[list(held)], joints, self.input_skeleton, confidence=True)
 
     def lift_frame(self, keypoints: np.ndarray, frame: int, camera: Camera, fps: float) -> np.ndarray:
         """`(J, 3)` pose of one frame of a short clip; for streams.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence as SequenceType
 from typing import Any
 
-from tf_pose3d.data.datasets import Dataset, get_pose_dataset, read_sequences
+from tf_pose3d.data.datasets import Dataset, Log, get_pose_dataset, read_sequences
 from tf_pose3d.data.human36m import action_of, canonical_name
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
@@ -51,6 +51,8 @@ def choose_recording(
     subject: str | None,
     action: str | None,
     camera: str,
+    input_skeleton: str | None = None,
+    log: Log | None = None,
 ) -> Sequence:
     """The recording that `--viz_subject`, `--viz_action` and `--viz_camera` name.
 
@@ -59,6 +61,8 @@ def choose_recording(
         options: Of its reader.
         skeleton: Joint layout to read it in.
         subject, action, camera: See `choose_sequence`.
+        input_skeleton: Joint layout of its 2D poses; None: the same.
+        log: Takes a line for the user.
 
     Raises:
         Pose3DError: There is no such subject, recording or camera; the message lists those there are.
@@ -68,4 +72,5 @@ def choose_recording(
         raise Pose3DError(f"--viz_subject needs a subject; there are {', '.join(subjects)}")
     if subject not in subjects:
         raise Pose3DError(f"--viz_subject {subject!r} is no subject; there are {', '.join(subjects)}")
-    return choose_sequence(read_sequences(dataset, subject, options, skeleton), action, camera)
+    sequences = read_sequences(dataset, subject, options, skeleton, log, input_skeleton)
+    return choose_sequence(sequences, action, camera)

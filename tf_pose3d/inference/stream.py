@@ -60,7 +60,7 @@ class PoseStream:
         self._camera = default_camera(width, height, focal_length)
         self._fps = fps
         self._delay = delay if lifter.spec.length > 1 else 0
-        self._source = lifter.skeleton if layout is None else get_skeleton(layout)
+        self._source = lifter.input_skeleton if layout is None else get_skeleton(layout)
         half = (lifter.spec.length - 1) * lifter.spec.stride // 2
         # Frames before the one that is lifted, and some more to lay out sampled frames from it.
         sampled = max(lifter.spec.mask_strides or (lifter.spec.stride,))

@@ -78,9 +78,11 @@ def require_fitting_weights(weights: str | os.PathLike, config: Config, arch: st
                 f"{weights} holds weights of {held['ARCH']}, not of {name}; give weights of {name}"
             )
     family = get_family(config.ARCH)
-    trained = family.skeleton(family.config_class.from_dict(held, source=str(weights)))
-    wanted = family.skeleton(config)
-    if trained != wanted:
+    own = family.config_class.from_dict(held, source=str(weights))
+    for layout in (family.skeleton, family.input_skeleton):
+        trained, wanted = layout(own), layout(config)
+        if trained == wanted:
+            continue
         joints, others = (get_skeleton(name).num_joints for name in (trained, wanted))
         raise Pose3DError(
             f"{weights} holds a network of {joints} joints ({trained}), not of {others} ({wanted}); "

@@ -146,8 +146,9 @@ def run_training(
     folder = require_writable_folder(out_dir)
 
     def opened(where: Source, subset: str, split: str) -> Any:
-        spec = family.data_spec(config, split)
-        return open_examples(where, subset, spec, family.skeleton(config), config.SHUFFLE_SEED, log)
+        spec, seed = family.data_spec(config, split), config.SHUFFLE_SEED
+        layouts = family.skeleton(config), family.input_skeleton(config)
+        return open_examples(where, subset, spec, layouts[0], seed, log, layouts[1])
 
     log(f"reading {source.name}, subset {train_subset}")
     examples = opened(source, train_subset, "train")

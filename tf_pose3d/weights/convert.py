@@ -89,9 +89,11 @@ def convert(
     held = _read(converter, checkpoint)
     if not converter.recognises(held):
         raise Pose3DError(_another_family(converter, held))
-    for line in converter.notes(held) if log is not None else ():
-        log(line)
     config = _make_config(converter, held, overrides)
+    if log is not None:
+        given = {converter.key_of(name) for name in overrides}
+        for line in converter.notes(held, config, given):
+            log(line)
     model = build_model(config)
     _assign(converter, model, config, held)
     if out is not None:
@@ -136,16 +138,16 @@ def _make_config(converter: Converter, held: Checkpoint, overrides: dict[str, An
     family = get_family(converter.arch)
     found = converter.config_values(held)
     wanted = {
-        converter.aliases.get(name.upper(), name.upper()): value.tolist()
-        if hasattr(value, "tolist")
-        else value
+        converter.key_of(name): value.tolist() if hasattr(value, "tolist") else value
         for name, value in overrides.items()
     }
     for name, value in wanted.items():
         if name in found and not converter.agrees(name, found[name], value):
             raise Pose3DError(f"{held.source} has {name} {found[name]}, not {value}; leave {name} out")
     suggested = converter.suggested_values(held)
-    return family.config_class.from_dict({**suggested, **found, **wanted}, source=held.source)
+    config = family.config_class.from_dict({**suggested, **found, **wanted}, source=held.source)
+    converter.check_config(held, config)
+    return config
 
 
 def assignment_values(

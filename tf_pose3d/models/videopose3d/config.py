@@ -6,7 +6,9 @@ import dataclasses
 from typing import ClassVar
 
 from tf_pose3d.config import key
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.temporal import TemporalConfig
+from tf_pose3d.skeleton import missing_joints
 
 __all__ = ["VideoPose3DConfig"]
 
@@ -21,5 +23,23 @@ class VideoPose3DConfig(TemporalConfig):
         [3, 3, 3], "Kernel widths, odd; a prediction is made of as many frames as their product.", minimum=1
     )
     DENSE: bool = key(False, "Kernels that skip no frame, for comparison; slow.")
+    INPUT_SKELETON: str | None = key(
+        None, "Joint layout of the 2D poses that are read, e.g. coco_17; null: SKELETON."
+    )
     CHUNK_LENGTH: int = key(1, "Frames that a training window predicts.", minimum=1)
     EPOCHS: int = key(60, "Epochs to train.", minimum=0)
+
+    @property
+    def input_skeleton(self) -> str:
+        """Joint layout of the 2D poses."""
+        return self.INPUT_SKELETON or self.SKELETON
+
+    def validate(self, source: str = "config") -> None:
+        super().validate(source)
+        # What is lifted is also shown beside the poses, in their joints.
+        missing = missing_joints(self.input_skeleton, self.SKELETON)
+        if missing:
+            raise Pose3DError(
+                f"{source}: INPUT_SKELETON is {self.input_skeleton}, of which nothing gives "
+                f"{', '.join(missing)} of SKELETON {self.SKELETON}"
+            )

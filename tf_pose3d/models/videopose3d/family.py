@@ -29,10 +29,14 @@ class VideoPose3DFamily(TemporalFamily):
             config.DROP_RATE,
             config.CAUSAL,
             config.DENSE,
+            config.INPUT_SKELETON,
             name="videopose3d",
         )
         model.build()
         return model
+
+    def input_skeleton(self, config: VideoPose3DConfig) -> str:
+        return config.input_skeleton
 
     def data_spec(self, config: VideoPose3DConfig, split: str) -> WindowSpec:
         spec = super().data_spec(config, split)

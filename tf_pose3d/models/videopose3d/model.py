@@ -23,14 +23,15 @@ class VideoPose3D(keras.Model):
     training", CVPR 2019.
 
     Args:
-        skeleton: Name of the joint layout.
+        skeleton: Name of the joint layout of the poses.
         filter_widths: Odd kernel widths; the receptive field N is their product.
         channels: Features inside.
         dropout: Rate.
         causal: Whether a pose is that of the last frame of its receptive field, not of the middle one.
         dense: Kernels that skip no frame, for comparison.
+        input_skeleton: Name of the joint layout of the keypoints, Ji joints; None: the poses'.
 
-    Input (dict): keypoints_2d `(B, T, J, 2)`, normalised screen coordinates, T at least N.
+    Input (dict): keypoints_2d `(B, T, Ji, 2)`, normalised screen coordinates, T at least N.
     Output (dict), metres, relative to the root, camera frame: pose_3d `(B, J, 3)`, of the middle one of the
     T - N + 1 frames that are predicted; where these are more than one, pose_3d_sequence
     `(B, T - N + 1, J, 3)`.
@@ -44,6 +45,7 @@ class VideoPose3D(keras.Model):
         dropout: float = 0.25,
         causal: bool = False,
         dense: bool = False,
+        input_skeleton: str | None = None,
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
@@ -54,8 +56,10 @@ class VideoPose3D(keras.Model):
             "dropout": dropout,
             "causal": causal,
             "dense": dense,
+            "input_skeleton": input_skeleton,
         }
         self.joints = get_skeleton(skeleton).num_joints
+        self.input_joints = get_skeleton(input_skeleton or skeleton).num_joints
         self.momentum = SharedMomentum()
         self.network = TemporalNetwork(
             3 * self.joints,
@@ -69,14 +73,14 @@ class VideoPose3D(keras.Model):
         )
 
     def build(self, input_shape: object = None) -> None:
-        self.network.build((None, None, 2 * self.joints))
+        self.network.build((None, None, 2 * self.input_joints))
         self.built = True
 
     def lift_sequence(self, keypoints: Tensor) -> Tensor:
         """Poses of every frame whose receptive field lies in a sequence, all at once.
 
         Args:
-            keypoints: `(B, T, J, 2)`.
+            keypoints: `(B, T, Ji, 2)`.
 
         Returns:
             `(B, T - N + 1, J, 3)`.
@@ -86,7 +90,7 @@ class VideoPose3D(keras.Model):
 
     def _flat(self, keypoints: Tensor) -> Tensor:
         keypoints = ops.cast(keypoints[..., :2], self.compute_dtype)
-        return ops.reshape(keypoints, (-1, ops.shape(keypoints)[1], 2 * self.joints))
+        return ops.reshape(keypoints, (-1, ops.shape(keypoints)[1], 2 * self.input_joints))
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         results = self.network(self._flat(inputs["keypoints_2d"]), training=training)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -81,9 +81,26 @@ class Converter(abc.ABC):
         """Config keys that the checkpoint makes likely; the caller may say otherwise."""
         return {}
 
-    def notes(self, checkpoint: Checkpoint) -> list[str]:
-        """Lines about what the checkpoint holds that the user should know."""
+    def check_config(self, checkpoint: Checkpoint, config: Any) -> None:  # noqa: B027
+        """Checks that a config, with what the caller says, can be the checkpoint's.
+
+        Raises:
+            Pose3DError: It cannot.
+        """
+
+    def notes(self, checkpoint: Checkpoint, config: Any, given: Collection[str]) -> list[str]:
+        """Lines about what the checkpoint holds, or does not tell, that the user should know.
+
+        Args:
+            checkpoint: It.
+            config: What it is converted under.
+            given: Config keys that the caller says.
+        """
         return []
+
+    def key_of(self, name: str) -> str:
+        """The config key that a caller's name means, in any case or the release's spelling."""
+        return self.aliases.get(name.upper(), name.upper())
 
     @abc.abstractmethod
     def assignments(self, model: keras.Model, config: Config) -> Iterator[Assignment]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
@@ -69,7 +69,7 @@ class DenseWarperConverter(Converter):
             "DATASET_TEST_3D_SUBSAMPLE_STEP": 5,
         }
 
-    def notes(self, checkpoint: Checkpoint) -> list[str]:
+    def notes(self, checkpoint: Checkpoint, config: Any, given: Collection[str]) -> list[str]:
         return [f"of the checkpoint's {_WARPERS} warpers the first {_USED_WARPERS} are used, and converted"]
 
     def ignores(self, name: str) -> bool:
