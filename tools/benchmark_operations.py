@@ -1,13 +1,13 @@
 """What each compiled operation gains by itself on the whole work of the networks that call it.
 
-    python tools/benchmark_operations.py [--works uplift-training lcn-evaluation ...] [--rounds 7] [--threads 2]
+    python tools/benchmark_operations.py [--works uplift-training ...] [--rounds 7] [--threads 2]
 
-A work is a training step (forward, backward and optimizer, deterministic as training is) or an evaluation (all
-frames of a recording lifted as `eval.py` lifts them, mirrored pass included) of one published config. It is
-done with everything compiled and, for each operation that it calls, with that operation alone computed by
-`keras.ops`, in turns within one process; each work has a process of its own. Gain is the time without
-the compiled operation over the time with it, of the same round; shown are its median and quartiles over the
-rounds. Poses and images are random.
+A work is a training step (forward, backward and optimizer, deterministic as training is) or an evaluation
+(all frames of a recording lifted as `eval.py` lifts them, mirrored pass included) of one published config.
+It is done with everything compiled and, for each operation that it calls, with that operation alone
+computed by `keras.ops`, in turns within one process; each work has a process of its own. Gain is the time
+without the compiled operation over the time with it, of the same round; shown are its median and quartiles
+over the rounds. Poses and images are random.
 """
 
 from __future__ import annotations

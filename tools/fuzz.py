@@ -2,11 +2,11 @@
 
     python tools/fuzz.py --minutes 5 [--seed 0]
 
-A mutation changes bytes (flips, cuts, copies, odd tokens) or, of JSON, the structure (odd values, lost and doubled
-parts). Right is: the file's content, or one clear line. The table counts per reader: accepted; refused in one line;
-tracebacks; files that take over ten seconds, or over a gigabyte; and wrong, which is what no file can say
-(coordinates that are infinite, confidences beyond 0 to 1, frames out of order, rows beyond the clip). Exits with 1
-unless the last four columns are 0.
+A mutation changes bytes (flips, cuts, copies, odd tokens) or, of JSON, the structure (odd values, lost and
+doubled parts). Right is: the file's content, or one clear line. The table counts per reader: accepted;
+refused in one line; tracebacks; files that take over ten seconds, or over a gigabyte; and wrong, which is
+what no file can say (coordinates that are infinite, confidences beyond 0 to 1, frames out of order, rows
+beyond the clip). Exits with 1 unless the last four columns are 0.
 """
 
 from __future__ import annotations
