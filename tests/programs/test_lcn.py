@@ -301,7 +301,7 @@ BAD = [
     (
         "train",
         "--arch lcn --dataset synthetic --train_subset S1 --in-F 3 --out_dir out",
-        ("holds 2 numbers a joint", "the model reads 3"),
+        ("hold 2 numbers a joint", "the model reads 3"),
     ),
 ]
 
