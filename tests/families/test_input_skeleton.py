@@ -103,7 +103,7 @@ def test_models_keep_their_layouts(model, tmp_path):
 
 
 def test_layouts_that_do_not_fit():
-    with pytest.raises(Pose3DError, match="INPUT_SKELETON is h36m_16, of which nothing gives nose"):
+    with pytest.raises(Pose3DError, match="INPUT_SKELETON is h36m_16, of which nothing gives l_eye"):
         VideoPose3DConfig.from_dict({"SKELETON": "coco_17", "INPUT_SKELETON": "h36m_16"})
     with pytest.raises(Pose3DError, match="unknown joint layout 'coco'"):
         VideoPose3DConfig.from_dict({"INPUT_SKELETON": "coco"})
@@ -125,7 +125,7 @@ def checkpoint(golden, monkeypatch):
         )
         for name in ("shrink.weight", "shrink.bias"):
             tensors[name] = np.resize(tensors[name], (3 * gives, *tensors[name].shape[1:]))
-        changed = Checkpoint("x.bin", tensors)
+        changed = Checkpoint("x.bin", tensors, {})
         monkeypatch.setattr(type(get_converter("videopose3d")), "read", lambda self, path: changed)
         return "x.bin"
 

@@ -320,4 +320,5 @@ def test_outputs_and_gradients(cases, backend, case):
 
 def test_every_family_has_a_case():
     named = {get_family(case.split("/")[0]).arch for case in CASES}
-    assert named == set(FAMILIES)
+    # The package's own lifter has no release whose numbers it could equal.
+    assert named == set(FAMILIES) - {"General"}
