@@ -14,6 +14,7 @@ from tf_pose3d.layers.body_parts import BodyPart, body_parts, join_order
 from tf_pose3d.layers.fully_connected import FullyConnectedBlock
 from tf_pose3d.layers.normed_linear import NormedLinear
 from tf_pose3d.layers.temporal_convolution import TemporalNetwork, receptive_field, unfold_strided
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["BodyPartModel"]
@@ -25,7 +26,7 @@ _SLOPE = 0.2
 _FULL_DROPOUT = 0.25
 
 
-class BodyPartModel(keras.Model):
+class BodyPartModel(PoseModel):
     """Predicts the pose of one frame of a window from five parts of the body.
 
     Each part's network reads where its joints are, where they are relative to the root, and relative to
@@ -92,6 +93,10 @@ class BodyPartModel(keras.Model):
 
     def _decoders(self, prefix: str) -> list[FullyConnectedBlock]:
         return [self._block(3 * len(part.joints), f"{prefix}_{part.name}") for part in self.parts]
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"keypoints_2d": (None, self.window, self.joints, 2)}
 
     @property
     def first_stage_layers(self) -> list[keras.Layer]:

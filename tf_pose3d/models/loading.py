@@ -10,6 +10,7 @@ from tf_pose3d.config import Config, nearest, read_config_file, shipped_configs
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.models.family import FAMILIES, get_family
+from tf_pose3d.models.keras_file import load_keras_file
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weight_files.hdf5 import load_weights, read_config, save_weights
 
@@ -136,7 +137,8 @@ def load_model(
     """A model with its weights; `model.config` is its config.
 
     Args:
-        weights: `.h5` file, or a prefix that resolves to the first match (`logs/x/checkpoints/best`).
+        weights: `.h5` file, or a prefix that resolves to the first match (`logs/x/checkpoints/best`); or a
+            `.keras` file of `model.save`, which holds its config.
         config: Config file or object, for files that hold none (those of the original releases).
         arch: Family, where neither says.
 
@@ -147,6 +149,10 @@ def load_model(
     Raises:
         Pose3DError: Unreadable files, or weights that do not fit the config (with layer and shapes).
     """
+    if str(weights).endswith(".keras"):
+        if config is not None:
+            raise Pose3DError(f"{weights} holds its config; give none beside it")
+        return load_keras_file(weights)
     weights = resolve_weights(weights)
     if not isinstance(config, Config):
         config = load_config(config, weights, arch)

@@ -13,6 +13,7 @@ from tf_pose3d.geometry.soft_argmax import soft_argmax
 from tf_pose3d.geometry.triangulation import triangulate
 from tf_pose3d.geometry.views import heatmap_affine, image_points, inverse_affine, projection_matrix
 from tf_pose3d.models.densewarper.warper import Warper
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.models.pose_resnet.model import PoseResNet
 
 __all__ = ["DenseWarper"]
@@ -26,7 +27,7 @@ _DISC_SIGMAS = 5
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class DenseWarper(keras.Model):
+class DenseWarper(PoseModel):
     """Heat maps of every view at every frame, and the poses that they make.
 
     A group has V views and T frames; each view shows one of the frames, and each frame is shown by at least
@@ -134,6 +135,17 @@ class DenseWarper(keras.Model):
         """Changes how views make 3D joints; see the arguments of the model."""
         changed = {"triangulation": method, "min_confidence": min_confidence}
         self.settings.update({**changed, "ransac_threshold": ransac_threshold})
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        views = self.num_views
+        return {
+            "image": (None, views, None, None, 3),
+            "rotation": (None, views, 3, 3),
+            "translation": (None, views, 3),
+            "intrinsics": (None, views, 4),
+            "crop": (None, views, 2, 3),
+        }
 
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""
@@ -264,6 +276,6 @@ class DenseWarper(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config: dict) -> DenseWarper:
+    def from_config(cls, config: dict, custom_objects: object = None) -> DenseWarper:
         backbone = PoseResNet.from_config({**config["backbone"], "trainable": True})
-        return cls(**{**config, "backbone": backbone})
+        return super().from_config({**config, "backbone": backbone}, custom_objects)

@@ -110,6 +110,11 @@ class EHFusion(BodyPartModel):
         self.unfused_decoders = self._decoders("unfused_decoder") if stage == 0 else []
         self.decoders = self._decoders("decoder")
 
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        shapes = super().input_shapes
+        return {**shapes, "intrinsics": (None, 11)} if self.settings["camera"] else shapes
+
     def build(self, input_shape: object = None) -> None:
         self._build_encoders()
         latent = self.settings["latent"]

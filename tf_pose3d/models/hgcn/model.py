@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from tf_pose3d.layers.graph import GraphBlock, HighOrderGraphConvolution
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.models.single_frame import joint_major, pose_major
 from tf_pose3d.skeleton import get_skeleton
 
@@ -12,7 +13,7 @@ __all__ = ["HGCN"]
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class HGCN(keras.Model):
+class HGCN(PoseModel):
     """High-order graph convolutions in residual pairs.
 
     Zou et al., "High-order graph convolutional networks for 3D human pose estimation", BMVC 2020.
@@ -47,6 +48,10 @@ class HGCN(keras.Model):
             for half in (1, 2)
         ]
         self.gconv_output = HighOrderGraphConvolution(3, skeleton, combine="sum", name="gconv_output")
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"keypoints_2d": (None, 1, self.joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
         self.gconv_input.build((self.joints, None, 2))

@@ -7,6 +7,7 @@ import math
 import keras
 
 from tf_pose3d.layers.graph import GraphBlock, HighOrderGraphConvolution
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.models.single_frame import joint_major, pose_major
 from tf_pose3d.skeleton import get_skeleton
 
@@ -26,7 +27,7 @@ def _kernel_scale(layer: int) -> float:
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class HOIFNet(keras.Model):
+class HOIFNet(PoseModel):
     """High-order graph convolutions that each see the first layer's output again.
 
     Quan and Ben Hamza, "Higher-order implicit fairing networks for 3D human pose estimation", BMVC 2021.
@@ -69,6 +70,10 @@ class HOIFNet(keras.Model):
         for block in self.gconv_layers[len(RUN_BLOCKS) :]:
             block.trainable = False
         self.gconv_output = convolution(3, 1, combine="sum")
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"keypoints_2d": (None, 1, self.joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
         self.gconv_input.build((self.joints, None, 2))

@@ -11,6 +11,7 @@ from keras import ops
 
 from tf_pose3d.layers.locally_connected import JointMask, LocallyConnected
 from tf_pose3d.models.lcn.image_frame import camera_poses, pinhole_parameters
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.ops.normed_activation import normed_activation
 
 __all__ = ["LCN"]
@@ -80,7 +81,7 @@ class _LinearBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class LCN(keras.Model):
+class LCN(PoseModel):
     """Lifts the 2D pose of one frame.
 
     Args:
@@ -176,6 +177,10 @@ class LCN(keras.Model):
     def linear_blocks(self) -> list[_LinearBlock]:
         """All layers but the last, in order."""
         return [self.first, *(layer for pair in self.blocks for layer in pair)]
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"keypoints_2d": (None, 1, self.num_joints, self.input_features)}
 
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""

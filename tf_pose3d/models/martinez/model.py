@@ -9,6 +9,7 @@ from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.normed_relu import normed_relu
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.ops.block_matmul import matmul
 from tf_pose3d.skeleton import get_skeleton
 
@@ -55,7 +56,7 @@ class LinearBlock(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class MartinezNet(keras.Model):
+class MartinezNet(PoseModel):
     """Fully connected residual network from all 2D joints to all 3D joints at once.
 
     Martinez et al., "A simple yet effective baseline for 3D human pose estimation", ICCV 2017, in the form
@@ -101,6 +102,10 @@ class MartinezNet(keras.Model):
             bias_initializer=keras.initializers.RandomUniform(-limit, limit),
             name="output_layer",
         )
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"keypoints_2d": (None, 1, self.joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
         self.input_block.build((None, 2 * self.joints))

@@ -10,6 +10,7 @@ from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.residual import BasicBlock, BottleneckBlock, NormedConvolution
+from tf_pose3d.models.pose_model import PoseModel
 
 __all__ = ["BLOCKS_PER_STAGE", "PoseResNet", "has_bottlenecks"]
 
@@ -33,7 +34,7 @@ def has_bottlenecks(num_layers: int) -> bool:
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class PoseResNet(keras.Model):
+class PoseResNet(PoseModel):
     """Heat maps of one person's joints.
 
     Args:
@@ -115,6 +116,10 @@ class PoseResNet(keras.Model):
             dtype=policy,
             name="final",
         )
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"image": (None, None, None, 3)}
 
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""

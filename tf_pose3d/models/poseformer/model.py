@@ -9,6 +9,7 @@ from tf_pose3d.layers.drop_path import drop_path_rates
 from tf_pose3d.layers.layer_normalization import LayerNormalization
 from tf_pose3d.layers.learned_tokens import LearnedPosition
 from tf_pose3d.layers.transformer import TransformerBlock
+from tf_pose3d.models.pose_model import PoseModel
 
 __all__ = ["FrameMean", "PoseFormer"]
 
@@ -47,7 +48,7 @@ class FrameMean(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class PoseFormer(keras.Model):
+class PoseFormer(PoseModel):
     """Transformer over the joints of each frame, then over the frames of a window.
 
     Zheng et al., "3D human pose estimation with spatial and temporal transformers", ICCV 2021, and its
@@ -128,6 +129,10 @@ class PoseFormer(keras.Model):
         self.frame_mean = FrameMean(frames, dtype=policy, name="frame_mean")
         self.head_norm = LayerNormalization(epsilon=1e-5, dtype=policy, name="head_norm")
         self.head = keras.layers.Dense(3 * joints, dtype="float32", name="head")
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"keypoints_2d": (None, self.frames, self.joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""

@@ -6,6 +6,7 @@ import keras
 
 from tf_pose3d.layers.graph import GraphBlock, SemanticGraphConvolution
 from tf_pose3d.layers.non_local import GraphNonLocal
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.models.single_frame import joint_major, pose_major
 from tf_pose3d.skeleton import get_skeleton
 
@@ -16,7 +17,7 @@ JOINT_GROUPS = ((2, 3), (5, 6), (1, 4), (0, 7), (8, 9), (14, 15), (11, 12), (10,
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class SemGCN(keras.Model):
+class SemGCN(PoseModel):
     """Semantic graph convolutions in residual pairs, with or without non-local blocks after each.
 
     Zhao et al., "Semantic graph convolutional networks for 3D human pose regression", CVPR 2019.
@@ -63,6 +64,10 @@ class SemGCN(keras.Model):
             for index in range(depth + 1 if non_local else 0)
         ]
         self.gconv_output = SemanticGraphConvolution(3, skeleton, name="gconv_output")
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"keypoints_2d": (None, 1, self.joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
         self.gconv_input.build((self.joints, None, 2))

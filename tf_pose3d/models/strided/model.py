@@ -9,6 +9,7 @@ from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.layer_normalization import UnbiasedLayerNormalization
 from tf_pose3d.layers.learned_tokens import LearnedPosition
 from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock, strided_length
+from tf_pose3d.models.pose_model import PoseModel
 
 __all__ = ["StridedTransformer"]
 
@@ -16,7 +17,7 @@ _PADDING = (1, 1)
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class StridedTransformer(keras.Model):
+class StridedTransformer(PoseModel):
     """Transformer over a window of 2D poses whose last blocks shorten it to the centre frame.
 
     Li et al., "Exploiting temporal contexts with strided transformer for 3D human pose estimation", IEEE
@@ -116,6 +117,10 @@ class StridedTransformer(keras.Model):
     def _position(self, name: str) -> LearnedPosition:
         normal = keras.initializers.RandomNormal(stddev=1.0)
         return LearnedPosition(self.frames, self.temporal_dim, normal, dtype=self.dtype_policy, name=name)
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"keypoints_2d": (None, self.frames, self.joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""

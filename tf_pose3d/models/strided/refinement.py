@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 from keras import ops
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.models.strided.model import StridedTransformer
 from tf_pose3d.skeleton import get_skeleton
 
@@ -87,7 +91,7 @@ class PoseRefinement(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class RefinedStridedTransformer(keras.Model):
+class RefinedStridedTransformer(PoseModel):
     """Strided Transformer whose centre pose is refined by the one that its depths and the 2D input give.
 
     As in the release, the true depth of the root enters: without it (or a true pose, which holds it) there
@@ -129,6 +133,15 @@ class RefinedStridedTransformer(keras.Model):
             self.skeleton.num_joints, dropout, dtype="float32", name="refinement"
         )
 
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        joints, frames = self.skeleton.num_joints, self.lifter.frames
+        return {
+            "keypoints_2d": (None, frames, joints, 2),
+            "intrinsics": (None, 11),
+            "root_depth": (None,),
+        }
+
     def build(self, input_shape: object = None) -> None:
         """Creates every weight."""
         self.lifter.build()
@@ -145,6 +158,12 @@ class RefinedStridedTransformer(keras.Model):
         signs = ops.convert_to_tensor([-1.0] + [1.0] * (points.shape[-1] - 1), dtype=points.dtype)
         return ops.take(points, list(self.skeleton.flip_order), axis=-2) * signs
 
+    def as_inputs(self, inputs: Any) -> Any:
+        if isinstance(inputs, Mapping) and "pose_3d" in inputs and "root_depth" not in inputs:
+            depth = inputs["pose_3d"][:, self.lifter.frames // 2, self.skeleton.root, 2]
+            inputs = {**inputs, "root_depth": depth}
+        return super().as_inputs(inputs)
+
     def __call__(
         self, inputs: dict[str, keras.KerasTensor], *args: object, **kwargs: object
     ) -> dict[str, keras.KerasTensor]:
@@ -154,7 +173,7 @@ class RefinedStridedTransformer(keras.Model):
             Pose3DError: Neither a true pose nor the root's depth is given. Keras would wrap what `call`
                 raises into many lines.
         """
-        if not {"root_depth", "pose_3d"} & inputs.keys():
+        if isinstance(inputs, Mapping) and not {"root_depth", "pose_3d"} & inputs.keys():
             raise Pose3DError(
                 "REFINE needs the true depth of the root, which this recording has not; use weights without"
             )

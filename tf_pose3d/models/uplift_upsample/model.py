@@ -9,12 +9,13 @@ from tf_pose3d.layers.drop_path import drop_path_rates
 from tf_pose3d.layers.layer_normalization import LayerNormalization
 from tf_pose3d.layers.learned_tokens import LearnedPosition, LearnedToken
 from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock, strided_length
+from tf_pose3d.models.pose_model import PoseModel
 
 __all__ = ["UpliftUpsampleTransformer"]
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class UpliftUpsampleTransformer(keras.Model):
+class UpliftUpsampleTransformer(PoseModel):
     """Spatial, temporal and strided transformer over a window of 2D poses.
 
     Einfalt, Ludwig and Lienhart, "Uplift and Upsample: efficient 3D human pose estimation with
@@ -192,6 +193,12 @@ class UpliftUpsampleTransformer(keras.Model):
 
     def _head_norm(self, name: str) -> keras.layers.Layer:
         return keras.layers.BatchNormalization(momentum=0.1, epsilon=1e-5, dtype=self.dtype_policy, name=name)
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        length = self.sequence_length
+        shapes: dict[str, tuple[int | None, ...]] = {"keypoints_2d": (None, length, self.num_keypoints, 2)}
+        return {**shapes, "stride_mask": (None, length)} if self.strided_input else shapes
 
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""

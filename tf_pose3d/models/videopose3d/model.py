@@ -9,7 +9,8 @@ import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum
-from tf_pose3d.layers.temporal_convolution import TemporalNetwork
+from tf_pose3d.layers.temporal_convolution import TemporalNetwork, receptive_field
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["VideoPose3D"]
@@ -18,7 +19,7 @@ Tensor: TypeAlias = keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class VideoPose3D(keras.Model):
+class VideoPose3D(PoseModel):
     """Pavllo et al., "3D human pose estimation in video with temporal convolutions and semi-supervised
     training", CVPR 2019.
 
@@ -36,6 +37,8 @@ class VideoPose3D(keras.Model):
     T - N + 1 frames that are predicted; where these are more than one, pose_3d_sequence
     `(B, T - N + 1, J, 3)`.
     """
+
+    _reads_longer_windows = True
 
     def __init__(
         self,
@@ -71,6 +74,11 @@ class VideoPose3D(keras.Model):
             momentum=self.momentum,
             name="network",
         )
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        frames = receptive_field(self.settings["filter_widths"])
+        return {"keypoints_2d": (None, frames, self.joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
         self.network.build((None, None, 2 * self.input_joints))

@@ -1,0 +1,345 @@
+"""What all networks here are to Keras: `model(array)`, `fit` with the family's loss, files that keep the config."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from tf_pose3d.config import Config
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.models.family import Family, get_family
+
+__all__ = ["PoseModel"]
+
+Tensors = Mapping[str, Any]
+
+_KEYPOINTS = "keypoints_2d"
+_POSE = "pose_3d"
+
+
+class PoseModel(keras.Model):
+    """A network that reads a dict of arrays and gives a dict of arrays, with its family's config.
+
+    A network that reads one array alone takes it bare, too: `model(keypoints)` is
+    `model({"keypoints_2d": keypoints})`. Channels beyond those that it reads are passed over.
+
+    `compile(optimizer=...)` without a loss trains with the loss of the config's family on batches such as
+    `tf_pose3d.data.windows.Windows` gives them, inputs and targets in one dict; validation reports the
+    family's. With a loss or metrics of the user's own the prediction is `pose_3d`, and the truth what the data
+    give beside the inputs, else the batch's `pose_3d` at the predicted frame, root-centred.
+
+    `model.save("x.keras")` keeps the config, and `keras.models.load_model` brings it back.
+
+    Args:
+        config: Config of the family, or its dict; None: a network of sizes of its own, which needs a loss of
+            the user's to train.
+        **kwargs: Of `keras.Model`.
+
+    Attributes:
+        config: As given; `tf_pose3d.build_model` and `load_model` set it.
+        settings: Arguments of the constructor, by name.
+    """
+
+    config: Config | None
+    settings: dict[str, Any]
+
+    def __init__(self, *, config: Config | Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.settings = {}
+        self.config = _as_config(config)
+        # Identities, as Keras would take a list of variables for state of the model.
+        self._frozen_by_family: frozenset[int] = frozenset()
+        self._trains_family_loss = self._has_metrics = False
+        self._named_losses = self._named_metrics = False
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        """Shapes of the inputs that the network cannot do without, in the order in which they are told.
+
+        None stands for any size. A network of single frames has N = 1, and takes arrays without that axis.
+        """
+        raise NotImplementedError
+
+    # Whether windows may be longer than `input_shapes` says.
+    _reads_longer_windows = False
+
+    def as_inputs(self, inputs: Any) -> Any:
+        """The dict that the network reads, of a dict or of an array.
+
+        Args:
+            inputs: A dict with at least the keys of `input_shapes`, or, where there is one key alone, its
+                array.
+
+        Raises:
+            Pose3DError: An array where the network reads several, a key that is missing, or an array of
+                another shape; the message says which keys and shapes there should be.
+        """
+        shapes = self.input_shapes
+        if not isinstance(inputs, Mapping):
+            if len(shapes) > 1:
+                raise Pose3DError(f"{self.name} reads {_listed(shapes)}: give a dict of these, not one array")
+            inputs = {next(iter(shapes)): ops.convert_to_tensor(inputs)}
+        missing = [name for name in shapes if name not in inputs]
+        if missing:
+            raise Pose3DError(
+                f"{self.name} reads {_listed(shapes)}: the inputs lack {', '.join(missing)}, they have "
+                f"{', '.join(map(str, inputs)) or 'nothing'}"
+            )
+        for name in (_KEYPOINTS, "image"):
+            if name in shapes and hasattr(inputs[name], "shape"):
+                self._check_shape(name, tuple(inputs[name].shape), shapes[name])
+        keypoints = inputs.get(_KEYPOINTS)
+        if hasattr(keypoints, "shape") and _KEYPOINTS in shapes:
+            channels = shapes[_KEYPOINTS][-1]
+            if channels is not None and keypoints.shape[-1] != channels:
+                return {**inputs, _KEYPOINTS: keypoints[..., :channels]}
+        return inputs
+
+    def _check_shape(self, name: str, given: tuple[Any, ...], wanted: tuple[int | None, ...]) -> None:
+        single = name == _KEYPOINTS and wanted[1] == 1
+        found = (*given[:1], 1, *given[1:]) if single and len(given) == len(wanted) - 1 else given
+
+        def fits(axis: int) -> bool:
+            size, expected = found[axis], wanted[axis]
+            if size is None or expected is None or size == expected:
+                return True
+            if name != _KEYPOINTS:
+                return False
+            # Further channels are passed over; a longer window may give a sequence.
+            return size > expected and (axis == 3 or (axis == 1 and self._reads_longer_windows))
+
+        if len(found) == len(wanted) and all(fits(axis) for axis in range(len(wanted))):
+            return
+        shape = _spelled(wanted, self._reads_longer_windows and name == _KEYPOINTS)
+        if single:
+            shape = f"{_spelled((None, *wanted[2:]))} or {shape}"
+        hint = "; put an axis for the batch in front" if len(found) == len(wanted) - 1 and not single else ""
+        raise Pose3DError(f"{self.name}: {name} has shape {given}, expected {shape}{hint}")
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """The outputs by name for a dict of inputs or a bare array, see the class.
+
+        Raises:
+            Pose3DError: Inputs that the network cannot read.
+        """
+        return super().__call__(self.as_inputs(inputs), *args, **kwargs)
+
+    def stateless_call(
+        self, trainable_variables: Any, non_trainable_variables: Any, inputs: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        """As in Keras, for the inputs that the model takes."""
+        return super().stateless_call(
+            trainable_variables, non_trainable_variables, self.as_inputs(inputs), *args, **kwargs
+        )
+
+    # Training with Keras
+
+    def target_pose(self, batch: Tensors) -> Any:
+        """The true pose that `pose_3d` should be: `(B, J, 3)` metres, root-centred.
+
+        Args:
+            batch: Has `pose_3d`, `(B, N, J, 3)` or `(B, J, 3)`, camera frame.
+
+        Raises:
+            Pose3DError: There is none, or the model has no config, which names the root.
+        """
+        if _POSE not in batch:
+            raise Pose3DError(f"{self.name}: the batch has no {_POSE} to compare with")
+        pose = batch[_POSE]
+        if len(pose.shape) == 4:
+            # Of windows that end at their frame the last one, else the middle one.
+            pose = pose[:, -1 if self.settings.get("causal") else pose.shape[1] // 2]
+        root = self._family().root_joint(self.config)
+        return pose - pose[:, root : root + 1]
+
+    def _family(self) -> Family:
+        if self.config is None:
+            raise Pose3DError(
+                f"{self.name} has no config, which names its loss and its root: make it by "
+                "tf_pose3d.build_model or set model.config; or give targets and compile(loss=...)"
+            )
+        return get_family(self.config.ARCH)
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        *args: Any,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        jit_compile: Any = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """As `keras.Model.compile`; without `loss` the family's, for the weights that the family trains.
+
+        `jit_compile="auto"` is what the config says (JIT_COMPILE) under TensorFlow, where XLA has none of the
+        compiled operations; Keras's own choice elsewhere.
+
+        Raises:
+            Pose3DError: No loss, and no config that has one.
+        """
+        for variable in self.variables:
+            if id(variable) in self._frozen_by_family:
+                variable.trainable = True
+        self._frozen_by_family = frozenset()
+        if loss is None:
+            trained = {id(weight) for weight in self._family().trained_variables(self, self.config)}
+            # Freezing the variables, not their layers, leaves these in training mode.
+            frozen = [weight for weight in self.trainable_variables if id(weight) not in trained]
+            for variable in frozen:
+                variable.trainable = False
+            self._frozen_by_family = frozenset(map(id, frozen))
+        self._trains_family_loss = loss is None
+        # Keras keeps the metrics of an earlier call where a later one gives none.
+        self._has_metrics |= metrics is not None or weighted_metrics is not None
+        self._named_losses = isinstance(loss, Mapping)
+        self._named_metrics = isinstance(metrics, Mapping) or isinstance(weighted_metrics, Mapping)
+        if jit_compile == "auto" and keras.backend.backend() == "tensorflow":
+            jit_compile = bool(getattr(self.config, "JIT_COMPILE", False))
+        super().compile(
+            optimizer,
+            loss,
+            *args,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as a saved model was."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The user's loss, or the family's of outputs and batch, and what layers add."""
+        if not self._trains_family_loss:
+            y, y_pred = self._pair(x, y, y_pred, self._named_losses)
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        if not isinstance(x, Mapping) or y is not None:
+            raise Pose3DError(
+                f"{self.name}: the family's loss reads batches that are one dict of inputs and targets, as "
+                "Windows.training_dataset gives them; for pairs (x, y) give compile(loss=...)"
+            )
+        family = self._family()
+        loss = (family.loss if training else family.validation_loss)(self.config)(y_pred, x)
+        for added in self.losses:
+            loss = loss + ops.cast(added, loss.dtype)
+        return loss
+
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+        """The metrics of `pose_3d`, see the class."""
+        if self._has_metrics:
+            y, y_pred = self._pair(x, y, y_pred, self._named_metrics)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def _pair(self, x: Any, y: Any, y_pred: Any, named: bool) -> tuple[Any, Any]:
+        """Truth and prediction: arrays, or dicts where the user's losses or metrics go by name."""
+        if y is None:
+            y = self.target_pose(x if isinstance(x, Mapping) else {})
+            return ({_POSE: y}, {_POSE: y_pred[_POSE]}) if named else (y, y_pred[_POSE])
+        if isinstance(y, Mapping):
+            if named:
+                return y, {name: y_pred[name] for name in y}
+            return y[_POSE], y_pred[_POSE]
+        return ({_POSE: y}, {_POSE: y_pred[_POSE]}) if named else (y, y_pred[_POSE])
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """As `keras.Model.fit`; what the family changes from epoch to epoch changes here, too.
+
+        Datasets of `Windows.training_dataset` are endless: give `steps_per_epoch`.
+        """
+        bound = inspect.signature(super().fit).bind(*args, **kwargs)
+        if self.config is not None and self._trains_family_loss:
+            given = bound.arguments.get("callbacks")
+            if isinstance(given, keras.callbacks.CallbackList):
+                given.append(_BeginEpoch())
+            else:
+                others = list(given) if isinstance(given, (list, tuple)) else [given] if given else []
+                bound.arguments["callbacks"] = [_BeginEpoch(), *others]
+        return super().fit(*bound.args, **bound.kwargs)
+
+    # Files
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.config is not None:
+            config["config"] = self.config.to_dict()
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> PoseModel:
+        """The built network of `get_config`.
+
+        Raises:
+            Pose3DError: A family's config that this version cannot read.
+        """
+        model = super().from_config(config, custom_objects)
+        if not model.built:
+            model.build()
+        return model
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """As `keras.Model.export`; no call is needed before, as the config says what is read.
+
+        `tf_pose3d.export` writes the same networks with their mirrored averaging and checks what it wrote.
+        """
+        if input_signature is None:
+            input_signature = [self._input_specs()]
+        super().export(filepath, format, verbose, input_signature, **kwargs)
+
+    def _input_specs(self) -> dict[str, keras.InputSpec]:
+        return {
+            name: keras.InputSpec(
+                dtype="bool" if name == "stride_mask" else "float32", shape=(None, *shape[1:]), name=name
+            )
+            for name, shape in self.input_shapes.items()
+        }
+
+
+class _BeginEpoch(keras.callbacks.Callback):
+    """Lets the family set what follows the epochs."""
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        model = self.model
+        get_family(model.config.ARCH).begin_epoch(model, model.config, epoch + 1)
+
+
+def _as_config(config: Config | Mapping[str, Any] | None) -> Config | None:
+    if config is None or isinstance(config, Config):
+        return config
+    arch = config.get("ARCH")
+    if not isinstance(arch, str):
+        raise Pose3DError("the model's config has no ARCH, which names its family")
+    return get_family(arch).config_class.from_dict(config, source="the model's config")
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names)
+
+
+def _spelled(shape: tuple[int | None, ...], longer: bool = False) -> str:
+    """`(B, 27, 17, 2)`; a window that may be longer is spelled `27 or more`."""
+    sizes = ["B" if axis == 0 else "any" if size is None else str(size) for axis, size in enumerate(shape)]
+    if longer:
+        sizes[1] += " or more"
+    return f"({', '.join(sizes)})"
