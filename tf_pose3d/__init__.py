@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from tf_pose3d.version import __version__
 
 if TYPE_CHECKING:
+    from tf_pose3d import layers, losses, metrics
     from tf_pose3d.data.datasets import datasets
     from tf_pose3d.errors import Pose3DError
     from tf_pose3d.evaluation.evaluate import evaluate
+    from tf_pose3d.inference.export import export_model
     from tf_pose3d.inference.lifted import LiftedPerson
     from tf_pose3d.inference.lifter import Lifter, load
     from tf_pose3d.inference.reading import read_keypoints
@@ -29,11 +31,15 @@ __all__ = [
     "convert",
     "datasets",
     "evaluate",
+    "export_model",
     "families",
+    "layers",
     "layouts",
     "load",
     "load_config",
     "load_model",
+    "losses",
+    "metrics",
     "read_keypoints",
     "save_model",
     "train",
@@ -48,6 +54,7 @@ _PLACES = {
     "convert": "tf_pose3d.weights.convert",
     "datasets": "tf_pose3d.data.datasets",
     "evaluate": "tf_pose3d.evaluation.evaluate",
+    "export_model": "tf_pose3d.inference.export",
     "families": "tf_pose3d.models.family",
     "layouts": "tf_pose3d.skeleton",
     "train": "tf_pose3d.training.run",
@@ -57,13 +64,17 @@ _PLACES = {
     "read_keypoints": "tf_pose3d.inference.reading",
     "save_model": "tf_pose3d.models.loading",
 }
+# Modules that are public under their own names.
+_MODULES = ("layers", "losses", "metrics")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_PLACES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_PLACES])
+    return sorted([*globals(), *_PLACES, *_MODULES])

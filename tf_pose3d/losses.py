@@ -2,11 +2,11 @@
 
 Each takes true and predicted poses `(B, J, 3)` or `(B, N, J, 3)` in one unit and gives a number in that unit.
 Sample weights are `(B,)`, `(B, N)` or one for each joint, `(B, J)` or `(B, N, J)`; joints of weight 0 do not
-count, whatever their coordinates. With the default `reduction="sum_over_batch_size"` the sum is divided by the
-number of all joints, as Keras does it; `"mean_with_sample_weight"` gives the mean over those that count.
+count, whatever their coordinates. With the default `reduction="sum_over_batch_size"` the sum is divided by
+the number of all joints, as Keras does it; `"mean_with_sample_weight"` gives the mean over those that count.
 
-There is no loss of PA-MPJPE: Procrustes' rotation has no gradient where singular values are equal. It is among
-the metrics.
+There is no loss of PA-MPJPE: Procrustes' rotation has no gradient where singular values are equal. It is
+among the metrics.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ class NMPJPE(_PoseLoss):
 class MPJVE(_PoseLoss):
     """Mean distance between the movements from frame to frame (mean per-joint velocity error).
 
-    Poses are `(B, N, J, 3)` of N >= 2 consecutive frames; the unit is that of the poses per frame interval. An
-    interval counts where both of its frames do.
+    Poses are `(B, N, J, 3)` of N >= 2 consecutive frames; the unit is that of the poses per frame interval.
+    An interval counts where both of its frames do.
 
     Args:
         root: Joint that is moved to the origin in every frame first; None takes movements as they are.

@@ -1,8 +1,8 @@
 """Metrics of 3D poses for `model.compile(metrics=[...])`, on any backend of Keras.
 
-Each takes true and predicted poses `(B, J, 3)` or `(B, N, J, 3)` in one unit, and its result is the mean over
-all joints that it has seen, in that unit times `scale`: poses in metres and `scale=1000` give millimetres. The
-numbers are those of `tf_pose3d.evaluation.metrics`, in float32 unless `dtype="float64"`.
+Each takes true and predicted poses `(B, J, 3)` or `(B, N, J, 3)` in one unit, and its result is the mean
+over all joints that it has seen, in that unit times `scale`: poses in metres and `scale=1000` give
+millimetres. The numbers are those of `tf_pose3d.evaluation.metrics`, in float32 unless `dtype="float64"`.
 
 Sample weights are `(B,)`, `(B, N)` or one for each joint, `(B, J)` or `(B, N, J)`: the result is the weighted
 mean, and joints of weight 0 do not count, whatever their coordinates.
@@ -164,8 +164,8 @@ class PAMPJPE(_PoseMetric):
 class MPJVE(_PoseMetric):
     """Mean distance between the movements from frame to frame (mean per-joint velocity error).
 
-    Poses are `(B, N, J, 3)` of N >= 2 consecutive frames; the unit is that of the poses per frame interval. An
-    interval counts where both of its frames do.
+    Poses are `(B, N, J, 3)` of N >= 2 consecutive frames; the unit is that of the poses per frame interval.
+    An interval counts where both of its frames do.
 
     Args:
         root: Joint that is moved to the origin in every frame first; None takes movements as they are.

@@ -522,3 +522,142 @@ class TestSavingRefused:
     def test_missing_folder(self, tmp_path):
         with pytest.raises(Pose3DError, match="there is no folder"):
             hdf5.save_weights(network(), tmp_path / "nowhere" / "w.h5")
+
+
+class Stranger(keras.Model):
+    """A network whose author gave no layer a name."""
+
+    def __init__(self, outputs=3):
+        super().__init__()
+        self.encoder = keras.layers.Dense(4)
+        self.blocks = [keras.layers.Dense(4), keras.layers.Dense(4)]
+        self.norm = keras.layers.LayerNormalization()
+        self.head = keras.layers.Dense(outputs)
+
+    def call(self, x):
+        x = self.encoder(x)
+        for block in self.blocks:
+            x = x + block(x)
+        return self.head(self.norm(x))
+
+
+class Reordered(keras.Model):
+    """The same network, whose layers are made in another order."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = keras.layers.Dense(3)
+        self.blocks = [keras.layers.Dense(4), keras.layers.Dense(4)]
+        self.norm = keras.layers.LayerNormalization()
+        self.encoder = keras.layers.Dense(4)
+
+    call = Stranger.call
+
+
+def filled(model, seed=0):
+    model(np.zeros((1, 4), np.float32))
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+    return model
+
+
+def sequential(seed):
+    return filled(
+        keras.Sequential(
+            [keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dense(4), keras.layers.Dense(4)]
+        ),
+        seed,
+    )
+
+
+def strip_paths(path):
+    with h5py.File(path, "r+") as file:
+        for group in file.values():
+            group.attrs.pop("tf_pose3d_path", None)
+
+
+class TestAutomaticNames:
+    X = np.random.default_rng(5).normal(size=(6, 4)).astype(np.float32)
+
+    @pytest.fixture
+    def saved(self, tmp_path):
+        """A file as a process wrote it that had made no layer before."""
+        keras.backend.clear_session()
+        model = filled(Stranger(), 1)
+        assert model.encoder.name == "dense"
+        hdf5.save_weights(model, tmp_path / "w.h5")
+        return tmp_path / "w.h5", np.asarray(model(self.X))
+
+    # With one layer made before, the file's dense_1 is the model's first block under the encoder's name.
+    @pytest.mark.parametrize("before", [0, 1, 3, 9])
+    @pytest.mark.parametrize("paths", [True, False])
+    def test_other_layers_were_made_before(self, saved, before, paths):
+        path, expected = saved
+        if not paths:
+            strip_paths(path)
+        keras.backend.clear_session()
+        for _ in range(before):
+            keras.layers.Dense(1)
+        model = filled(Stranger(), 2)
+        assert model.encoder.name == ("dense" if before == 0 else f"dense_{before}")
+        assert hdf5.load_weights(model, path) == []
+        np.testing.assert_array_equal(model(self.X), expected)
+        # Both ways: what is written now is read by the next one.
+        hdf5.save_weights(model, path)
+        other = filled(Stranger(), 3)
+        hdf5.load_weights(other, path)
+        np.testing.assert_array_equal(other(self.X), expected)
+
+    def test_layers_in_another_order_go_by_their_attributes(self, saved):
+        path, expected = saved
+        model = filled(Reordered(), 2)
+        hdf5.load_weights(model, path)
+        np.testing.assert_array_equal(model(self.X), expected)
+
+    def test_a_model_without_attributes(self, tmp_path):
+        keras.backend.clear_session()
+        model = sequential(1)
+        hdf5.save_weights(model, tmp_path / "w.h5")
+        keras.layers.Dense(1)
+        other = sequential(2)
+        hdf5.load_weights(other, tmp_path / "w.h5")
+        np.testing.assert_array_equal(other(self.X), model(self.X))
+
+    def test_one_layer_more_is_told_and_nothing_is_set(self, saved):
+        path, _ = saved
+        model = Stranger()
+        model.extra = keras.layers.Dense(4)
+        model.extra.build((None, 4))
+        filled(model, 2)
+        before = values(model)
+        with pytest.raises(Pose3DError, match=r"the file lacks layers dense_\d+"):
+            hdf5.load_weights(model, path)
+        for a, b in zip(before, values(model), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+    def test_numbers_that_overlap_are_not_taken_for_each_other(self, tmp_path):
+        """Two layers in the file, three in the model: dense_1 of one is not dense_1 of the other."""
+        keras.backend.clear_session()
+        model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(4), keras.layers.Dense(4)])
+        hdf5.save_weights(model, tmp_path / "w.h5")
+        keras.backend.clear_session()
+        keras.layers.Dense(1)
+        with pytest.raises(Pose3DError, match="does not fit the model"):
+            hdf5.load_weights(sequential(2), tmp_path / "w.h5")
+        with pytest.raises(Pose3DError, match="holds none of the model's layers"):
+            hdf5.load_weights(sequential(2), tmp_path / "w.h5", strict=False)
+
+    def test_other_shapes_are_told(self, saved):
+        path, _ = saved
+        with pytest.raises(Pose3DError, match=r"layer dense_\d+, weight 1 .*file has \(4, 3\), model needs"):
+            hdf5.load_weights(filled(Stranger(outputs=5), 2), path)
+
+    def test_given_names_are_not_touched(self, tmp_path):
+        hdf5.save_weights(network(), tmp_path / "w.h5")
+        with h5py.File(tmp_path / "w.h5") as file:
+            held = {name: group.attrs.get("tf_pose3d_path") for name, group in file.items()}
+        # A Block named block_1 could be one that Keras named.
+        assert held.pop("block_1") == "blocks/0"
+        assert held.pop("block_2") == "blocks/1"
+        assert set(held.values()) == {None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -59,8 +58,6 @@ def export(arguments: Sequence[str] | None = None, log: Callable[[str], None] | 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    # Compiled operations of this package are in no export.
-    os.environ["TF_POSE3D_OPS"] = "reference"
     return run_program("export.py", export, arguments)
 
 

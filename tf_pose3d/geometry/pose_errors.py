@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
@@ -23,7 +23,7 @@ __all__ = [
     "velocity_errors",
 ]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # A pose whose extent is below this share of its distance to the origin is rounding noise.
 _POINT = {"float64": 1e-13, "float32": 5e-5}

@@ -21,6 +21,7 @@ from tf_pose3d.extras import install_command
 from tf_pose3d.files import require_writable_folder, staged
 from tf_pose3d.inference.lifter import Lifter
 from tf_pose3d.inference.trajectory import default_camera
+from tf_pose3d.ops.exporting import exporting
 
 __all__ = ["FORMATS", "TOLERANCE", "export_model"]
 
@@ -57,8 +58,8 @@ def export_model(model: keras.Model, path: str | Path, file_format: str) -> dict
     The exported function takes a batch of windows by name, as the model reads them: `keypoints_2d
     (B, N, J, C)` in normalised screen coordinates (N = 1 for single frames) and, where the family reads
     them, `stride_mask (B, N)`, `intrinsics (B, 11)`, `root_depth (B, 1, 1)`. It gives `pose_3d (B, J, 3)`,
-    metres, root-centred. The compiled operations of this package are not part of such files: start with the
-    environment variable TF_POSE3D_OPS=reference.
+    metres, root-centred. The compiled operations of this package are not part of such files; `keras.ops`
+    computes the same there.
 
     Args:
         model: With its weights; `model.config` is its config.
@@ -91,10 +92,11 @@ def export_model(model: keras.Model, path: str | Path, file_format: str) -> dict
     # Held, so that saving finds the weights.
     module.model = model
     module.predict = tf.function(lambda **inputs: {"pose_3d": function(inputs)}, autograph=False)
-    concrete = module.predict.get_concrete_function(**signature)
-    _refuse_own_operations(concrete)
     write = {"saved_model": _write_saved_model, "tflite": _write_tflite, "onnx": _write_onnx}[file_format]
-    run = write(path, module, concrete)
+    with exporting():
+        concrete = module.predict.get_concrete_function(**signature)
+        _refuse_own_operations(concrete)
+        run = write(path, module, concrete)
     expected = function(batch).numpy()
     found = run({name: values.numpy() for name, values in batch.items()})
     difference = float(np.abs(found - expected).max())
@@ -175,8 +177,8 @@ def _refuse_own_operations(concrete: tf.types.experimental.ConcreteFunction) -> 
     own = sorted({name for name in nodes if name.startswith("TfPose3d")})
     if own:
         raise Pose3DError(
-            f"the model runs compiled operations ({', '.join(own)}) that no export holds; set "
-            "TF_POSE3D_OPS=reference before Python starts"
+            f"the model runs compiled operations ({', '.join(own)}) that no export holds, in a function that "
+            "was traced before; load the model anew and export it first"
         )
 
 

@@ -33,7 +33,7 @@ class DeformConv2D(keras.layers.Layer):
         use_bias: whether a bias is added.
         data_format: "channels_last", "channels_first" or None for Keras's default.
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint,
-            bias_constraint: as in `keras.layers.Conv2D`.
+            bias_constraint, activation: as in `keras.layers.Conv2D`.
 
     Input shapes (channels last): x (B, H, W, C); offset (B, Ho, Wo, 2 * deformable_groups * Kh * Kw), in
     pixels, ordered by deformable group, kernel tap, (dy, dx). Output: (B, Ho, Wo, F). Weights: `kernel`
@@ -63,11 +63,12 @@ class DeformConv2D(keras.layers.Layer):
         bias_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        activation: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # There is no XLA kernel: with jit_compile="auto" Keras then compiles without XLA.
-        self.supports_jit = False
+        # TensorFlow has no XLA kernel: with jit_compile="auto" Keras then compiles without XLA.
+        self.supports_jit = keras.backend.backend() != "tensorflow"
         self.filters = positive_int("filters", filters)
         self.kernel_size = positive_pair("kernel_size", kernel_size)
         self.options = ConvOptions.make(
@@ -86,6 +87,7 @@ class DeformConv2D(keras.layers.Layer):
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.activation = keras.activations.get(activation)
         self.offset_conv = self._make_offset_conv() if predict_offset else None
 
     def _make_offset_conv(self) -> keras.layers.Layer:
@@ -143,6 +145,34 @@ class DeformConv2D(keras.layers.Layer):
             self._require("offset", offset)
         return self._convolve(x, offset, None)
 
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """The output for x and, unless the layer predicts them, its offsets.
+
+        Raises:
+            Pose3DError: x is a list, offsets are missing or given in vain, or a shape is wrong.
+        """
+        if isinstance(x, (list, tuple)):
+            raise Pose3DError(
+                f"{self.name}: x is a list of {len(x)}, expected a tensor; what the layer reads is given as "
+                f"arguments of their own, as in {self.name}({', '.join(self._reads())})"
+            )
+        return super().__call__(x, *args, **kwargs)
+
+    def _reads(self) -> tuple[str, ...]:
+        """Names of the arguments of a call."""
+        return ("x",) if self.predict_offset else ("x", "offset")
+
+    def compute_output_spec(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """As in Keras; a symbolic call says what it lacks when the model is made, not when it runs."""
+        names = ("offset", "mask")
+        given = {**dict(zip(names, args, strict=False)), **kwargs}
+        for name in names:
+            if name in self._reads():
+                self._require(name, given.get(name))
+            elif self.predict_offset:
+                self._refuse(name, given.get(name))
+        return super().compute_output_spec(x, *args, **kwargs)
+
     def compute_output_shape(self, x_shape: Any, *_: Any, **__: Any) -> tuple[int | None, ...]:
         free = (None, None, None, None)
         weight = (*self.kernel_size, x_shape[self._channel_axis] // self.options.groups, self.filters)
@@ -167,6 +197,7 @@ class DeformConv2D(keras.layers.Layer):
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "activation": keras.activations.serialize(self.activation),
         }
 
     @property
@@ -175,7 +206,7 @@ class DeformConv2D(keras.layers.Layer):
 
     def _convolve(self, x: Any, offset: Any, mask: Any | None) -> Any:
         options = self.options
-        return deform_conv2d(
+        output = deform_conv2d(
             x,
             offset,
             keras.ops.cast(self.kernel, self.compute_dtype),
@@ -188,6 +219,7 @@ class DeformConv2D(keras.layers.Layer):
             deformable_groups=options.deformable_groups,
             data_format=options.data_format,
         )
+        return self.activation(output)
 
     def _predict(self, x: Any) -> Any:
         first = self._channel_axis == 1
@@ -197,6 +229,7 @@ class DeformConv2D(keras.layers.Layer):
             size = keras.ops.shape(x)[1:3]
             pads = (self.options.pads(size[axis], self.kernel_size[axis], axis) for axis in (0, 1))
             x = keras.ops.pad(x, ((0, 0), *pads, (0, 0)))
+        assert self.offset_conv is not None
         maps = self.offset_conv(x)
         if self._subsample:
             maps = maps[:, :: self.options.strides[0], :: self.options.strides[1]]
@@ -225,6 +258,9 @@ class ModulatedDeformConv2D(DeformConv2D):
     """
 
     _maps_per_tap = 3
+
+    def _reads(self) -> tuple[str, ...]:
+        return ("x",) if self.predict_offset else ("x", "offset", "mask")
 
     def call(self, x: Any, offset: Any = None, mask: Any = None) -> Any:
         if self.offset_conv is not None:

@@ -1,4 +1,4 @@
-"""What all networks here are to Keras: `model(array)`, `fit` with the family's loss, files that keep the config."""
+"""What every network is to Keras: `model(array)`, `fit` with the family's loss, files with the config."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class PoseModel(keras.Model):
 
     `compile(optimizer=...)` without a loss trains with the loss of the config's family on batches such as
     `tf_pose3d.data.windows.Windows` gives them, inputs and targets in one dict; validation reports the
-    family's. With a loss or metrics of the user's own the prediction is `pose_3d`, and the truth what the data
-    give beside the inputs, else the batch's `pose_3d` at the predicted frame, root-centred.
+    family's. With a loss or metrics of the user's own the prediction is `pose_3d`, and the truth what the
+    data give beside the inputs, else the batch's `pose_3d` at the predicted frame, root-centred.
 
     `model.save("x.keras")` keeps the config, and `keras.models.load_model` brings it back.
 
@@ -153,16 +153,22 @@ class PoseModel(keras.Model):
         if len(pose.shape) == 4:
             # Of windows that end at their frame the last one, else the middle one.
             pose = pose[:, -1 if self.settings.get("causal") else pose.shape[1] // 2]
-        root = self._family().root_joint(self.config)
+        family, config = self._family()
+        root = family.root_joint(config)
         return pose - pose[:, root : root + 1]
 
-    def _family(self) -> Family:
+    def _family(self) -> tuple[Family, Any]:
+        """The family and its config.
+
+        Raises:
+            Pose3DError: The model has none.
+        """
         if self.config is None:
             raise Pose3DError(
                 f"{self.name} has no config, which names its loss and its root: make it by "
                 "tf_pose3d.build_model or set model.config; or give targets and compile(loss=...)"
             )
-        return get_family(self.config.ARCH)
+        return get_family(self.config.ARCH), self.config
 
     def compile(
         self,
@@ -187,7 +193,8 @@ class PoseModel(keras.Model):
                 variable.trainable = True
         self._frozen_by_family = frozenset()
         if loss is None:
-            trained = {id(weight) for weight in self._family().trained_variables(self, self.config)}
+            family, config = self._family()
+            trained = {id(weight) for weight in family.trained_variables(self, config)}
             # Freezing the variables, not their layers, leaves these in training mode.
             frozen = [weight for weight in self.trainable_variables if id(weight) not in trained]
             for variable in frozen:
@@ -233,8 +240,8 @@ class PoseModel(keras.Model):
                 f"{self.name}: the family's loss reads batches that are one dict of inputs and targets, as "
                 "Windows.training_dataset gives them; for pairs (x, y) give compile(loss=...)"
             )
-        family = self._family()
-        loss = (family.loss if training else family.validation_loss)(self.config)(y_pred, x)
+        family, config = self._family()
+        loss = (family.loss if training else family.validation_loss)(config)(y_pred, dict(x))
         for added in self.losses:
             loss = loss + ops.cast(added, loss.dtype)
         return loss

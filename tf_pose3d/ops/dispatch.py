@@ -18,6 +18,7 @@ import keras
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import loader
+from tf_pose3d.ops.exporting import is_exporting
 
 __all__ = ["CompiledOperation", "without_compiled"]
 
@@ -64,12 +65,14 @@ class CompiledOperation:
     def serves(self, *tensors: Any) -> bool:
         """Whether the compiled operation computes these tensors here.
 
-        It does under TensorFlow, outside XLA, in types and on devices for which there are kernels, where
-        there is a library.
+        It does under TensorFlow, outside XLA and outside exporting, in types and on devices for which there
+        are kernels, where there is a library.
         """
         if keras.backend.backend() != "tensorflow" or self.name in _switched_off:
             return False
         if any(keras.backend.standardize_dtype(tensor.dtype) not in self.dtypes for tensor in tensors):
+            return False
+        if is_exporting():
             return False
         if _is_inside_xla():
             if self.slow_in_xla:

@@ -5,6 +5,11 @@ Such a file has a root attribute `layer_names` and one group per top-level layer
 `temporal_block_1/mha_2/dense_12/kernel:0` depend on how many layers had been made before in the writing
 process, so weights are matched by the name of their top-level layer and their position within it.
 
+The name of a top-level layer depends on that, too, where Keras made it (`dense_7`). Files written here say of
+such layers by what attribute of the model they are held (`encoder`, `blocks/0`), and are matched by that. In
+files that do not say it, and for layers that no attribute holds, a class's layers are matched in their order,
+if model and file have equally many; names count if they are the same ones on both sides.
+
 Files written here also carry the model's full config, so that they can be used without a config file.
 """
 
@@ -14,6 +19,7 @@ import contextlib
 import io
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -29,11 +35,19 @@ __all__ = ["load_weights", "read_config", "read_layout", "save_weights"]
 
 _CONFIG = "tf_pose3d_config"
 _VERSION = "tf_pose3d_version"
+# Attribute of a layer's group: where the model holds the layer, whose name says nothing.
+_PATH = "tf_pose3d_path"
 # Room for one attribute in an HDF5 object header (64 kB less its own bookkeeping), as Keras 2 counts it.
 _ATTRIBUTE_BYTES = 64512
 # Where newer Keras 2 releases keep variables that belong to the model itself.
 _TOP_LEVEL = "top_level_model_weights"
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class _FileLayer(list[tuple[str, h5py.Dataset]]):
+    """A layer's names and datasets, and where the model that wrote them held it, if the file says that."""
+
+    place: str | None = None
 
 
 def save_weights(
@@ -61,6 +75,7 @@ def save_weights(
     if reserved:
         raise ValueError(f"attributes {sorted(reserved)} are written by save_weights itself")
     layers = _model_layers(model)
+    paths = _automatic_paths(model)
     # HDF5 cannot close a file cleanly once the disk is full: it writes to memory, plain bytes go to disk.
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -73,6 +88,8 @@ def save_weights(
         file.attrs.update(attributes)
         for layer, weights in layers.items():
             group = file.create_group(layer)
+            if paths.get(layer):
+                group.attrs[_PATH] = paths[layer]
             names = _weight_names(layer, weights)
             _write_names(group, "weight_names", names)
             for name, weight in zip(names, weights, strict=True):
@@ -91,7 +108,8 @@ def save_weights(
 def load_weights(model: keras.Model, path: str | os.PathLike, strict: bool = True) -> list[str]:
     """Loads a weight file into a built model. Either every weight is set, or none.
 
-    Full models that Keras 2 saved are read too (their weights lie in the group `model_weights`).
+    Full models that Keras 2 saved are read too (their weights lie in the group `model_weights`). How layers
+    are matched whose names Keras made says the module's text.
 
     Args:
         model: A built model.
@@ -110,6 +128,7 @@ def load_weights(model: keras.Model, path: str | os.PathLike, strict: bool = Tru
     values: list[tuple[keras.Variable, np.ndarray]] = []
     with _opened(path) as file:
         present = {layer: datasets for layer, datasets in _file_layers(file, path).items() if datasets}
+        present = _under_model_names(model, wanted, present)
         missing = [layer for layer in wanted if layer not in present]
         extra = [layer for layer in present if layer not in wanted]
         if strict and (missing or extra):
@@ -184,6 +203,85 @@ def _model_layers(model: keras.Model) -> dict[str, list[keras.Variable]]:
     if own:
         raise Pose3DError(f"model {model.name} holds variables outside any layer: {_listed(own)}")
     return layers
+
+
+def _automatic_base(layer: keras.Layer) -> str | None:
+    """What a name that Keras made begins with, `dense` of `dense_7`; None where the name was given.
+
+    A given name of the same form cannot be told apart, and is matched as well.
+    """
+    base = _snake_case(type(layer).__name__)
+    return base if re.fullmatch(rf"{re.escape(base)}(_\d+)?", layer.name) else None
+
+
+def _snake_case(name: str) -> str:
+    """A class's name as Keras turns it into that of a layer."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _automatic_paths(model: keras.Model) -> dict[str, str | None]:
+    """Top-level layers whose names Keras made, each with where the model's attributes hold it, or None."""
+    places: dict[int, str] = {}
+
+    def note(held: Any, place: str) -> None:
+        if isinstance(held, keras.Layer):
+            places.setdefault(id(held), place)
+        elif isinstance(held, Mapping):
+            for key, value in held.items():
+                note(value, f"{place}/{key}")
+        elif isinstance(held, (list, tuple)):
+            for number, value in enumerate(held):
+                note(value, f"{place}/{number}")
+
+    for attribute, held in vars(model).items():
+        # Private attributes are Keras's own lists of everything, too.
+        if not attribute.startswith("_"):
+            note(held, attribute)
+    return {layer.name: places.get(id(layer)) for layer in model.layers if _automatic_base(layer) is not None}
+
+
+def _under_model_names(
+    model: keras.Model, wanted: Mapping[str, Any], present: Mapping[str, _FileLayer]
+) -> dict[str, _FileLayer]:
+    """A file's layers under the names that the model has for them, where Keras made these.
+
+    Args:
+        model: Built.
+        wanted: The model's layers with weights.
+        present: The file's layers with weights.
+    """
+    paths = {layer: place for layer, place in _automatic_paths(model).items() if layer in wanted}
+    names = dict.fromkeys(present)  # file's name -> model's; None: not matched yet
+    in_file = {held.place: layer for layer, held in present.items() if held.place is not None}
+    for layer, place in paths.items():
+        if place in in_file:
+            names[in_file[place]] = layer
+    taken = set(names.values())
+    bases: dict[str, list[str]] = {}
+    for layer in model.layers:
+        base = _automatic_base(layer)
+        if base is not None and layer.name in paths and layer.name not in taken:
+            bases.setdefault(base, []).append(layer.name)
+    given = wanted.keys() - paths.keys()
+    for base, layers in bases.items():
+        form = re.compile(rf"{re.escape(base)}(_\d+)?")
+        candidates = [
+            layer
+            for layer, name in names.items()
+            if name is None and layer not in given and form.fullmatch(layer)
+        ]
+        if set(candidates) == set(layers):
+            names.update({layer: layer for layer in layers})
+        elif len(candidates) == len(layers):
+            names.update(zip(candidates, layers, strict=True))
+    result: dict[str, _FileLayer] = {}
+    for layer, held in present.items():
+        name = names[layer]
+        # Nothing may slip in under a name that says nothing: what is left over is told as such.
+        result[name or (f"{layer} (of the file)" if layer in paths else layer)] = held
+    return result
 
 
 def _ordered_weights(layer: keras.Layer) -> list[keras.Variable]:
@@ -271,7 +369,7 @@ def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
         raise Pose3DError(f"{path} is truncated or damaged: {reason}") from error
 
 
-def _file_layers(file: h5py.File, path: str | os.PathLike) -> dict[str, list[tuple[str, h5py.Dataset]]]:
+def _file_layers(file: h5py.File, path: str | os.PathLike) -> dict[str, _FileLayer]:
     """Top-level layers in their order, each with the names and datasets of its weights."""
     root = file
     names = _read_names(file, "layer_names")
@@ -293,12 +391,14 @@ def _file_layers(file: h5py.File, path: str | os.PathLike) -> dict[str, list[tup
     return layers
 
 
-def _datasets(root: h5py.Group, layer: str, path: str | os.PathLike) -> list[tuple[str, h5py.Dataset]]:
+def _datasets(root: h5py.Group, layer: str, path: str | os.PathLike) -> _FileLayer:
     group = root.get(layer)
     names = _read_names(group, "weight_names") if isinstance(group, h5py.Group) else None
     if names is None:
         raise Pose3DError(f"{path} is damaged: layer {layer} is listed but not stored")
-    datasets = []
+    datasets = _FileLayer()
+    place = group.attrs.get(_PATH)
+    datasets.place = place if isinstance(place, str) else None
     for name in names:
         dataset = group.get(name)
         if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiub":
