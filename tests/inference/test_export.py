@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
         ["--weights", str(folder / f"{name}.h5"), "--format", kind, "--out", str(folder / out)]
         for name, kind, out in runs
     ]
-    # One process for all, since compiled operations can be turned off at its start only.
+    # One process for all: TensorFlow starts slowly.
     code = "import json, sys, export\nfor command in json.loads(sys.argv[1]): export.main(command)"
     paths = os.pathsep.join([str(REPOSITORY), str(REPOSITORY / "tools")])
     done = subprocess.run(
@@ -84,13 +84,7 @@ def test_saved_model_gives_the_averaged_poses(folder):
     np.testing.assert_allclose(found, (np.asarray(model(batch)["pose_3d"]) + mirrored) / 2, atol=1e-5)
 
 
-@pytest.fixture
-def own_operations(monkeypatch):
-    """Lets this package's compiled operations pass: files with them work in this process."""
-    monkeypatch.setattr(export, "_refuse_own_operations", lambda concrete: None)
-
-
-def test_poses_that_differ_leave_nothing(tmp_path, monkeypatch, own_operations):
+def test_poses_that_differ_leave_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(export, "TOLERANCE", -1.0)
     model = build_model(MartinezFamily.config_class())
     with pytest.raises(Pose3DError, match=r"poses of the exported model are up to .* nothing is kept"):
@@ -98,7 +92,7 @@ def test_poses_that_differ_leave_nothing(tmp_path, monkeypatch, own_operations):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_refusals(tmp_path, own_operations):
+def test_refusals(tmp_path):
     model = build_model(MartinezFamily.config_class())
     with pytest.raises(Pose3DError, match="unknown export format 'caffe', expected one of saved_model"):
         export.export_model(model, tmp_path / "x", "caffe")

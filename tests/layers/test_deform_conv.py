@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ import tensorflow as tf
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.deform_conv import DeformConv2D, ModulatedDeformConv2D
 from tf_pose3d.ops import deform_conv2d
+from tf_pose3d.ops.exporting import exporting
 
 LAYERS = (DeformConv2D, ModulatedDeformConv2D)
 SETTINGS = {
@@ -130,3 +136,130 @@ def test_wrong_use_is_named():
         DeformConv2D(6, 3, groups=3)(x, random_like((2, 4, 4, 18)))
     with pytest.raises(Pose3DError, match="filters"):
         DeformConv2D(0, 3)
+
+
+@pytest.mark.parametrize("layer_class", LAYERS)
+def test_activation(layer_class):
+    x = random_like((2, 6, 6, 4))
+    plain = layer_class(5, 3, predict_offset=True)
+    layer = layer_class(5, 3, predict_offset=True, activation="relu")
+    plain.build(x.shape)
+    layer.build(x.shape)
+    layer.set_weights(plain.get_weights())
+    np.testing.assert_array_equal(layer(x), np.maximum(plain(x), 0))
+    assert layer_class.from_config(layer.get_config()).activation is keras.activations.relu
+
+
+class TestWrongCallsOnSymbolicInputs:
+    def test_without_offsets(self):
+        image = keras.Input((6, 6, 4))
+        with pytest.raises(
+            Pose3DError, match="offset is missing: pass it, or make the layer with predict_off"
+        ):
+            DeformConv2D(4, 3)(image)
+        with pytest.raises(Pose3DError, match="mask is missing"):
+            ModulatedDeformConv2D(4, 3)(image, keras.Input((4, 4, 18)))
+        with pytest.raises(Pose3DError, match="offset is given but the layer predicts it"):
+            DeformConv2D(4, 3, predict_offset=True)(image, keras.Input((4, 4, 18)))
+
+    @pytest.mark.parametrize("image", [keras.Input((6, 6, 4)), random_like((1, 6, 6, 4))])
+    def test_lists(self, image):
+        with pytest.raises(
+            Pose3DError, match=r"x is a list of 1, expected a tensor; .* as in dc\(x, offset\)"
+        ):
+            DeformConv2D(4, 3, name="dc")([image])
+        with pytest.raises(Pose3DError, match=r"x is a list of 1, .* as in dc\(x\)"):
+            DeformConv2D(4, 3, predict_offset=True, name="dc")([image])
+        with pytest.raises(Pose3DError, match=r"x is a list of 2, .* as in dc\(x, offset, mask\)"):
+            ModulatedDeformConv2D(4, 3, name="dc")([image, image])
+
+
+SERVE = """
+import sys
+import numpy as np
+import tensorflow as tf
+served = tf.saved_model.load(sys.argv[1])
+np.save(sys.argv[3], served.serve(np.load(sys.argv[2])))
+assert not any(name.startswith("tf_pose3d") for name in sys.modules)
+"""
+
+
+class TestExports:
+    """Files hold the `keras.ops` form, also of a model that has run the compiled one."""
+
+    @pytest.fixture(scope="class")
+    def model(self):
+        image = keras.Input((9, 8, 4))
+        features = DeformConv2D(6, 3, strides=2, padding="same", predict_offset=True, activation="relu")(
+            image
+        )
+        model = keras.Model(image, ModulatedDeformConv2D(4, 3, padding=1, predict_offset=True)(features))
+        for number, weight in enumerate(model.weights):
+            weight.assign(random_like(weight.shape, number) * 0.3)
+        return model
+
+    @pytest.fixture(scope="class")
+    def case(self, model):
+        x = random_like((3, 9, 8, 4), 7)
+        return x, model.predict(x, verbose=0)
+
+    @pytest.mark.parametrize("way", ["export", "tf.saved_model.save"])
+    def test_saved_model_in_a_new_process(self, model, case, tmp_path, way):
+        x, expected = case
+        if way == "export":
+            model.export(tmp_path / "model", verbose=False)
+        else:
+            module = tf.Module()
+            module.model = model
+            module.serve = tf.function(
+                lambda batch: model(batch), [tf.TensorSpec((None, 9, 8, 4), tf.float32)], autograph=False
+            )
+            tf.saved_model.save(module, str(tmp_path / "model"))
+        np.save(tmp_path / "x.npy", x)
+        files = [str(tmp_path / name) for name in ("model", "x.npy", "y.npy")]
+        done = subprocess.run(
+            [sys.executable, "-c", SERVE, *files],
+            cwd=tmp_path,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        np.testing.assert_allclose(np.load(tmp_path / "y.npy"), expected, atol=1e-4)
+
+    def test_tflite(self, model, case, tmp_path):
+        x, expected = case
+        model.export(tmp_path / "model.tflite", format="litert", verbose=False)
+        contents = [(tmp_path / "model.tflite").read_bytes()]
+        contents.append(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+        for content in contents:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                interpreter = tf.lite.Interpreter(model_content=content)
+            place = interpreter.get_input_details()[0]["index"]
+            interpreter.resize_tensor_input(place, x.shape)
+            interpreter.allocate_tensors()
+            interpreter.set_tensor(place, x)
+            interpreter.invoke()
+            found = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+            np.testing.assert_allclose(found, expected, atol=1e-4)
+
+    def test_onnx(self, model, case, tmp_path):
+        pytest.importorskip("tf2onnx", reason="ONNX needs tf2onnx")
+        onnxruntime = pytest.importorskip("onnxruntime", reason="ONNX needs onnxruntime")
+        x, expected = case
+        model.export(tmp_path / "model.onnx", format="onnx", verbose=False)
+        session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+        (found,) = session.run(None, {session.get_inputs()[0].name: x})
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+    def test_only_tracing_for_a_file_leaves_the_compiled_form(self, model):
+        def operations(function):
+            return {node.type for node in function.get_concrete_function().graph.get_operations()}
+
+        x = tf.constant(random_like((1, 9, 8, 4)))
+        if not any(name.startswith("TfPose3d") for name in operations(tf.function(lambda: model(x)))):
+            pytest.skip("nothing is compiled here")
+        with exporting():
+            found = operations(tf.function(lambda: model(x)))
+        assert not any(name.startswith("TfPose3d") for name in found)

@@ -90,7 +90,7 @@ def sequences(skeleton, count=2, frames=60, seed=0):
 
 def windows_of(model, split="train"):
     family = get_family(model.config.ARCH)
-    spec = family.window_spec(model.config, split)
+    spec = family.data_spec(model.config, split)
     return Windows(sequences(family.skeleton(model.config)), spec)
 
 
@@ -347,3 +347,32 @@ def test_keras_files_that_are_no_models_of_ours(tmp_path):
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04")
     with pytest.raises(Pose3DError, match=r"broken\.keras is not a Keras model file"):
         tf_pose3d.load_model(tmp_path / "broken.keras")
+
+
+SERVE = """
+import sys
+import numpy as np
+import tensorflow as tf
+served = tf.saved_model.load(sys.argv[1])
+batch = dict(np.load(sys.argv[2]))
+np.save(sys.argv[3], served.serve(batch)["pose_3d"])
+"""
+
+
+@pytest.mark.parametrize("name", ["uplift", "videopose3d"])
+def test_export_from_a_notebook(name, tmp_path):
+    """No call before, no package in the process that loads the file."""
+    model = made(name)
+    model.export(tmp_path / "model", verbose=False)
+    inputs = example(model)
+    np.savez(tmp_path / "x.npz", **inputs)
+    files = [str(tmp_path / file) for file in ("model", "x.npz", "y.npy")]
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, *files],
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(inputs)["pose_3d"], atol=1e-4)

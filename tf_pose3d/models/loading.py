@@ -123,9 +123,9 @@ def build_model(config: str | os.PathLike | Config) -> keras.Model:
     Raises:
         Pose3DError: As `as_config`.
     """
-    config = as_config(config)
-    model = get_family(config.ARCH).build_model(config)
-    model.config = config
+    made = as_config(config)
+    model = get_family(made.ARCH).build_model(made)
+    model.config = made
     return model
 
 

@@ -241,7 +241,7 @@ class PoseModel(keras.Model):
                 "Windows.training_dataset gives them; for pairs (x, y) give compile(loss=...)"
             )
         family, config = self._family()
-        loss = (family.loss if training else family.validation_loss)(config)(y_pred, dict(x))
+        loss = family.loss(config, "train" if training else "val")(y_pred, dict(x))
         for added in self.losses:
             loss = loss + ops.cast(added, loss.dtype)
         return loss

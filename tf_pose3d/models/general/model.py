@@ -12,6 +12,7 @@ from keras import ops
 from tf_pose3d.data.motion_clips import MOTION_SKELETON
 from tf_pose3d.data.motion_views import DETECTOR_SKELETON
 from tf_pose3d.geometry.virtual_camera import turn_back, virtual_view
+from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["GeneralNet", "bone_groups"]
@@ -173,7 +174,7 @@ class RadiusCalibration(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class GeneralNet(keras.Model):
+class GeneralNet(PoseModel):
     """Lifts every frame of a clip.
 
     A virtual camera is turned to the person in each frame, a residual network reads what it sees, temporal
@@ -238,6 +239,13 @@ class GeneralNet(keras.Model):
             self.temporal_head = keras.layers.Dense(
                 outputs, kernel_initializer="zeros", dtype="float32", name="temporal_head"
             )
+
+    _reads_longer_windows = True
+
+    @property
+    def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        joints = DETECTOR_SKELETON.num_joints
+        return {"keypoints_2d": (None, 1, joints, 3), "intrinsics": (None, 11)}
 
     def build(self, input_shape: object = None) -> None:
         width, narrow = self.settings["width"], self.settings["temporal_width"]

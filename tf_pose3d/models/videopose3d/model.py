@@ -78,7 +78,7 @@ class VideoPose3D(PoseModel):
     @property
     def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
         frames = receptive_field(self.settings["filter_widths"])
-        return {"keypoints_2d": (None, frames, self.joints, 2)}
+        return {"keypoints_2d": (None, frames, self.input_joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
         self.network.build((None, None, 2 * self.input_joints))

@@ -47,12 +47,14 @@ def deform_conv2d(
     _, out_height, out_width, _ = ops.shape(offset)
     pixels = out_height * out_width
 
-    shift = ops.reshape(offset, (batch, out_height, out_width, deformable_groups, taps, 2))
+    # Groups and taps share an axis, as exporters' slices and products end at five.
+    samples = deformable_groups * taps
+    shift = ops.reshape(offset, (batch, out_height, out_width, samples, 2))
     kernel = (kernel_height, kernel_width)
     rows = _tap_positions(options, 0, height, out_height, kernel, x.dtype)
     cols = _tap_positions(options, 1, width, out_width, kernel, x.dtype)
-    sample_y = shift[..., 0] + rows[:, None, None, :]
-    sample_x = shift[..., 1] + cols[:, None, :]
+    sample_y = shift[..., 0] + ops.tile(rows, (1, deformable_groups))[:, None, :]
+    sample_x = shift[..., 1] + ops.tile(cols, (1, deformable_groups))
 
     planes = ops.reshape(x, (batch, height * width, deformable_groups, channels // deformable_groups))
     table = ops.reshape(
@@ -60,10 +62,10 @@ def deform_conv2d(
         (batch * deformable_groups * height * width, channels // deformable_groups),
     )
     first_row = ops.arange(batch * deformable_groups, dtype="int32") * (height * width)
-    first_row = ops.reshape(first_row, (batch, 1, 1, deformable_groups, 1))
+    first_row = ops.reshape(ops.repeat(first_row, taps), (batch, 1, 1, samples))
     columns = _bilinear(table, first_row, sample_y, sample_x, height, width)
     if mask is not None:
-        columns *= ops.reshape(mask, (batch, out_height, out_width, deformable_groups, taps, 1))
+        columns *= ops.reshape(mask, (batch, out_height, out_width, samples, 1))
 
     columns = ops.reshape(columns, (batch * pixels, deformable_groups, taps, channels // deformable_groups))
     columns = ops.reshape(
