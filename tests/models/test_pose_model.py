@@ -310,7 +310,10 @@ class TestBuildModel:
         assert build_model(name).built
 
     def test_bad_names(self):
-        with pytest.raises(Pose3DError, match=r"'martines' is no config file, shipped config or family \(did you mean Martinez"):
+        with pytest.raises(
+            Pose3DError,
+            match=r"'martines' is no config file, shipped config or family \(did you mean Martinez",
+        ):
             build_model("martines")
 
 
