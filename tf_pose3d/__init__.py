@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from tf_pose3d.inference.lifted import LiftedPerson
     from tf_pose3d.inference.lifter import Lifter, load
     from tf_pose3d.inference.reading import read_keypoints
-    from tf_pose3d.models.examples import examples
     from tf_pose3d.models.family import families
     from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
     from tf_pose3d.skeleton import layouts
+    from tf_pose3d.training.examples import examples
     from tf_pose3d.training.run import train
     from tf_pose3d.weights.convert import convert
 
@@ -56,7 +56,7 @@ _PLACES = {
     "convert": "tf_pose3d.weights.convert",
     "datasets": "tf_pose3d.data.datasets",
     "evaluate": "tf_pose3d.evaluation.evaluate",
-    "examples": "tf_pose3d.models.examples",
+    "examples": "tf_pose3d.training.examples",
     "export_model": "tf_pose3d.inference.export",
     "families": "tf_pose3d.models.family",
     "layouts": "tf_pose3d.skeleton",

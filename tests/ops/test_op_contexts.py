@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from tf_pose3d.layers.deform_conv import DeformConv2D
-from tf_pose3d.ops import cache, deform_conv2d
+from tf_pose3d.ops import deform_conv2d
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -54,18 +54,16 @@ def test_saved_model_round_trip_in_a_process_without_this_package(compiled, tmp_
     model = Model()
     tf.saved_model.save(model, str(tmp_path / "model"))
     np.savez(tmp_path / "data.npz", x=x, offset=offset, y=model(x, offset).numpy())
-    library = cache.find(cuda=True) or cache.find(cuda=False)
+    # Files hold the form of `keras.ops`, which sums in another order.
     code = """
 import sys
 import numpy as np
 import tensorflow as tf
-folder, library = sys.argv[1:]
-tf.load_op_library(library)
-data = np.load(folder + "/data.npz")
-y = tf.saved_model.load(folder + "/model")(data["x"], data["offset"])
-np.testing.assert_array_equal(y, data["y"])
+data = np.load(sys.argv[1] + "/data.npz")
+y = tf.saved_model.load(sys.argv[1] + "/model")(data["x"], data["offset"])
+np.testing.assert_allclose(y, data["y"], atol=1e-5)
 """
-    result = run_python(code, tmp_path, library, PYTHONPATH="")
+    result = run_python(code, tmp_path, PYTHONPATH="")
     assert result.returncode == 0, result.stderr[-2000:]
 
 
