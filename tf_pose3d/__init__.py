@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tf_pose3d.data.datasets import datasets
     from tf_pose3d.errors import Pose3DError
     from tf_pose3d.evaluation.evaluate import evaluate
+    from tf_pose3d.evaluation.examples import examples
     from tf_pose3d.inference.export import export_model
     from tf_pose3d.inference.lifted import LiftedPerson
     from tf_pose3d.inference.lifter import Lifter, load
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from tf_pose3d.models.family import families
     from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
     from tf_pose3d.skeleton import layouts
-    from tf_pose3d.training.examples import examples
     from tf_pose3d.training.run import train
     from tf_pose3d.weights.convert import convert
 
@@ -56,7 +56,7 @@ _PLACES = {
     "convert": "tf_pose3d.weights.convert",
     "datasets": "tf_pose3d.data.datasets",
     "evaluate": "tf_pose3d.evaluation.evaluate",
-    "examples": "tf_pose3d.training.examples",
+    "examples": "tf_pose3d.evaluation.examples",
     "export_model": "tf_pose3d.inference.export",
     "families": "tf_pose3d.models.family",
     "layouts": "tf_pose3d.skeleton",

@@ -1,5 +1,7 @@
 """`inference.py` from its flags to its files, with an untrained model on a small data set."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -164,3 +166,21 @@ def test_a_release_may_do_its_own_work(weights, monkeypatch):
     monkeypatch.setattr(UpliftRelease, "infer", own)
     infer(["--weights", str(weights), "--output", "x.pkl"])
     assert seen == [("x.pkl", "UpliftUpsampleTransformer", "UpliftUpsampleTransformer")]
+
+
+@pytest.mark.parametrize(
+    "flags", [["--smooth", "butterworth"], ["--constant_bones"], ["--placement", "floor"]]
+)
+def test_flags_of_keypoints_are_refused_for_recordings(run, tmp_path, flags):
+    with pytest.raises(Pose3DError, match=f"{flags[0]} is for --input"):
+        run(*RECORDING, "--output", tmp_path / "x.npz", *flags)
+
+
+def test_the_shipped_lifter_is_chosen_before_any_framework_starts():
+    code = (
+        "import sys; from tf_pose3d.cli.demo import shipped_arguments\n"
+        "assert shipped_arguments(['--input', 'x.json'])[1] == 'general'\n"
+        "assert shipped_arguments(['--input', 'x.json', '--mask-type', 'locally_connected'])[1] == ''\n"
+        "assert not {'keras', 'tensorflow', 'h5py'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)

@@ -95,7 +95,7 @@ def test_other_files_are_refused_by_what_is_wrong(tmp_path: Path, arrays: dict, 
 def test_missing_files_and_empty_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(Pose3DError, match="does not exist"):
         load_motion(tmp_path / "none.npz")
-    with pytest.raises(Pose3DError, match=r"no \.npz file in this folder; tools/prepare_motion\.py"):
+    with pytest.raises(Pose3DError, match=r"no \.npz file in this folder; docs/general\.md"):
         load_motion(tmp_path)
 
 

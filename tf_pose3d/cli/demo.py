@@ -27,11 +27,12 @@ def shipped_arguments(arguments: Sequence[str] | None) -> tuple[list[str], str]:
     That is so for keypoints, videos, streams and `--demo`; flags that tell a family, `--arch` and `--config`
     ask for that family's weights.
     """
+    from tf_pose3d.cli.flags import underscored
     from tf_pose3d.cli.releases import find_release_by_flags
 
     given = list(sys.argv[1:] if arguments is None else arguments)
-    names = {argument.partition("=")[0].replace("-", "_").replace("__", "--", 1) for argument in given}
-    if names & {"--weights", "_h", "--help", "--arch", "--config"} or not names & {"--input", "--demo"}:
+    names = {underscored(argument).partition("=")[0] for argument in given}
+    if names & {"--weights", "-h", "--help", "--arch", "--config"} or not names & {"--input", "--demo"}:
         return given, ""
     if find_release_by_flags(names) is not None:
         return given, ""

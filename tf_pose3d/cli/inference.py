@@ -114,6 +114,15 @@ def _lift_recording(
 
     if arguments.output is None and arguments.viz_output is None:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
+    for flag, given in (
+        ("--smooth", arguments.smooth is not None),
+        ("--constant_bones", arguments.constant_bones),
+        ("--placement", arguments.placement != "root"),
+    ):
+        if given:
+            raise Pose3DError(
+                f"{flag} is for --input; poses of a data set's recording are written as they are"
+            )
     family = release.family
     source = find_test_source(arguments, config, release)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]

@@ -130,7 +130,7 @@ def load_motion(path: str | Path, log: Callable[[str], None] = lambda line: None
     files = sorted(path.rglob("*.npz"))
     if not files:
         raise Pose3DError(
-            f"{path}: no .npz file in this folder; tools/prepare_motion.py makes them from BVH, AMC and npz"
+            f"{path}: no .npz file in this folder; docs/general.md says what a motion file holds"
         )
     parts = [_read(file, log) for file in files]
     lengths = np.concatenate([part.lengths for part in parts])

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.config import TrainingConfig
-from tf_pose3d.data.examples import Examples, Source, choose_source, open_examples
+from tf_pose3d.data.examples import Examples, Source, choose_source
+from tf_pose3d.evaluation.examples import examples_of
 from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import load_model
@@ -67,9 +68,7 @@ def run_evaluation(
     say = log or (lambda line: None)
     family = get_family(config.ARCH)
     protocol = get_protocol(family)
-    spec = family.data_spec(config, "test")
-    layouts = family.skeleton(config), family.input_skeleton(config)
-    examples = open_examples(source, subset, spec, layouts[0], config.SHUFFLE_SEED, say, layouts[1])
+    examples = examples_of(config, source, subset, "test", say)
     for note in examples.notes():
         say(note)
     say(f"{name}: {examples.num_centres} {protocol.predicted} of {subset}")

@@ -11,8 +11,9 @@ from typing import Any
 import keras
 
 from tf_pose3d.config import TrainingConfig
-from tf_pose3d.data.examples import Source, choose_source, find_dataset, open_examples
+from tf_pose3d.data.examples import Source, choose_source, find_dataset
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.evaluation.examples import examples_of
 from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json, write_whole
 from tf_pose3d.models.family import Family, get_family
@@ -145,20 +146,15 @@ def run_training(
     chief = is_chief()
     folder = require_writable_folder(out_dir)
 
-    def opened(where: Source, subset: str, split: str) -> Any:
-        spec, seed = family.data_spec(config, split), config.SHUFFLE_SEED
-        layouts = family.skeleton(config), family.input_skeleton(config)
-        return open_examples(where, subset, spec, layouts[0], seed, log, layouts[1])
-
     log(f"reading {source.name}, subset {train_subset}")
-    examples = opened(source, train_subset, "train")
+    examples = examples_of(config, source, train_subset, "train", log)
     log(f"{len(examples)} training {protocol.examples}")
     for note in examples.notes():
         log(note)
     config = family.config_from_data(config, examples)
     validation = None
     if val_subset is not None:
-        val_examples = opened(source_val, val_subset, "val")
+        val_examples = examples_of(config, source_val, val_subset, "val", log)
         available = val_examples.num_centres
         if available < config.VALIDATION_EXAMPLES:
             raise Pose3DError(
@@ -196,7 +192,8 @@ def run_training(
     if tested is None:
         raise Pose3DError(f"{folder}: no weights to test, EPOCHS is {config.EPOCHS}")
     log(f"testing {tested}")
-    result.test = _test(family, config, tested, opened(source_val, test_subset, "test"), log)
+    test_examples = examples_of(config, source_val, test_subset, "test", log)
+    result.test = _test(family, config, tested, test_examples, log)
     write_json(folder / f"test_{test_subset}.json", {"weights": str(tested), "evaluation_mm": result.test})
     return result
 

@@ -10,7 +10,7 @@ from tf_pose3d.cli.releases.release import Release
 if TYPE_CHECKING:
     from tf_pose3d.models.family import Family
 
-__all__ = ["RELEASES", "find_release_by_flags", "get_release"]
+__all__ = ["RELEASES", "TELLING_FLAGS", "find_release_by_flags", "get_release"]
 
 # ARCH -> where its release lives. A family that is not listed has no flags of its own.
 RELEASES = {
@@ -29,19 +29,19 @@ RELEASES = {
     "PoseFormer": "tf_pose3d.cli.releases.strided:PoseFormerRelease",
 }
 
-
-def _class_of(arch: str) -> type[Release]:
-    if arch not in RELEASES:
-        return Release
-    module, _, attribute = RELEASES[arch].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+# Flags that tell a family where neither config, weights nor --arch do -> its ARCH. Said here, as programs ask
+# before they start TensorFlow, which the releases' modules import.
+TELLING_FLAGS = {"--test_indices": "LCN", "--mask_type": "LCN", "--data_type": "LCN"}
 
 
 def get_release(family: Family) -> Release:
     """The release of a family."""
-    return _class_of(family.arch)(family)
+    if family.arch not in RELEASES:
+        return Release(family)
+    module, _, attribute = RELEASES[family.arch].partition(":")
+    return getattr(importlib.import_module(module), attribute)(family)
 
 
 def find_release_by_flags(names: set[str]) -> str | None:
-    """The ARCH whose release alone has one of these flags among those that tell it; None: no one's."""
-    return next((arch for arch in RELEASES if names & set(_class_of(arch).telling_flags)), None)
+    """The ARCH that one of these flags tells; None: none does."""
+    return next((arch for flag, arch in TELLING_FLAGS.items() if flag in names), None)

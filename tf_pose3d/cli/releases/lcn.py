@@ -32,8 +32,6 @@ _NETWORK_KEYS = (
 class LCNRelease(Release):
     """Experiments by number, whose weights, results and tables lie in folders of their own."""
 
-    telling_flags = ("--test_indices", "--mask_type", "--data_type")
-
     def flags(self, program: str) -> list[Flag]:
         if program not in ("train", "eval", "inference"):
             return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.errors import Pose3DError
 
@@ -75,12 +75,7 @@ class Release:
 
     Args:
         family: The model family that the release brought.
-
-    Attributes:
-        telling_flags: Flags that tell this family where neither config, weights nor --arch do.
     """
-
-    telling_flags: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, family: Family) -> None:
         self.family = family

@@ -31,7 +31,7 @@ _NUMBERED_WARPER = re.compile(r"warp\.(\d+)\.")
 
 
 class DenseWarperConverter(Converter):
-    """See the base class.
+    """Of DenseWarper's release.
 
     Reads the released state dict and the checkpoints of the release's own training. Of their 16 warpers the
     first 12 are used, in order of view and frame; the others, which no forward pass reaches, are left out.

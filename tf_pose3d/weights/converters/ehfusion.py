@@ -49,7 +49,7 @@ def _limb_fusion_assignments(layer: NormedLinear) -> Iterator[Assignment]:
 
 
 class EHFusionConverter(Converter):
-    """See the base class.
+    """Of EHFusion's release.
 
     One-stage checkpoints come with the released behaviour, which never fuses; `strategy="one_stage"` runs the
     fusion, whose weights the release never trained. Checkpoints of stages 2 and 3 look alike; they count as 3

@@ -22,7 +22,7 @@ __all__ = ["HGCNConverter"]
 
 
 class HGCNConverter(Converter):
-    """See the base class."""
+    """Of HGCN's release."""
 
     arch = "HGCN"
     telling_tensor = "gconv_input.0.gconv.e_0"

@@ -22,7 +22,7 @@ __all__ = ["HOIFNetConverter"]
 
 
 class HOIFNetConverter(Converter):
-    """See the base class."""
+    """Of HOIF-Net's release."""
 
     arch = "HOIFNet"
     telling_tensor = "gconv_layers.gconv1.gconv.W"

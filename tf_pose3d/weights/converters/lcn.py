@@ -23,7 +23,7 @@ _BLOCK = re.compile(rf"{_SCOPE}/two_linear_(\d+)/w2_\1")
 
 
 class LCNConverter(Converter):
-    """See the base class.
+    """Of LCN's release.
 
     A checkpoint tells its widths and depth and whether the mask was learned, but not which joints are
     connected: give `knn` or `mask` (17 x 17), and `residual=False` or `max_norm=False` where the training was

@@ -23,7 +23,7 @@ def _block_assignments(block: LinearBlock, dense: str, norm: str) -> Iterator[As
 
 
 class MartinezConverter(Converter):
-    """See the base class."""
+    """Of SemGCN's release, which trains this network, too."""
 
     arch = "Martinez"
     telling_tensor = "linear_stages.0.w1.weight"

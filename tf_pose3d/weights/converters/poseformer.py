@@ -53,7 +53,7 @@ def _block_assignments(block: TransformerBlock, prefix: str) -> Iterator[Assignm
 
 
 class PoseFormerConverter(Converter):
-    """See the base class. The number of heads (8 in the release) lies in no tensor's shape."""
+    """Of PoseFormer's release. The number of heads (8 in the release) lies in no tensor's shape."""
 
     arch = "PoseFormer"
     telling_tensor = "Spatial_pos_embed"

@@ -37,7 +37,7 @@ def same_stage(key: str, found: Any, wanted: Any) -> bool:
 
 
 class RIEConverter(Converter):
-    """See the base class.
+    """Of RIE's release.
 
     Checkpoints of stages 2 and 3 look alike; they count as 3 unless `stage=2` is given.
     """

@@ -37,7 +37,7 @@ def _non_local_assignments(layer: GraphNonLocal, prefix: str) -> Iterator[Assign
 
 
 class SemGCNConverter(Converter):
-    """See the base class.
+    """Of SemGCN's release.
 
     With non-local blocks the release numbers them among the residual pairs, each behind its pair.
     """

@@ -66,7 +66,7 @@ def refinement_assignments(module: PoseRefinement) -> Iterator[Assignment]:
 
 
 class StridedTransformerConverter(Converter):
-    """See the base class.
+    """Of Strided Transformer's release.
 
     The number of heads (8 in the release) and the strides lie in no tensor's shape: the published strides
     are taken for the frames found, others are given as `strides`.

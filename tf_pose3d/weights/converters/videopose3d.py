@@ -48,7 +48,7 @@ def _joints(checkpoint: Checkpoint) -> tuple[int, int]:
 
 
 class VideoPose3DConverter(Converter):
-    """See the base class.
+    """Of VideoPose3D's release.
 
     Weights tell numbers of joints, but not which joints these are, nor whether the training was causal: what
     is supposed is said, `INPUT_SKELETON`, `SKELETON` and `CAUSAL` say otherwise.

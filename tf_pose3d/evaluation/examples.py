@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.data.examples import Examples, choose_source, open_examples
+from tf_pose3d.data.examples import Examples, Source, choose_source, open_examples
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import get_family
 
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["examples"]
+__all__ = ["examples", "examples_of"]
 
 
 def examples(
@@ -48,8 +48,30 @@ def examples(
     if split not in ("train", "val", "test"):
         raise Pose3DError(f"split is {split!r}, expected train, val or test")
     config = model.config
+    source = choose_source(dataset, config, get_family(config.ARCH).data_spec(config, split), options)
+    return examples_of(config, source, subset, split, log)
+
+
+def examples_of(
+    config: Any, source: Source, subset: str, split: str, log: Callable[[str], None] | None = None
+) -> Examples:
+    """The examples of a chosen data set, cut as a config's model reads them.
+
+    Args:
+        config: Of the model.
+        source: The data set.
+        subset, split, log: As of `examples`.
+
+    Raises:
+        Pose3DError: What the reader finds wrong, or data that do not hold what the model reads.
+    """
     family = get_family(config.ARCH)
-    spec = family.data_spec(config, split)
-    source = choose_source(dataset, config, spec, options)
-    skeletons = family.skeleton(config), family.input_skeleton(config)
-    return open_examples(source, subset, spec, skeletons[0], config.SHUFFLE_SEED, log, skeletons[1])
+    return open_examples(
+        source,
+        subset,
+        family.data_spec(config, split),
+        family.skeleton(config),
+        config.SHUFFLE_SEED,
+        log,
+        family.input_skeleton(config),
+    )
