@@ -118,7 +118,7 @@ def training(family, config, examples: int) -> Callable[[], Callable[[], object]
         batch = view_group(config, examples)
     else:
         sequence = recording(family.skeleton(config), max(512, examples))
-        windows = Windows([sequence], family.window_spec(config, "train"))
+        windows = Windows([sequence], family.data_spec(config, "train"))
         batch = next(iter(windows.training_dataset(examples, 0)))
 
     def make() -> Callable[[], object]:
@@ -146,7 +146,7 @@ def evaluation(family, config, frames: int) -> Callable[[], Callable[[], object]
             return lambda: tf.nest.map_structure(lambda tensor: tensor.numpy(), run(batch))
 
         return make
-    windows = Windows([recording(family.skeleton(config), frames)], family.window_spec(config, "test"))
+    windows = Windows([recording(family.skeleton(config), frames)], family.data_spec(config, "test"))
     if family.arch == "LCN":
         folded = FoldedLCN(model)
         keypoints = windows.batch(tf.range(frames))["keypoints_2d"][:, 0]
