@@ -178,7 +178,8 @@ class Config:
         """(key, default, help) of every key, in the order of the schema."""
         rows = []
         for field in dataclasses.fields(cls):
-            default = field.default if field.default is not dataclasses.MISSING else field.default_factory()
+            made = field.default_factory
+            default = field.default if made is dataclasses.MISSING else made()
             rows.append((field.name, json.dumps(default), field.metadata["help"]))
         return rows
 

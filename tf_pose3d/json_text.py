@@ -75,10 +75,10 @@ def damaged_json(
             f"{characters + place}"
         )
     line = lines + text.count("\n", 0, error.pos) + 1
-    place = f"line {line}, character {characters + error.pos}"
+    at = f"line {line}, character {characters + error.pos}"
     if not text[error.pos :].strip() or error.msg.startswith("Unterminated"):
-        return Pose3DError(f"{where} is cut off at {place}: {error.msg}; copy or make it again")
-    return Pose3DError(f"{where} is damaged at {place}: {error.msg}")
+        return Pose3DError(f"{where} is cut off at {at}: {error.msg}; copy or make it again")
+    return Pose3DError(f"{where} is damaged at {at}: {error.msg}")
 
 
 def parse_json(text: str, where: object) -> Any:

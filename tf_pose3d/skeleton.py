@@ -420,12 +420,13 @@ def _resolve(joint: str, held: Skeleton, seen: tuple[str, ...] = ()) -> dict[int
         # `head` and `head_top` may each be made from the other: a joint under way is not a source.
         if any(part in seen for part in rule):
             continue
-        parts = {part: _resolve(part, held, (*seen, joint)) for part in rule}
-        if any(weights is None for weights in parts.values()):
+        parts = [_resolve(part, held, (*seen, joint)) for part in rule]
+        known = [weights for weights in parts if weights is not None]
+        if len(known) < len(parts):
             continue
         total: dict[int, float] = {}
-        for part, factor in rule.items():
-            for index, weight in parts[part].items():
+        for factor, weights in zip(rule.values(), known, strict=True):
+            for index, weight in weights.items():
                 total[index] = total.get(index, 0.0) + factor * weight
         return total
     return None
@@ -445,8 +446,8 @@ def _derivation(held: Skeleton, wanted: Skeleton) -> tuple[tuple[tuple[int, ...]
         raise Pose3DError(
             f"layout {held.name} cannot be turned into {wanted.name}: nothing gives {', '.join(missing)}"
         )
-    resolved = {joint: _resolve(joint, held) for joint in wanted.joints}
-    return tuple((tuple(weights), tuple(weights.values())) for weights in resolved.values())
+    resolved = [_resolve(joint, held) or {} for joint in wanted.joints]
+    return tuple((tuple(weights), tuple(weights.values())) for weights in resolved)
 
 
 def used_joints(source: str | Skeleton, target: str | Skeleton) -> list[int]:

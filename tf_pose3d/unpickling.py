@@ -111,7 +111,7 @@ class _Array:
         _check_count(shape, dtype.dtype)
         # numpy checks that the content fits the shape, and shares its memory.
         self.array = np.empty(0, np.int8)
-        self.array.__setstate__((1, tuple(shape), dtype.dtype, bool(fortran_order), content))
+        self.array.__setstate__((1, tuple(shape), dtype.dtype, np.bool_(fortran_order), content))
 
 
 _ARRAY_TYPE = Admitted(_Array)
@@ -128,7 +128,7 @@ def _frombuffer(
 ) -> np.ndarray:
     array = np.frombuffer(buffer, dtype.dtype)
     if order != "K" or axis_order is None:
-        return array.reshape(shape, order=order)
+        return array.reshape(shape, order="F" if order == "F" else "C")
     stored = array.reshape([shape[axis] for axis in axis_order])
     return stored.transpose(np.argsort(axis_order))
 

@@ -42,17 +42,17 @@ def convert_weights(arguments: Sequence[str] | None = None, log: Callable[[str],
     Raises:
         Pose3DError: Bad input.
     """
-    arguments = make_parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     log = log or (lambda line: print(line, flush=True))
-    overrides = parse_overrides(arguments.set)
-    require_writable_folder(Path(arguments.out).parent)
+    overrides = parse_overrides(parsed.set)
+    require_writable_folder(Path(parsed.out).parent)
     start_tensorflow()
 
     from tf_pose3d.weights.convert import convert
 
-    files = arguments.checkpoint
-    model = convert(files if len(files) > 1 else files[0], arguments.arch, arguments.out, log, **overrides)
-    log(f"wrote {arguments.out}: {model.config.ARCH}, {model.count_params():,} numbers")
+    files = parsed.checkpoint
+    model = convert(files if len(files) > 1 else files[0], parsed.arch, parsed.out, log, **overrides)
+    log(f"wrote {parsed.out}: {model.config.ARCH}, {model.count_params():,} numbers")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

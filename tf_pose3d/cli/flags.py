@@ -30,11 +30,10 @@ _TRUE = {"true", "t", "yes", "y", "1"}
 class Parser(argparse.ArgumentParser):
     """An argument parser whose flags may be spelled with `-` or `_`, and whose errors are one line."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("formatter_class", _HelpFormatter)
-        super().__init__(*args, allow_abbrev=False, **kwargs)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"formatter_class": _HelpFormatter, "allow_abbrev": False, **kwargs})
 
-    def parse_known_args(
+    def parse_known_args(  # type: ignore[override]  # its overloads, of any namespace's class
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         args = sys.argv[1:] if args is None else args

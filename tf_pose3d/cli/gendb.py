@@ -34,10 +34,10 @@ def generate(arguments: Sequence[str] | None = None, log: Callable[[str], None] 
     """
     from tf_pose3d.data.h36m_toolbox import write_pickles
 
-    arguments = make_parser().parse_args(arguments)
+    parsed = make_parser().parse_args(arguments)
     write_pickles(
-        arguments.root,
-        require_writable_folder(arguments.out_dir),
+        parsed.root,
+        require_writable_folder(parsed.out_dir),
         log or (lambda line: print(line, flush=True)),
     )
 

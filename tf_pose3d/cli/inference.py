@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
     from tf_pose3d.cli.releases.release import Release
-    from tf_pose3d.config import Config
+    from tf_pose3d.config import TrainingConfig
 
 __all__ = ["infer", "main"]
 
@@ -103,7 +103,7 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
 
 
 def _lift_recording(
-    release: Release, arguments: Namespace, config: Config, model: keras.Model, log: Log
+    release: Release, arguments: Namespace, config: TrainingConfig, model: keras.Model, log: Log
 ) -> None:
     """Lifts the recording that the flags name and writes what they ask for."""
     from tf_pose3d.evaluation.metrics import mpjpe

@@ -48,8 +48,8 @@ _DAMAGE = (
     NotImplementedError,
     RuntimeError,
     SyntaxError,
+    tokenize.TokenError,
 )
-_DAMAGE += (tokenize.TokenError,)
 # A member may grow so much when it is unpacked (zeros shrink to a thousandth), beyond a size that always may
 # be.
 _MOST_GROWTH, _ALWAYS_ALLOWED = 300, 1 << 26

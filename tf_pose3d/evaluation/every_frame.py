@@ -11,7 +11,7 @@ from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.prediction import Predictor
-from tf_pose3d.models.family import Family
+from tf_pose3d.models.family import Family, window_spec
 
 __all__ = ["frames_to_predict", "interpolate_keyframes", "predict_every_frame"]
 
@@ -112,7 +112,7 @@ def predict_every_frame(
     predicted = np.zeros((len(frame), windows.store.skeleton.num_joints, 3), np.float32)
     predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE)
     predicted[numbers] = predictor(
-        windows.with_mask_strides(family.data_spec(setting, "test").mask_strides),
+        windows.with_mask_strides(window_spec(family, setting, "test").mask_strides),
         setting.BATCH_SIZE,
         numbers,
         progress,

@@ -85,8 +85,6 @@ def joint_errors(
     joints = joint_indices("h36m_17", f"h36m_{result.shape[1]}")
     focal = np.array([camera.focal_length for camera in items.cameras])
     center = np.array([camera.center for camera in items.cameras])
-    measure = pampjpe if protocol2 else mpjpe
-    options = {"reflection": True} if protocol2 else {}
     errors = np.empty(result.shape[:2])
     for begin in range(0, len(items), _CHUNK):
         rows = slice(begin, begin + _CHUNK)
@@ -97,7 +95,8 @@ def joint_errors(
         pose[..., 2] = pixels[..., 2] / scale[:, None] + items.root_depth[rows, None]
         pose[..., :2] = (pixels[..., :2] - center[camera][:, None]) / focal[camera][:, None]
         pose[..., :2] *= pose[..., 2:]
-        errors[rows] = 1000 * measure(pose, items.camera_pose[rows][:, joints], **options)
+        truth = items.camera_pose[rows][:, joints]
+        errors[rows] = 1000 * (pampjpe(pose, truth, reflection=True) if protocol2 else mpjpe(pose, truth))
     return errors
 
 

@@ -258,7 +258,8 @@ def predict_with_loss(
             poses = (poses + _mirror(tf.cast(outputs["pose_3d"], tf.float32), flip_order)) / 2
         return poses, losses
 
-    poses, targets, actions, losses = [], [], [], []
+    poses, targets, actions = [], [], []
+    losses: list[float] = []
     for batch in batches:
         predicted, batch_losses = run(batch)
         poses.append(predicted.numpy())

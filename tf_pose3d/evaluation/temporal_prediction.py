@@ -114,8 +114,7 @@ class SequencePredictor:
         result = np.empty((len(numbers), store.skeleton.num_joints, 3), np.float32)
         for rows, those, begins, _ in _padded_videos(windows, numbers):
             keypoints = frames[rows, :, :2]
-            views = [keypoints, _mirrored(keypoints, input_flip)] if self._flip else [keypoints]
-            views = np.stack(views)
+            views = np.stack([keypoints, _mirrored(keypoints, input_flip)] if self._flip else [keypoints])
             count = len(rows) - reach
             poses = np.concatenate(
                 [
@@ -199,8 +198,6 @@ class WindowPredictor:
     ) -> np.ndarray:
         """`(n, J, 3)` poses of windows; see `predict_poses`."""
         joints = windows.store.skeleton.num_joints
-        if self._functions is None:
-            self._functions = self._compile(joints)
         if not tf.config.list_physical_devices("GPU"):
             batch_size = min(batch_size, _CPU_BATCH)
         result = np.empty((len(numbers), joints, 3), np.float32)
@@ -226,6 +223,8 @@ class WindowPredictor:
         batch_size: int,
         progress: Callable[[int], None] | None,
     ) -> np.ndarray:
+        if self._functions is None:
+            self._functions = self._compile(windows.store.skeleton.num_joints)
         expand, lift = self._functions
         flip_order = windows.store.skeleton.flip_order
         views = [(keypoints, intrinsics)]
@@ -251,13 +250,18 @@ def _groups(
     videos: Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]],
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Videos end to end, so many that their first layers fit in memory; the last item is by window."""
-    group: list[tuple[np.ndarray, ...]] = []
+    group: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
     frames = 0
+
+    def joined() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        rows, those, begins, video = (np.concatenate(parts) for parts in zip(*group, strict=True))
+        return rows, those, begins, video
+
     for rows, those, begins, video in videos:
         group.append((rows, those, begins + frames, np.full(len(those), video)))
         frames += len(rows)
         if frames >= _EXPANDED_FRAMES:
-            yield tuple(np.concatenate(parts) for parts in zip(*group, strict=True))
+            yield joined()
             group, frames = [], 0
     if group:
-        yield tuple(np.concatenate(parts) for parts in zip(*group, strict=True))
+        yield joined()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from keras import ops
 
 __all__ = ["VirtualView", "turn_back", "virtual_view"]
 
-Tensor = Any
+Tensor: TypeAlias = Any
 
 
 class VirtualView:

@@ -17,7 +17,6 @@ from tf_pose3d.backend import require_tensorflow_backend
 from tf_pose3d.camera import Camera
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.every_frame import interpolate_keyframes
@@ -31,7 +30,7 @@ from tf_pose3d.inference.people import choose_people, handover_warnings
 from tf_pose3d.inference.preparation import PreparedKeypoints, frame_times, prepare_keypoints, resample
 from tf_pose3d.inference.reading import with_facts
 from tf_pose3d.inference.trajectory import default_camera
-from tf_pose3d.models.family import Family, get_family
+from tf_pose3d.models.family import Family, get_family, window_spec
 from tf_pose3d.progress import Progress
 from tf_pose3d.skeleton import (
     LAYOUTS,
@@ -113,11 +112,8 @@ class Lifter:
         self.skeleton = get_skeleton(self.family.skeleton(config))
         self.input_skeleton = get_skeleton(self.family.input_skeleton(config))
         self.root = self.family.root_joint(config)
-        _, self._setting = config.evaluation_settings()[0]
-        spec = self.family.data_spec(self._setting, "test")
-        if not isinstance(spec, WindowSpec):
-            raise Pose3DError(f"{config.ARCH} reads images, not sequences of 2D poses")
-        self.spec = dataclasses.replace(spec, step=1)
+        self._setting: TrainingConfig = config.evaluation_settings()[0][1]
+        self.spec = dataclasses.replace(window_spec(self.family, self._setting, "test"), step=1)
         self._predictor = Predictor(model, self._setting.EVAL_FLIP, self._setting.JIT_COMPILE)
         # Layouts that were supposed and said.
         self._supposed: set[str] = set()

@@ -12,7 +12,7 @@ from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.evaluation.every_frame import frames_to_predict, predict_every_frame
-from tf_pose3d.models.family import Family
+from tf_pose3d.models.family import Family, window_spec
 from tf_pose3d.progress import Progress
 
 __all__ = ["lift_sequences"]
@@ -44,7 +44,7 @@ def lift_sequences(
         Pose3DError: Sequences that windows cannot be cut from.
     """
     _, setting = config.evaluation_settings()[0]
-    spec = dataclasses.replace(family.data_spec(setting, "test"), step=1)
+    spec = dataclasses.replace(window_spec(family, setting, "test"), step=1)
     rate = sequences[0].fps if sequences else spec.frame_rate
     if rate % spec.frame_rate:
         spec = dataclasses.replace(spec, frame_rate=round(rate))

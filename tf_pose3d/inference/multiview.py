@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence as SequenceType
+from pathlib import Path
 
 import numpy as np
 
@@ -57,8 +58,10 @@ def lift_views(
         Pose3DError: An image or a camera that cannot be read, or another number of cameras than views.
     """
     skeleton = get_skeleton(config.skeleton)
-    calibrations, boxes = read_cameras(cameras, model.num_views)
-    records, groups = view_group(images, calibrations, boxes, skeleton.joints, model.pattern)
+    calibrations, boxes = read_cameras(Path(cameras), model.num_views)
+    records, groups = view_group(
+        [Path(image) for image in images], calibrations, boxes, skeleton.joints, model.pattern
+    )
     data = ViewGroupImages(records, groups, crop_spec(config, "test"))
     outputs, batch, _ = run_batches(model, data, 1, ("pose_3d", "keypoints_2d", "confidence"), ("crop",))
     crop = np.repeat(batch["crop"][:, 0], model.num_frames, axis=0)

@@ -167,8 +167,8 @@ def file_suffixes(people: Sequence[Person]) -> list[str]:
     taken: set[str] = set()
     suffixes = []
     for person in people:
-        plain = re.sub(r"[^\w.-]+", "_", person.id).encode("utf-8", "ignore")[:_LONGEST_SUFFIX]
-        plain = plain.decode("utf-8", "ignore") or "person"
+        start = re.sub(r"[^\w.-]+", "_", person.id).encode("utf-8", "ignore")[:_LONGEST_SUFFIX]
+        plain = start.decode("utf-8", "ignore") or "person"
         suffix, number = f"_{plain}", 1
         while suffix.casefold() in taken:
             number += 1

@@ -117,7 +117,7 @@ class PoseStream:
         last = target
         while last + 1 < len(frames) and frames[last + 1] is not None:
             last += 1
-        clip = np.stack(frames[first : last + 1])
+        clip = np.stack([frame for frame in frames[first : last + 1] if frame is not None])
         return self._lifter.lift_frame(clip, target - first, self._camera, self._fps)
 
 

@@ -233,7 +233,7 @@ class HighOrderGraphConvolution(keras.layers.Layer):
         outputs = []
         for hop, softmax in enumerate(self._edge_softmax):
             kernel = self.kernel[hop] * scale if scale != 1 else self.kernel[hop]
-            if share:
+            if share and initial is not None:
                 neighbours = _mix_joints(softmax(self.edges[hop]), inputs) if hop else inputs
                 mixed = (1 - share) * neighbours + share * initial
                 outputs.append(_mix_features(mixed, kernel))

@@ -52,7 +52,7 @@ class BodyPartModel(PoseModel):
         hidden: int,
         dropout: float,
         causal: bool,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings: dict[str, Any] = {

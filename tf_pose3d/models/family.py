@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tf_pose3d.config import TrainingConfig, nearest
+from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weight_files.hdf5 import load_weights
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
     import keras
 
     from tf_pose3d.data.multiview.image_spec import ImageSpec
-    from tf_pose3d.data.window_spec import WindowSpec
-    from tf_pose3d.data.windows import Windows
 
-__all__ = ["FAMILIES", "Family", "Loss", "families", "get_family"]
+__all__ = ["FAMILIES", "Family", "Loss", "families", "get_family", "window_spec"]
 
 # (outputs, batch) -> scalar mean over the batch.
 Loss = Callable[[dict[str, Any], dict[str, Any]], Any]
@@ -89,8 +88,8 @@ class Family(abc.ABC):
     def loss(self, config: Any, split: str = "train") -> Loss:
         """(outputs, batch) -> scalar mean over the batch; for `"val"` what validation reports."""
 
-    def config_from_data(self, config: Any, windows: Windows) -> Any:
-        """The config with what only the training data decide."""
+    def config_from_data(self, config: Any, examples: Any) -> Any:
+        """The config with what only the training data, opened by the family's spec, decide."""
         return config
 
     def load_initial_weights(self, model: keras.Model, path: str | os.PathLike) -> None:
@@ -111,6 +110,18 @@ class Family(abc.ABC):
 
     def begin_epoch(self, model: keras.Model, config: Any, epoch: int) -> None:  # noqa: B027
         """Sets what in the model follows the epochs, counted from 1; called on resuming, too."""
+
+
+def window_spec(family: Family, config: TrainingConfig, split: str) -> WindowSpec:
+    """The data spec of a family that reads windows of sequences.
+
+    Raises:
+        Pose3DError: The family reads images.
+    """
+    spec = family.data_spec(config, split)
+    if not isinstance(spec, WindowSpec):
+        raise Pose3DError(f"{family.arch} reads images, not sequences of 2D poses")
+    return spec
 
 
 def get_family(name: str) -> Family:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.config import Config, nearest, read_config_file, shipped_configs
+from tf_pose3d.config import Config, TrainingConfig, nearest, read_config_file, shipped_configs
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.models.family import FAMILIES, get_family
@@ -24,7 +24,7 @@ def load_config(
     config: str | os.PathLike | None = None,
     weights: str | os.PathLike | None = None,
     arch: str | None = None,
-) -> Config:
+) -> TrainingConfig:
     """The config that a program runs with.
 
     The family is the config file's ARCH, else the weights', else `arch`. Values are the config file's,

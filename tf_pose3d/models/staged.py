@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import TypeVar
 
 import keras
 
@@ -84,7 +85,10 @@ def same_stage(held: int, wanted: int) -> bool:
     return held == wanted or min(held, wanted) > 1
 
 
-class StagedFamily(TemporalFamily):
+ConfigT = TypeVar("ConfigT", bound=StagedConfig)
+
+
+class StagedFamily(TemporalFamily[ConfigT]):
     """A network of body parts that can be trained in stages. Subclasses build the model."""
 
     def load_initial_weights(self, model: BodyPartModel, path: str | os.PathLike) -> None:
@@ -114,7 +118,7 @@ class StagedFamily(TemporalFamily):
             )
         load_weights(model, path)
 
-    def trained_variables(self, model: BodyPartModel, config: StagedConfig) -> list[keras.Variable]:
+    def trained_variables(self, model: BodyPartModel, config: ConfigT) -> list[keras.Variable]:
         """All; in stage 2 not those of the encoders, which still keep their statistics and drop features."""
         if not config.in_stages or config.STAGE != 2:
             return model.trainable_variables

@@ -246,7 +246,7 @@ class Trainer:
         with Progress(self.steps_per_epoch - done, f"epoch {epoch}/{config.EPOCHS}") as progress:
             for _ in range(done, self.steps_per_epoch):
                 decay = 0.0
-                if config.EMA_ENABLED:
+                if config.EMA_ENABLED and config.EMA_DECAY is not None:
                     decay = min(config.EMA_DECAY, (1 + self.step) / (10 + self.step))
                 try:
                     self._train_step(
@@ -266,7 +266,7 @@ class Trainer:
                     text = f"loss {float(np.asarray(self.loss_sum)) / in_epoch:.6f}"
                 progress.update(text)
                 if stop.received is not None and self.step % self.steps_per_epoch:
-                    self._stop(stop, checkpoint_path(self.folder, epoch - 1, self.step))
+                    self._stop(stop.received, checkpoint_path(self.folder, epoch - 1, self.step))
         self._require_finite()
         seconds = (datetime.datetime.now() - start).total_seconds()
         steps = self.step - first
@@ -296,7 +296,7 @@ class Trainer:
         if epoch % config.CHECKPOINT_INTERVAL == 0:
             self._save(checkpoint_path(self.folder, epoch))
         if stop.received is not None:
-            self._stop(stop, checkpoint_path(self.folder, epoch))
+            self._stop(stop.received, checkpoint_path(self.folder, epoch))
 
     def _require_finite(self) -> None:
         bad = int(np.asarray(self.bad_step))
@@ -320,10 +320,10 @@ class Trainer:
         }
         save_checkpoint(path, self._groups(), state)
 
-    def _stop(self, stop: StopSignals, path: Path) -> None:
+    def _stop(self, number: int, path: Path) -> None:
         self._require_finite()
         self._save(path)
-        raise Interrupted(stop.received, path)
+        raise Interrupted(number, path)
 
     def _restore(self, path: Path) -> None:
         state = load_checkpoint(path, self._groups())

@@ -183,7 +183,7 @@ def make_optimizer(config: TrainingConfig, steps_per_epoch: int | None = None) -
             f"OPTIMIZER {config.OPTIMIZER}: WEIGHT_DECAY follows a schedule with initial_learning_rate, "
             f"which {config.SCHEDULE} has not"
         )
-    first = config.WEIGHT_DECAY
+    first = config.WEIGHT_DECAY or 0.0
     if config.OPTIMIZER == "TorchAdamW":
         first = first * float(rate(0))
     decay = make_schedule(config.SCHEDULE, schedule, initial_learning_rate=first)

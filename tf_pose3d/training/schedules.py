@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
@@ -14,7 +14,7 @@ from tf_pose3d.errors import Pose3DError
 
 __all__ = ["EpochDecay", "EpochSteps", "ExponentialDecayWithSteps", "StaircaseDecay", "make_schedule"]
 
-LearningRateSchedule = keras.optimizers.schedules.LearningRateSchedule
+LearningRateSchedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -40,7 +40,7 @@ class ExponentialDecayWithSteps(LearningRateSchedule):
         name: str = "ExponentialDecayWithSteps",
     ) -> None:
         super().__init__()
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "initial_learning_rate": initial_learning_rate,
             "decay_steps": decay_steps,
             "decay_rate": decay_rate,
@@ -82,7 +82,7 @@ class StaircaseDecay(LearningRateSchedule):
         name: str = "StaircaseDecay",
     ) -> None:
         super().__init__()
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "initial_learning_rate": initial_learning_rate,
             "decay_steps": decay_steps,
             "decay_rate": decay_rate,
@@ -129,7 +129,7 @@ class EpochDecay(LearningRateSchedule):
             raise Pose3DError(
                 "SCHEDULE_PARAMS: EpochDecay needs large_decay_epochs and large_decay_rate, or neither"
             )
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "initial_learning_rate": initial_learning_rate,
             "decay_rate": decay_rate,
             "steps_per_epoch": steps_per_epoch,
@@ -175,7 +175,7 @@ class EpochSteps(LearningRateSchedule):
         name: str = "EpochSteps",
     ) -> None:
         super().__init__()
-        self.settings = {
+        self.settings: dict[str, Any] = {
             "initial_learning_rate": initial_learning_rate,
             "decay_epochs": list(decay_epochs),
             "decay_rate": decay_rate,

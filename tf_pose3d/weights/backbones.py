@@ -63,7 +63,7 @@ def _load_h5(backbone: PoseResNet, path: str | os.PathLike, joints: str) -> str:
     if type(source) is not type(backbone):
         raise Pose3DError(f"{path} holds {held.config.ARCH}, expected PoseResNet or DenseWarper")
     with_last = joints == held.config.JOINTS
-    pairs = []
+    pairs: list[tuple[keras.Variable, keras.Variable]] = []
     for layer, other in zip(backbone.layers, source.layers, strict=True):
         if layer is backbone.final and not with_last:
             continue

@@ -102,7 +102,8 @@ class RIERelease(TemporalRelease):
         from tf_pose3d.models.loading import load_config
 
         config = load_config(arguments.config, None, arguments.arch or self.family.arch)
-        return apply_flags(config, arguments, self, "train").FINE_TUNING_RATE
+        rate: float = vars(apply_flags(config, arguments, self, "train"))["FINE_TUNING_RATE"]
+        return rate
 
     def check_training(self, arguments: argparse.Namespace, config: StagedConfig) -> None:
         if arguments.all_stages and not config.in_stages:

@@ -103,12 +103,13 @@ def find_weights(
     """
     if number is not None:
         folder = test_folder(root, number)
-        found = sorted(_weights_in(folder, which), key=lambda weights: -weights.modified)
+        kind = which or KINDS[0]
+        found = sorted(_weights_in(folder, kind), key=lambda weights: -weights.modified)
         if not found:
             checkpoints = folder / "checkpoints"
             raise Pose3DError(
-                f"no {which} weights of test {number}: looked for {checkpoints / _STEMS[which]}_*.h5 and a "
-                f"TensorFlow checkpoint in {checkpoints / which}; train with --test-indices {number}, put "
+                f"no {kind} weights of test {number}: looked for {checkpoints / _STEMS[kind]}_*.h5 and a "
+                f"TensorFlow checkpoint in {checkpoints / kind}; train with --test-indices {number}, put "
                 "the released checkpoint there, or choose with --checkpoints"
             )
         return found

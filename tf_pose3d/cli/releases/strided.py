@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from tf_pose3d.cli.releases.release import Flag
 from tf_pose3d.cli.releases.videopose3d import TemporalRelease
@@ -13,7 +14,7 @@ __all__ = ["PoseFormerRelease", "StridedTransformerRelease"]
 class PoseFormerRelease(TemporalRelease):
     """VideoPose3D's flags as far as the network has what they set, and the number of frames."""
 
-    network_keys = ("FRAMES", "CHANNELS")
+    network_keys: ClassVar[tuple[str, ...]] = ("FRAMES", "CHANNELS")
 
     def flags(self, program: str) -> list[Flag]:
         known = {field.name for field in dataclasses.fields(self.family.config_class)}

@@ -40,7 +40,7 @@ class ImageEvaluation:
 
     label: str
     results: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, Any]
     joints: tuple[str, ...]
 
     def detection_rows(self) -> list[list[Any]]:
@@ -56,7 +56,7 @@ class ImagesProtocol(Protocol):
     examples = predicted = "images"
 
     def evaluate(
-        self, model: keras.Model, config: Any, data: SingleImages, show_progress: bool = False
+        self, model: keras.Model, config: Any, data: Any, show_progress: bool = False
     ) -> Iterator[ImageEvaluation]:
         with Progress(len(data), "evaluating") as progress:
             count = (lambda done: progress.update(steps=done)) if show_progress else None
@@ -71,7 +71,7 @@ class ImagesProtocol(Protocol):
             )
 
     def validate(
-        self, model: keras.Model, config: Any, data: SingleImages, action_wise: bool = True
+        self, model: keras.Model, config: Any, data: Any, action_wise: bool = True
     ) -> dict[str, float]:
         """`loss`, `detection_rate` (share of joints within 0.025 of the box) and `accuracy`."""
         results = evaluate_images(

@@ -94,6 +94,8 @@ def screen_keypoints(sequences: SequenceType[Sequence]) -> np.ndarray:
     """`(N, J, C)` float32: the 2D poses of sequences end to end, normalised, confidences as they are."""
     poses = []
     for sequence in sequences:
+        if sequence.pose_2d is None or sequence.camera is None:
+            raise ValueError(f"{sequence.label}: no 2D poses or no camera")
         pose, camera = sequence.pose_2d.copy(), sequence.camera
         pose[..., :2] = normalize_screen_coordinates(pose[..., :2], camera.width, camera.height)
         poses.append(pose)
@@ -191,6 +193,8 @@ class LCNProtocol(UpliftProtocol):
 
     def complete_sequence(self, model: LCN, config: LCNConfig, sequence: Sequence) -> Sequence:
         """Adds the root's depth at which the predicted pose has the bones of a typical adult."""
+        if sequence.camera is None:
+            raise ValueError(f"{sequence.label}: no camera")
         keypoints = screen_keypoints([sequence])
         # Kept, as a stream asks for one frame after another.
         if self._image_poses is None or self._image_poses.model is not model:

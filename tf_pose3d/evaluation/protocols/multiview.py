@@ -124,7 +124,7 @@ def evaluate_groups(
     seen = inputs["visible"][:, data.groups.pattern, own].sum(axis=1)
     targets = inputs["pose_3d"]
     unwarped = np.repeat(outputs["pose_3d_unwarped"][:, None], frames, axis=1)
-    results = {
+    results: dict[str, Any] = {
         name: multiview_errors(poses, targets, seen, actions, joints, root)
         for name, poses in (("j3d_DenseWarper", outputs["pose_3d"]), ("j3d_unwarped", unwarped))
     }

@@ -14,7 +14,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.every_frame import frames_to_predict, predict_every_frame
@@ -55,7 +54,7 @@ class UpliftProtocol(Protocol):
     """MPJPE, N-MPJPE and PA-MPJPE of all frames, and of keyframes where a family has them."""
 
     def evaluate(
-        self, model: keras.Model, config: TrainingConfig, data: Windows, show_progress: bool = False
+        self, model: keras.Model, config: Any, data: Windows, show_progress: bool = False
     ) -> Iterator[Evaluation]:
         """Runs every setting in turn.
 
@@ -80,7 +79,7 @@ class UpliftProtocol(Protocol):
             yield Evaluation(label, results, every, targets, sequence, frame)
 
     def validate(
-        self, model: keras.Model, config: TrainingConfig, data: Windows, action_wise: bool = True
+        self, model: keras.Model, config: Any, data: Windows, action_wise: bool = True
     ) -> dict[str, float]:
         """Metrics of the windows' centre frames.
 
@@ -136,7 +135,7 @@ def save_window_predictions(path: str | Path, evaluations: Sequence[Evaluation],
     sequence `(S,)`; `joints (J,)`.
     """
     store, first = windows.store, evaluations[0]
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{evaluation.label}/pose_3d".lstrip("/"): evaluation.poses.astype(np.float32)
         for evaluation in evaluations
     }

@@ -137,7 +137,7 @@ def evaluate_videos(
     return {
         "frame_wise": _means(errors, np.ones(len(pred), bool)),
         "action_wise_average": {
-            metric: _mean([means[metric] for means in per_action.values() if means[metric] is not None])
+            metric: _mean([mean for means in per_action.values() if (mean := means[metric]) is not None])
             for metric in errors
         },
         "per_action": per_action,

@@ -65,16 +65,16 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     joints = next(iter(tracks.values())).shape[1]
     expected, names = BY_COUNT, None
     if options.layout is None and "layout" in held:
-        layout = get_skeleton(_text(held["layout"], f"{where}: layout"))
-        if layout.num_joints != joints:
+        stated = get_skeleton(_text(held["layout"], f"{where}: layout"))
+        if stated.num_joints != joints:
             raise Pose3DError(
-                f"{where} has {joints} joints, but its layout {layout.name} has {layout.num_joints}"
+                f"{where} has {joints} joints, but its layout {stated.name} has {stated.num_joints}"
             )
-        expected = {joints: layout.name}
+        expected = {joints: (stated.name,)}
     elif "joints" in held:
         names = [_text(name, f"{where}: joints") for name in np.ravel(held["joints"])]
-        layout = next((layout for layout in LAYOUTS.values() if list(layout.joints) == names), None)
-        if layout is None and joints == len(names):
+        known = any(list(layout.joints) == names for layout in LAYOUTS.values())
+        if not known and joints == len(names):
             # Names in anyone's way; those that mean nothing here are passed over.
             expected = {}
     width, height = size_of(_plain(held), ("width", "height"), where)

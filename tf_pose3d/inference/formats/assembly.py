@@ -144,7 +144,7 @@ def _people(
             return group_by_id(zip(rows, held, points, strict=True)), ()
         frame, name = repeated
         if len(set(held)) > 1:
-            warnings = (
+            warnings: tuple[str, ...] = (
                 f"person {name} is twice in frame {frame}: its ids are no tracks, people are linked from "
                 "frame to frame instead",
             )
@@ -266,7 +266,7 @@ def make_video_of_tracks(
     """
     found = Detections()
     longest = max((len(points) for points in tracks.values()), default=0)
-    numbers = range(longest) if numbers is None else numbers
+    numbers = list(range(longest)) if numbers is None else [int(number) for number in numbers]
     for person, points in tracks.items():
         seen = np.isfinite(points[..., :2]).all(axis=-1) & ((points[..., 0] != 0) | (points[..., 1] != 0))
         for row in np.flatnonzero(seen.any(axis=1)):

@@ -49,7 +49,8 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """
     if source.kind not in ("folder", "json"):
         raise Pose3DError(f"{source} is no folder of OpenPose's JSON files")
-    found, listed, size = Detections(), [], (None, None)
+    found, listed = Detections(), []
+    size: tuple[int | None, int | None] = (None, None)
     names, warnings = _numbers(source)
     for number, where, frame in _frames(source, names):
         listed.append(number)

@@ -153,7 +153,9 @@ def _fixed(group: h5py.Group, where: str) -> tuple[list[str], list[tuple[Any, ..
         raise Pose3DError(
             f"{where}: its columns have one name each, expected DeepLabCut's of scorer, bodyparts, coords"
         )
-    blocks, levels, names = [], [], []
+    blocks: list[np.ndarray] = []
+    levels: list[tuple[Any, ...]] = []
+    names: list[str] = []
     count = int(group.attrs["nblocks"])
     if not 1 <= count <= 1000:
         raise Pose3DError(f"{where}: a table of {count} blocks")
@@ -181,7 +183,7 @@ def _records(group: h5py.Group, where: str) -> tuple[list[str], list[tuple[Any, 
         raise Pose3DError(f"{where}: its table has no named columns")
     records = hdf5_values(group, "table", where)
     blocks, levels = [], []
-    for field in records.dtype.names:
+    for field in dataset.dtype.names:
         if not field.startswith("values_block_"):
             continue
         columns = _unpickled(dataset.attrs[f"{field}_kind"], where)

@@ -219,8 +219,8 @@ def _array_items(stream: IO[bytes], encoding: str, path: Path) -> Iterator[Any]:
         while True:
             if text[position : position + 1] == "]":
                 if text[position + 1 :].strip():
-                    error = json.JSONDecodeError("more text after the end", text, position + 1)
-                    raise damaged_json(path, error, text, characters, lines)
+                    more = json.JSONDecodeError("more text after the end", text, position + 1)
+                    raise damaged_json(path, more, text, characters, lines)
                 return
             try:
                 value, end = decoder.raw_decode(text, position)

@@ -53,7 +53,8 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     Raises:
         Pose3DError: Another structure, fractions without a size.
     """
-    found, listed, warnings = Detections(), [], ()
+    found, listed = Detections(), []
+    warnings: tuple[str, ...] = ()
     if source.kind == "folder":
         files = source.json_files or source.files(".txt")
         numbers, warnings = image_numbers([path.stem for path in files], str(source))

@@ -65,7 +65,9 @@ class DenseWarperFamily(ImageFamily):
                 total = config.JOINT_LOSS * joint_loss(outputs["keypoints_2d"], target, counts)
             if config.HEATMAP_LOSS > 0:
                 maps = ops.take(outputs["heatmaps"], config.used_joints, axis=-1)
-                wanted = gaussian_heatmaps(target, config.HEATMAP_SIZE, config.SIGMA)
+                wanted = gaussian_heatmaps(
+                    target, (config.HEATMAP_SIZE[0], config.HEATMAP_SIZE[1]), config.SIGMA
+                )
                 total = total + config.HEATMAP_LOSS * heatmap_loss(maps, wanted, visible)
             return total
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
@@ -80,7 +80,7 @@ class DenseWarper(PoseModel):
         triangulation: str = "dlt",
         min_confidence: float = 0.01,
         ransac_threshold: float = 15.0,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         # Cameras in mm and pixels keep their precision under a mixed policy; layers cast what they read.
         super().__init__(**{"autocast": False, **kwargs})

@@ -31,7 +31,7 @@ class _OwnMap(keras.initializers.Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: str | None = None) -> Tensor:
         kernel = np.zeros(shape, "float32")
-        kernel[shape[0] // 2, shape[1] // 2] = np.eye(*shape[2:])
+        kernel[shape[0] // 2, shape[1] // 2] = np.eye(shape[2], shape[3])
         return ops.convert_to_tensor(kernel, dtype=dtype)
 
 

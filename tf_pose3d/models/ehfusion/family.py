@@ -17,7 +17,7 @@ from tf_pose3d.models.staged import StagedFamily
 __all__ = ["EHFusionFamily"]
 
 
-class EHFusionFamily(StagedFamily):
+class EHFusionFamily(StagedFamily[EHFusionConfig]):
     """Temporal convolutions over body parts with the camera embedded, fused in one stage or three."""
 
     config_class = EHFusionConfig

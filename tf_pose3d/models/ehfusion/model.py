@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -82,7 +82,7 @@ class EHFusion(BodyPartModel):
         stage: int = 0,
         fuse: bool = True,
         camera: bool = True,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(skeleton, filter_widths, channels, latent, hidden, dropout, causal, **kwargs)
         self.settings |= {"stage": stage, "fuse": fuse, "camera": camera}
@@ -134,7 +134,7 @@ class EHFusion(BodyPartModel):
     @property
     def fusion_layers(self) -> list[keras.Layer]:
         """The layers that fuse the parts' features; none in stage 1."""
-        return [] if self.torso_fusion is None else [self.torso_fusion, self.limb_fusion]
+        return [layer for layer in (self.torso_fusion, self.limb_fusion) if layer is not None]
 
     def _camera_features(self, intrinsics: Tensor | None, keypoints: Tensor, training: bool | None) -> Tensor:
         if not self.settings["camera"]:
@@ -153,11 +153,11 @@ class EHFusion(BodyPartModel):
         """For each part what is made of the other four's features; zeros where the release forgets to."""
         if not self.settings["fuse"]:
             return [ops.zeros_like(part) for part in local]
+        torso, limb = self.fusion_layers
         fused = []
         for index in range(len(local)):
             others = ops.concatenate(local[:index] + local[index + 1 :], axis=-1)
-            layer = self.limb_fusion if index else self.torso_fusion
-            fused.append(layer(others, training=training))
+            fused.append((limb if index else torso)(others, training=training))
         return fused
 
     def lift_windows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["GeneralNet", "bone_groups"]
 
-Tensor = Any
+Tensor: TypeAlias = Any
 
 # Lengths in metres round which the network predicts, by the joint at the bone's end: a typical adult's.
 _LENGTHS = {
@@ -68,7 +68,7 @@ class ResidualDense(keras.layers.Layer):
     Input and output: `(N, units)`.
     """
 
-    def __init__(self, units: int, **kwargs: object) -> None:
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.norm = keras.layers.RMSNormalization(dtype=self.dtype_policy, name="norm")
@@ -109,7 +109,7 @@ class ResidualTemporal(keras.layers.Layer):
     Input and output: `(B, N, units)`.
     """
 
-    def __init__(self, units: int, dilation: int, **kwargs: object) -> None:
+    def __init__(self, units: int, dilation: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units, self.dilation = units, dilation
         self.norm = keras.layers.RMSNormalization(dtype=self.dtype_policy, name="norm")
@@ -203,7 +203,7 @@ class GeneralNet(PoseModel):
         dilations: Sequence[int] = (),
         use_virtual_camera: bool = True,
         constant_bones: bool = True,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {

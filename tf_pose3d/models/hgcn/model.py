@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from tf_pose3d.layers.graph import GraphBlock, HighOrderGraphConvolution
@@ -34,7 +36,7 @@ class HGCN(PoseModel):
         width: int = 96,
         depth: int = 4,
         dropout: float = 0.0,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {"skeleton": skeleton, "width": width, "depth": depth, "dropout": dropout}
@@ -56,7 +58,8 @@ class HGCN(PoseModel):
     def build(self, input_shape: object = None) -> None:
         self.gconv_input.build((self.joints, None, 2))
         hidden = (self.joints, None, 4 * self.settings["width"])
-        for layer in (*self.gconv_layers, self.gconv_output):
+        layers: list[keras.layers.Layer] = [*self.gconv_layers, self.gconv_output]
+        for layer in layers:
             layer.build(hidden)
         self.built = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 
@@ -45,7 +46,7 @@ class HOIFNet(PoseModel):
     """
 
     def __init__(
-        self, skeleton: str = "h36m_16", width: int = 64, dropout: float = 0.0, **kwargs: object
+        self, skeleton: str = "h36m_16", width: int = 64, dropout: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {"skeleton": skeleton, "width": width, "dropout": dropout}
@@ -78,7 +79,8 @@ class HOIFNet(PoseModel):
     def build(self, input_shape: object = None) -> None:
         self.gconv_input.build((self.joints, None, 2))
         hidden = (self.joints, None, 4 * self.settings["width"])
-        for layer in (*self.gconv_layers, self.gconv_output):
+        layers: list[keras.layers.Layer] = [*self.gconv_layers, self.gconv_output]
+        for layer in layers:
             layer.build(hidden)
         self.built = True
 

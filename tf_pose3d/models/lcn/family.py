@@ -33,7 +33,7 @@ class LCNFamily(Family):
     def build_model(self, config: LCNConfig) -> LCN:
         learnable = config.MASK_TYPE == "locally_connected_learnable"
         model = LCN(
-            config.mask(),
+            config.mask().tolist(),
             input_features=config.IN_F,
             channels=config.CHANNELS,
             num_layers=config.LAYERS,
@@ -57,11 +57,11 @@ class LCNFamily(Family):
             options={"mode": config.MODE, "confidence": config.IN_F == 3},
         )
 
-    def config_from_data(self, config: LCNConfig, windows: Windows) -> LCNConfig:
+    def config_from_data(self, config: LCNConfig, examples: Windows) -> LCNConfig:
         """Fills in MASK where it is the Laplacian, from the mean limb lengths of the labels."""
         if config.MASK is not None or config.MASK_SOURCE != "laplacian":
             return config
-        return config.replace(MASK=laplacian_matrix(window_labels(windows), config.GRAPH).T.tolist())
+        return config.replace(MASK=laplacian_matrix(window_labels(examples), config.GRAPH).T.tolist())
 
     def loss(self, config: LCNConfig, split: str = "train") -> Loss:
         """Mean squared error of normalised image coordinates, and the weight penalty where there is one."""

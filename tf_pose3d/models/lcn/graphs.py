@@ -39,8 +39,8 @@ def _links(graph: int, joints: int) -> tuple[tuple[int, int], ...]:
     if joints != 16:
         raise Pose3DError(f"the neighbour graphs are of 16 or 17 joints, not of {joints}")
     # Without the joint between neck and head top these two are linked.
-    closed = {tuple(8 if joint == _HEAD else joint for joint in link) for link in links} - {(8, 8)}
-    return tuple(sorted(tuple(j - (j > _HEAD) for j in link) for link in closed))
+    closed = {(8 if a == _HEAD else a, 8 if b == _HEAD else b) for a, b in links} - {(8, 8)}
+    return tuple(sorted((a - (a > _HEAD), b - (b > _HEAD)) for a, b in closed))
 
 
 def neighbours(graph: int = 0, joints: int = 17) -> Mapping[int, list[int]]:

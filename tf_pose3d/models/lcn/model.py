@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -33,7 +33,7 @@ class _LinearBlock(keras.layers.Layer):
         max_norm: bool,
         dropout: float,
         seed: int | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         policy = self.dtype_policy
@@ -126,15 +126,15 @@ class LCN(PoseModel):
         learnable_mask: str | None = None,
         regularization: float = 0.0,
         seed: int | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         # Depths and cameras keep their precision under a mixed policy; the layers cast what they read.
         super().__init__(**{"autocast": False, **kwargs})
-        mask = np.asarray(mask, np.float32)
-        if mask.ndim != 2 or mask.shape[0] != mask.shape[1]:
-            raise ValueError(f"mask has shape {mask.shape}, expected (joints, joints)")
+        links = np.asarray(mask, np.float32)
+        if links.ndim != 2 or links.shape[0] != links.shape[1]:
+            raise ValueError(f"mask has shape {links.shape}, expected (joints, joints)")
         self.settings = {
-            "mask": mask.tolist(),
+            "mask": links.tolist(),
             "input_features": input_features,
             "channels": channels,
             "num_layers": num_layers,
@@ -188,7 +188,8 @@ class LCN(PoseModel):
             self.mask_layer.build()
         self.first.build((None, self.num_joints * self.input_features))
         hidden = (None, self.num_joints * self.channels)
-        for layer in (*(layer for pair in self.blocks for layer in pair), self.last):
+        layers: list[keras.layers.Layer] = [*(layer for pair in self.blocks for layer in pair), self.last]
+        for layer in layers:
             layer.build(hidden)
         self.built = True
 

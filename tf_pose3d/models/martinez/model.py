@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -32,7 +33,7 @@ class LinearBlock(keras.layers.Layer):
     Input: `(B, C)`. Output: `(B, units)`.
     """
 
-    def __init__(self, units: int, dropout: float = 0.5, **kwargs: object) -> None:
+    def __init__(self, units: int, dropout: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
         self.dense = keras.layers.Dense(units, kernel_initializer=_he_normal(), name="dense")
@@ -83,7 +84,7 @@ class MartinezNet(PoseModel):
         width: int = 1024,
         stages: int = 2,
         dropout: float = 0.5,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {"skeleton": skeleton, "width": width, "stages": stages, "dropout": dropout}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
@@ -60,7 +60,7 @@ class PoseResNet(PoseModel):
         deconv_filters: Sequence[int] = (256, 256, 256),
         deconv_bias: bool = False,
         final_kernel_size: int = 1,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from tf_pose3d.models.centre_frame import CentreFrameFamily
 from tf_pose3d.models.poseformer.config import PoseFormerConfig
 from tf_pose3d.models.poseformer.model import PoseFormer
+from tf_pose3d.models.video import VideoFamily
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["PoseFormerFamily"]
 
 
-class PoseFormerFamily(CentreFrameFamily):
+class PoseFormerFamily(VideoFamily[PoseFormerConfig]):
     """Joints of a frame attend to each other first, then the frames."""
 
     config_class = PoseFormerConfig

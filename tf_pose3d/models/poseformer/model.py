@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -26,7 +28,7 @@ class FrameMean(keras.layers.Layer):
     Input: `(B, N, C)`. Output: `(B, C)`.
     """
 
-    def __init__(self, frames: int, **kwargs: object) -> None:
+    def __init__(self, frames: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.frames = frames
 
@@ -79,7 +81,7 @@ class PoseFormer(PoseModel):
         attention_dropout: float = 0.0,
         dropout: float = 0.0,
         drop_path: float = 0.0,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {
@@ -137,13 +139,14 @@ class PoseFormer(PoseModel):
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""
         self.joint_embedding.build((None, 2))
-        for layer in (
+        layers: list[keras.layers.Layer] = [
             self.joint_position,
             self.frame_position,
             *self.spatial_blocks,
             *self.temporal_blocks,
             self.frame_mean,
-        ):
+        ]
+        for layer in layers:
             layer.build()
         self.spatial_norm.build((None, self.joint_dim))
         for layer in (self.temporal_norm, self.head_norm, self.head):

@@ -9,7 +9,7 @@ from tf_pose3d.models.staged import StagedFamily
 __all__ = ["RIEFamily"]
 
 
-class RIEFamily(StagedFamily):
+class RIEFamily(StagedFamily[RIEConfig]):
     """Temporal convolutions over five body parts, fused in a second stage."""
 
     config_class = RIEConfig

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 
 from tf_pose3d.layers.graph import GraphBlock, SemanticGraphConvolution
@@ -40,7 +42,7 @@ class SemGCN(PoseModel):
         depth: int = 4,
         non_local: bool = False,
         dropout: float = 0.0,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {
@@ -72,7 +74,8 @@ class SemGCN(PoseModel):
     def build(self, input_shape: object = None) -> None:
         self.gconv_input.build((self.joints, None, 2))
         hidden = (self.joints, None, self.settings["width"])
-        for layer in (*self.gconv_layers, *self.non_local_layers, self.gconv_output):
+        layers: list[keras.layers.Layer] = [*self.gconv_layers, *self.non_local_layers, self.gconv_output]
+        for layer in layers:
             layer.build(hidden)
         self.built = True
 

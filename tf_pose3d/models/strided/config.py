@@ -68,7 +68,7 @@ class StridedTransformerConfig(CentreFrameConfig):
     @property
     def strides(self) -> list[int]:
         """Of the strided blocks."""
-        return self.STRIDES if self.STRIDES is not None else strides_of(self.FRAMES)
+        return (self.STRIDES if self.STRIDES is not None else strides_of(self.FRAMES)) or []
 
     def evaluation_settings(self) -> list[tuple[str, StridedTransformerConfig]]:
         """With REFINE the model itself averages with the mirrored input's pose, before it refines."""

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from typing import Any
 
 import keras
 
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.layers.losses import mean_joint_distance
-from tf_pose3d.models.centre_frame import CentreFrameFamily, Tensors
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.strided.config import StridedTransformerConfig
 from tf_pose3d.models.strided.model import StridedTransformer
 from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
+from tf_pose3d.models.video import Tensors, VideoFamily
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weight_files.hdf5 import load_weights, read_layout
 
 __all__ = ["StridedTransformerFamily"]
 
 
-class StridedTransformerFamily(CentreFrameFamily):
+class StridedTransformerFamily(VideoFamily[StridedTransformerConfig]):
     """A transformer whose later blocks stride over the frames, with a refine module where asked for."""
 
     protocol = "strided"
     config_class = StridedTransformerConfig
 
     def build_model(self, config: StridedTransformerConfig) -> StridedTransformer | RefinedStridedTransformer:
-        lifter = {
+        lifter: dict[str, Any] = {
             "frames": config.FRAMES,
             "joints": get_skeleton(config.SKELETON).num_joints,
             "channels": config.CHANNELS,

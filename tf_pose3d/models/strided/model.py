@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -53,7 +55,7 @@ class StridedTransformer(PoseModel):
         num_heads: int = 8,
         dropout: float = 0.1,
         encoder_dropout: float = 0.25,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {
@@ -125,12 +127,13 @@ class StridedTransformer(PoseModel):
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""
         self.encoder.build((None, 2 * self.joints))
-        for layer in (
+        layers: list[keras.layers.Layer] = [
             self.position,
             *self.blocks,
             *self.strided_positions,
             *self.strided_blocks,
-        ):
+        ]
+        for layer in layers:
             layer.build()
         rows = (None, self.temporal_dim)
         for layer in (

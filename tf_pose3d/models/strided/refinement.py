@@ -59,7 +59,7 @@ class PoseRefinement(keras.layers.Layer):
     Output: `(B, J, 3)`.
     """
 
-    def __init__(self, joints: int = 17, dropout: float = 0.5, **kwargs: object) -> None:
+    def __init__(self, joints: int = 17, dropout: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.joints = joints
         self.dropout_rate = dropout
@@ -119,7 +119,7 @@ class RefinedStridedTransformer(PoseModel):
         skeleton: str = "h36m_17",
         dropout: float = 0.5,
         average_mirrored: bool = False,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {"lifter": dict(lifter), "skeleton": skeleton, "dropout": dropout}
@@ -165,7 +165,7 @@ class RefinedStridedTransformer(PoseModel):
         return super().as_inputs(inputs)
 
     def __call__(
-        self, inputs: dict[str, keras.KerasTensor], *args: object, **kwargs: object
+        self, inputs: dict[str, keras.KerasTensor], *args: object, **kwargs: Any
     ) -> dict[str, keras.KerasTensor]:
         """See the class.
 

@@ -171,7 +171,7 @@ class UpliftUpsampleConfig(TrainingConfig):
         for stride, padding in zip(self.STRIDES, paddings, strict=True):
             if len(padding) != 2 or not set(padding) <= {0, 1}:
                 raise Pose3DError(f"{source}: PADDINGS holds {padding}, expected pairs of 0 or 1")
-            lengths.append(strided_length(lengths[-1], stride, tuple(padding)))
+            lengths.append(strided_length(lengths[-1], stride, (padding[0], padding[1])))
         if self.STRIDES and lengths[-1] != 1:
             raise Pose3DError(
                 f"{source}: STRIDES {self.STRIDES} take {self.SEQUENCE_LENGTH} tokens to "

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -62,14 +65,14 @@ class UpliftUpsampleTransformer(PoseModel):
         temporal_dim: int = 384,
         spatial_depth: int = 4,
         temporal_depth: int = 4,
-        strides: tuple[int, ...] = (3, 10, 3),
-        paddings: tuple[tuple[int, int], ...] | None = None,
+        strides: Sequence[int] = (3, 10, 3),
+        paddings: Sequence[Sequence[int]] | None = None,
         num_heads: int = 8,
         mlp_ratio: float = 2.0,
         qkv_bias: bool = True,
         attention_dropout: float = 0.0,
         dropout: float = 0.0,
-        drop_path: tuple[float, float, float] = (0.0, 0.0, 0.0),
+        drop_path: Sequence[float] = (0.0, 0.0, 0.0),
         drop_path_temporal_released: bool = False,
         output_bn: bool = False,
         sequence_head: bool = True,
@@ -78,10 +81,11 @@ class UpliftUpsampleTransformer(PoseModel):
         token_mask_rate: float = 0.0,
         learned_mask_token: bool = False,
         seed: int | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        paddings = tuple(map(tuple, paddings)) if paddings is not None else ((1, 1),) * len(strides)
+        given = ((1, 1),) * len(strides) if paddings is None else paddings
+        pads = tuple((before, after) for before, after in given)
         self.settings = {
             "sequence_length": sequence_length,
             "num_keypoints": num_keypoints,
@@ -90,7 +94,7 @@ class UpliftUpsampleTransformer(PoseModel):
             "spatial_depth": spatial_depth,
             "temporal_depth": temporal_depth,
             "strides": tuple(strides),
-            "paddings": paddings,
+            "paddings": pads,
             "num_heads": num_heads,
             "mlp_ratio": mlp_ratio,
             "qkv_bias": qkv_bias,
@@ -131,7 +135,7 @@ class UpliftUpsampleTransformer(PoseModel):
             self.spatial_pe = LearnedPosition(num_keypoints, spatial_dim, dtype=policy, name="spatial_pe")
         self.temporal_pe = LearnedPosition(sequence_length, temporal_dim, dtype=policy, name="temporal_pe")
         self.strided_pes, lengths = [], [sequence_length]
-        for index, (stride, padding) in enumerate(zip(strides, paddings, strict=True)):
+        for index, (stride, padding) in enumerate(zip(strides, pads, strict=True)):
             name = f"strided_temporal_pe_{index + 1}"
             self.strided_pes.append(LearnedPosition(lengths[-1], temporal_dim, dtype=policy, name=name))
             lengths.append(strided_length(lengths[-1], stride, padding))
@@ -172,7 +176,7 @@ class UpliftUpsampleTransformer(PoseModel):
                 temporal_dim,
                 length=lengths[index],
                 stride=stride,
-                padding=paddings[index],
+                padding=pads[index],
                 drop_path=rates[index],
                 name=f"strided_temporal_block_{index + 1}",
                 **block,

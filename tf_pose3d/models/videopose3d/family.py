@@ -16,7 +16,7 @@ from tf_pose3d.models.videopose3d.model import VideoPose3D
 __all__ = ["VideoPose3DFamily"]
 
 
-class VideoPose3DFamily(TemporalFamily):
+class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
     """Temporal convolutions over whole poses."""
 
     config_class = VideoPose3DConfig

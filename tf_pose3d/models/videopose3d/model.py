@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
@@ -49,7 +49,7 @@ class VideoPose3D(PoseModel):
         causal: bool = False,
         dense: bool = False,
         input_skeleton: str | None = None,
-        **kwargs: object,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.settings = {

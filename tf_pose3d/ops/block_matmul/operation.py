@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ from tf_pose3d.ops.block_matmul import compiled
 
 __all__ = ["BlockPattern", "block_matmul", "matmul", "norm_scale"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # What a product of one group costs besides its arithmetic, in blocks: per gathered input block and at all.
 _GATHER_COST, _GROUP_COST = 2.0, 4.0
@@ -72,7 +73,7 @@ def _groups(present: np.ndarray) -> tuple[_Group, ...]:
     for first, last in bounds:
         union = np.flatnonzero(present[:, first:last].any(1))
         part = present[union, first:last]
-        groups.append(_Group(first, last, _runs(union), None if part.all() else part))
+        groups.append(_Group(first, last, _runs(union.tolist()), None if part.all() else part))
     return tuple(groups)
 
 

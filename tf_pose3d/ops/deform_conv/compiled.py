@@ -23,7 +23,7 @@ def deform_conv2d(
     x: Any, offset: Any, weight: Any, mask: Any | None, bias: Any | None, options: ConvOptions
 ) -> Any:
     """The compiled counterpart of `reference.deform_conv2d`."""
-    explicit = options.padding not in ("same", "valid")
+    padding = options.padding
     return OPERATION.library.tf_pose3d_deform_conv2d(
         x=x,
         offset=offset,
@@ -31,8 +31,8 @@ def deform_conv2d(
         mask=[] if mask is None else [mask],
         bias=[] if bias is None else [bias],
         strides=options.strides,
-        padding="EXPLICIT" if explicit else options.padding.upper(),
-        explicit_paddings=[*options.padding[0], *options.padding[1]] if explicit else [],
+        padding=padding.upper() if isinstance(padding, str) else "EXPLICIT",
+        explicit_paddings=[] if isinstance(padding, str) else [*padding[0], *padding[1]],
         dilations=options.dilation,
         groups=options.groups,
         deformable_groups=options.deformable_groups,

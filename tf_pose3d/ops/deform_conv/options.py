@@ -58,7 +58,7 @@ class ConvOptions:
         """Zeros before and after an axis of `size`. "same" splits them as TensorFlow's convolutions do."""
         if self.padding == "valid":
             return 0, 0
-        if self.padding != "same":
+        if isinstance(self.padding, tuple):
             return self.padding[axis]
         extent = self.dilation[axis] * (kernel - 1) + 1
         stride = self.strides[axis]
@@ -85,9 +85,9 @@ def check_conv_shapes(
         Pose3DError: a shape is wrong; the message names its argument.
     """
     batch, height, width, channels = channels_last(x, options.data_format)
-    kernel_height, kernel_width, group_channels, filters = weight
     if None in weight:
         raise Pose3DError(f"weight: expected a fully known shape, got {tuple(weight)}")
+    kernel_height, kernel_width, group_channels, filters = (size for size in weight if size is not None)
     if 0 in weight:
         raise Pose3DError(f"weight: expected no empty axis, got shape {tuple(weight)}")
     if filters % options.groups:
@@ -105,22 +105,17 @@ def check_conv_shapes(
         raise Pose3DError(
             f"deformable_groups: {options.deformable_groups} does not divide the {channels} channels of x"
         )
-    sizes = tuple(
-        _output_size(options, name, size, kernel, axis)
-        for name, size, kernel, axis in (
-            ("height", height, kernel_height, 0),
-            ("width", width, kernel_width, 1),
-        )
-    )
+    rows = _output_size(options, "height", height, kernel_height, 0)
+    columns = _output_size(options, "width", width, kernel_width, 1)
     taps = options.deformable_groups * kernel_height * kernel_width
-    batch = _check_map("offset", offset, (batch, *sizes, 2 * taps), options.data_format)
+    batch = _check_map("offset", offset, (batch, rows, columns, 2 * taps), options.data_format)
     if mask is not None:
-        batch = _check_map("mask", mask, (batch, *sizes, taps), options.data_format)
+        batch = _check_map("mask", mask, (batch, rows, columns, taps), options.data_format)
     if bias is not None and bias[0] not in (None, filters):
         raise Pose3DError(f"bias: expected {filters} values, one per output channel, got {bias[0]}")
     if options.data_format == "channels_first":
-        return batch, filters, *sizes
-    return batch, *sizes, filters
+        return batch, filters, rows, columns
+    return batch, rows, columns, filters
 
 
 def _output_size(options: ConvOptions, name: str, size: int | None, kernel: int, axis: int) -> int | None:

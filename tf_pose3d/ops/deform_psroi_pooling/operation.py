@@ -81,7 +81,7 @@ def deform_psroi_pooling(
         None if trans is None else static_shape("trans", trans, 4),
     )
     channels = x_shape[1 if options.data_format == "channels_first" else 3]
-    if output_dim not in (None, channels // options.group_size**2):
+    if output_dim is not None and channels is not None and output_dim != channels // options.group_size**2:
         raise Pose3DError(
             f"output_dim: expected {channels // options.group_size**2} "
             f"({channels} channels of x over group_size squared), got {output_dim}"

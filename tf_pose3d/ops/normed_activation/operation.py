@@ -5,6 +5,8 @@ Compiled where that serves (see `tf_pose3d.ops.dispatch`), else computed with `k
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import keras
 from keras import ops
 
@@ -12,7 +14,7 @@ from tf_pose3d.ops.normed_activation import compiled
 
 __all__ = ["normed_activation"]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 
 def normed_activation(

@@ -16,7 +16,6 @@ from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 if TYPE_CHECKING:
     import keras
 
-    from tf_pose3d.config import Config
 
 __all__ = ["Assignment", "Converter"]
 
@@ -103,7 +102,7 @@ class Converter(abc.ABC):
         return self.aliases.get(name.upper(), name.upper())
 
     @abc.abstractmethod
-    def assignments(self, model: keras.Model, config: Config) -> Iterator[Assignment]:
+    def assignments(self, model: keras.Model, config: Any) -> Iterator[Assignment]:
         """Every weight of a built model, and where it comes from."""
 
     def ignores(self, name: str) -> bool:

@@ -76,7 +76,7 @@ class EHFusionConverter(Converter):
 
     def assignments(self, model: EHFusion, config: EHFusionConfig) -> Iterator[Assignment]:
         yield from encoder_assignments(model)
-        if model.fusion_layers:
+        if model.torso_fusion is not None and model.limb_fusion is not None:
             yield from fully_connected_assignments(model.torso_fusion, "FuseBlocks")
             yield from _limb_fusion_assignments(model.limb_fusion)
         for name, network in zip(RELEASED_PARTS, model.angle_networks, strict=True):

@@ -67,14 +67,12 @@ class LCNConverter(Converter):
             yield Assignment(model.mask_layer.logits, ("mask",))
         names = [("w1", "b1", "batch_normalization")]
         for index in range(config.LAYERS):
+            scope = f"two_linear_{index}"
             names += [
-                tuple(
-                    f"two_linear_{index}/{name}"
-                    for name in (
-                        f"w{half + 1}_{index}",
-                        f"b{half + 1}_{index}",
-                        f"batch_normalization{half}{index}",
-                    )
+                (
+                    f"{scope}/w{half + 1}_{index}",
+                    f"{scope}/b{half + 1}_{index}",
+                    f"{scope}/batch_normalization{half}{index}",
                 )
                 for half in (1, 2)
             ]
