@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ _PLACES = {
 _MODULES = ("layers", "losses", "metrics")
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Parsed:
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     if name not in _PLACES:

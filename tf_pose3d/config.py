@@ -19,6 +19,7 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_json
+from tf_pose3d.types import Parsed
 
 __all__ = [
     "SCHEDULE_NAMES",
@@ -53,12 +54,12 @@ def nearest(word: str, choices: typing.Iterable[str]) -> str:
 
 
 def key(
-    default: Any,
+    default: Parsed,
     help: str,
     choices: tuple | None = None,
     minimum: float | None = None,
     maximum: float | None = None,
-) -> Any:
+) -> Parsed:
     """A config key: its default, one line of help with the unit, and what values are allowed."""
     metadata = {"help": help, "choices": choices, "minimum": minimum, "maximum": maximum}
     if isinstance(default, (list, dict)):
@@ -66,7 +67,7 @@ def key(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def _fits(value: Any, annotation: Any) -> bool:
+def _fits(value: Parsed, annotation: Parsed) -> bool:
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return any(_fits(value, option) for option in get_args(annotation))
@@ -81,7 +82,7 @@ def _fits(value: Any, annotation: Any) -> bool:
     return isinstance(value, annotation)
 
 
-def _spell(annotation: Any) -> str:
+def _spell(annotation: Parsed) -> str:
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
         return " or ".join(_spell(option) for option in get_args(annotation))

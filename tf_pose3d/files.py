@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["require_writable_folder", "resolve_weights", "staged", "write_json", "write_whole"]
 
@@ -80,7 +81,7 @@ def write_whole(path: str | os.PathLike, mode: str = "wb", encoding: str | None 
         yield file
 
 
-def write_json(path: str | os.PathLike, obj: Any) -> None:
+def write_json(path: str | os.PathLike, obj: Parsed) -> None:
     """Writes `obj` as JSON, whole or not at all, keys in their order.
 
     numpy numbers and arrays become numbers and lists, paths become strings. JSON has no NaN and no infinity:
@@ -187,7 +188,7 @@ def _explained(path: Path, within: Path | None = None) -> Iterator[None]:
         raise Pose3DError(f"cannot write {path}: {reason}") from error
 
 
-def _plain(obj: Any) -> Any:
+def _plain(obj: Parsed) -> Parsed:
     if isinstance(obj, Mapping):
         return {str(key): _plain(value) for key, value in obj.items()}
     if isinstance(obj, (list, tuple)):

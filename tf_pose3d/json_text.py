@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["damaged_json", "decode_text", "parse_json"]
 
@@ -81,7 +81,7 @@ def damaged_json(
     return Pose3DError(f"{where} is damaged at {at}: {error.msg}")
 
 
-def parse_json(text: str, where: object) -> Any:
+def parse_json(text: str, where: object) -> Parsed:
     """The value of a JSON text.
 
     Args:

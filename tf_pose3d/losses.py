@@ -25,6 +25,7 @@ from tf_pose3d.geometry.pose_errors import (
     scaled_errors,
     velocity_errors,
 )
+from tf_pose3d.types import Tensor
 
 __all__ = ["MPJPE", "MPJVE", "NMPJPE"]
 
@@ -34,18 +35,18 @@ class _PoseLoss(keras.losses.Loss):
 
     _video = False
 
-    def __init__(self, root: int | None, name: str | None, reduction: str | None, dtype: Any) -> None:
+    def __init__(self, root: int | None, name: str | None, reduction: str | None, dtype: object) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         self.root = root
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         """`(..., J)` of each joint."""
         raise NotImplementedError
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return self.errors(y_true, y_pred, None)
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> Tensor:
         y_true, y_pred = (ops.convert_to_tensor(poses, dtype=self.dtype) for poses in (y_true, y_pred))
         check_poses(y_true, y_pred, self.root, self._video)
         if sample_weight is None:
@@ -57,7 +58,7 @@ class _PoseLoss(keras.losses.Loss):
             weights = weights[..., 1:, :] * weights[..., :-1, :]
         return self._reduced(ops.where(weights > 0, values, ops.zeros_like(values)) * weights, weights)
 
-    def _reduced(self, values: Any, weights: Any | None) -> Any:
+    def _reduced(self, values: Tensor, weights: Tensor | None) -> Tensor:
         if self.reduction in (None, "none"):
             return values
         if self.reduction == "sum":
@@ -94,11 +95,11 @@ class MPJPE(_PoseLoss):
         root: int | None = None,
         name: str | None = "mpjpe",
         reduction: str | None = "sum_over_batch_size",
-        dtype: Any = None,
+        dtype: object = None,
     ) -> None:
         super().__init__(root, name, reduction, dtype)
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         return position_errors(y_true, y_pred, self.root)
 
 
@@ -124,14 +125,14 @@ class NMPJPE(_PoseLoss):
         alignment: str = "root",
         name: str | None = "n_mpjpe",
         reduction: str | None = "sum_over_batch_size",
-        dtype: Any = None,
+        dtype: object = None,
     ) -> None:
         super().__init__(root, name, reduction, dtype)
         if alignment not in ("root", "mean"):
             raise Pose3DError(f'alignment is {alignment!r}, expected "root" or "mean"')
         self.alignment = alignment
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         return scaled_errors(y_true, y_pred, self.alignment, self.root, counted)
 
     def get_config(self) -> dict[str, Any]:
@@ -160,11 +161,11 @@ class MPJVE(_PoseLoss):
         root: int | None = None,
         name: str | None = "mpjve",
         reduction: str | None = "sum_over_batch_size",
-        dtype: Any = None,
+        dtype: object = None,
     ) -> None:
         super().__init__(root, name, reduction, dtype)
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         if self.root is not None:
             y_true, y_pred = (poses - poses[..., self.root : self.root + 1, :] for poses in (y_true, y_pred))
         return velocity_errors(y_true, y_pred)

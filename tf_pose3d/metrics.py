@@ -25,6 +25,7 @@ from tf_pose3d.geometry.pose_errors import (
     scaled_errors,
     velocity_errors,
 )
+from tf_pose3d.types import Tensor
 
 __all__ = ["MPJPE", "MPJVE", "NMPJPE", "PAMPJPE"]
 
@@ -34,17 +35,17 @@ class _PoseMetric(keras.metrics.Mean):
 
     _video = False
 
-    def __init__(self, root: int | None, scale: float, name: str | None, dtype: Any) -> None:
+    def __init__(self, root: int | None, scale: float, name: str | None, dtype: object) -> None:
         super().__init__(name=name, dtype=dtype)
         self.root = root
         self.scale = float(scale)
         self._direction = "down"
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         """`(..., J)` of each joint."""
         raise NotImplementedError
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor = None) -> None:
         """Takes in a batch of true and predicted poses.
 
         Raises:
@@ -86,11 +87,11 @@ class MPJPE(_PoseMetric):
     """
 
     def __init__(
-        self, root: int | None = None, scale: float = 1.0, name: str | None = "mpjpe", dtype: Any = None
+        self, root: int | None = None, scale: float = 1.0, name: str | None = "mpjpe", dtype: object = None
     ) -> None:
         super().__init__(root, scale, name, dtype)
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         return position_errors(y_true, y_pred, self.root)
 
 
@@ -114,14 +115,14 @@ class NMPJPE(_PoseMetric):
         alignment: str = "root",
         scale: float = 1.0,
         name: str | None = "n_mpjpe",
-        dtype: Any = None,
+        dtype: object = None,
     ) -> None:
         super().__init__(root, scale, name, dtype)
         if alignment not in ("root", "mean"):
             raise Pose3DError(f'alignment is {alignment!r}, expected "root" or "mean"')
         self.alignment = alignment
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         return scaled_errors(y_true, y_pred, self.alignment, self.root, counted)
 
     def get_config(self) -> dict[str, Any]:
@@ -146,12 +147,12 @@ class PAMPJPE(_PoseMetric):
         reflection: bool = False,
         scale: float = 1.0,
         name: str | None = "pa_mpjpe",
-        dtype: Any = None,
+        dtype: object = None,
     ) -> None:
         super().__init__(None, scale, name, dtype)
         self.reflection = reflection
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         return aligned_errors(y_true, y_pred, self.reflection)
 
     def get_config(self) -> dict[str, Any]:
@@ -176,11 +177,11 @@ class MPJVE(_PoseMetric):
     _video = True
 
     def __init__(
-        self, root: int | None = None, scale: float = 1.0, name: str | None = "mpjve", dtype: Any = None
+        self, root: int | None = None, scale: float = 1.0, name: str | None = "mpjve", dtype: object = None
     ) -> None:
         super().__init__(root, scale, name, dtype)
 
-    def errors(self, y_true: Any, y_pred: Any, counted: Any | None) -> Any:
+    def errors(self, y_true: Tensor, y_pred: Tensor, counted: Tensor | None) -> Tensor:
         if self.root is not None:
             y_true, y_pred = (poses - poses[..., self.root : self.root + 1, :] for poses in (y_true, y_pred))
         return velocity_errors(y_true, y_pred)

@@ -22,6 +22,7 @@ from typing import IO, Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = [
     "DAMAGE",
@@ -61,10 +62,10 @@ class Admitted:
     def __init__(self, function: Callable) -> None:
         self._function = function
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: Any) -> Parsed:
         return self._function(*arguments)
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: Parsed) -> None:
         raise Refused("changes a function instead of calling it; only plain data is read")
 
 
@@ -93,7 +94,7 @@ class _Dtype:
 _MOST_EMPTY = 1_000_000
 
 
-def _check_count(shape: Any, dtype: np.dtype) -> None:
+def _check_count(shape: Parsed, dtype: np.dtype) -> None:
     count = 1
     for length in tuple(shape):
         count *= operator.index(length)
@@ -117,7 +118,7 @@ class _Array:
 _ARRAY_TYPE = Admitted(_Array)
 
 
-def _reconstruct(kind: Any, shape: tuple, code: bytes) -> _Array:
+def _reconstruct(kind: Parsed, shape: tuple, code: bytes) -> _Array:
     if kind is not _ARRAY_TYPE:
         raise TypeError("an array that is no array")
     return _Array()
@@ -150,7 +151,7 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
 class _Ordered(OrderedDict):
     """An OrderedDict to which a pickle cannot add attributes (PyTorch's state dicts carry `_metadata`)."""
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: Parsed) -> None:
         pass
 
 
@@ -342,7 +343,7 @@ _UNFOLDED, _UNFOLDED_PER_BYTE = 1_000_000, 64
 _CONTAINERS = frozenset({dict, list, tuple, OrderedDict, _Ordered, _Array, _Dtype, Admitted, np.ndarray})
 
 
-def plain_data(root: Any, size: int | None = None) -> Any:
+def plain_data(root: Parsed, size: int | None = None) -> Parsed:
     """What `PlainUnpickler.load` gave, with arrays in the place of their stand-ins, in nested containers.
 
     Args:
@@ -358,7 +359,7 @@ def plain_data(root: Any, size: int | None = None) -> Any:
     # id -> (the value, so that its id stays its own; what it became; how many values it unfolds to)
     done: dict[int, tuple[Any, Any, int]] = {}
 
-    def visit(value: Any) -> tuple[Any, int]:
+    def visit(value: Parsed) -> tuple[Any, int]:
         """What a value becomes, and how many values it unfolds to."""
         known = done.get(id(value))
         if known is not None:
@@ -392,7 +393,7 @@ def plain_data(root: Any, size: int | None = None) -> Any:
             raise Refused(f"unfolds to {count} values, many more than its {size} bytes warrant")
         return result, count
 
-    def visit_all(values: Any) -> tuple[list[Any], int]:
+    def visit_all(values: Parsed) -> tuple[list[Any], int]:
         parts, count = [], 1
         for value in values:
             if type(value) in _CONTAINERS:

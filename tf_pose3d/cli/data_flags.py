@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tf_pose3d.data.datasets import DATASETS, Dataset, Option, datasets, get_dataset
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,7 @@ def _options(test: bool) -> list[Option]:
     return list({option.flags: option for option in options if option.flags}.values())
 
 
-def add_data_flags(parser: ArgumentParser, title: str = "data", test: bool = False) -> Any:
+def add_data_flags(parser: ArgumentParser, title: str = "data", test: bool = False) -> Parsed:
     """Adds `--dataset` and the flags of the data sets' options.
 
     Args:

@@ -20,6 +20,7 @@ from tf_pose3d.data.human36m import CAMERAS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
+from tf_pose3d.types import Parsed
 
 __all__ = ["DATASET", "SPLITS", "Pattern", "read_amass", "split_patterns"]
 
@@ -104,7 +105,7 @@ def read_amass(
 
 
 def _sequence(
-    content: Any, path: Path, subject: str, name: str, frame_rate: float, target: Skeleton
+    content: Parsed, path: Path, subject: str, name: str, frame_rate: float, target: Skeleton
 ) -> Sequence:
     where = f"{path}: {subject}, {name}"
     if not isinstance(content, dict) or not {"positions_3d", "frame_rate"} <= content.keys():
@@ -128,7 +129,7 @@ def _sequence(
     )
 
 
-def _multiple(held: Any, wanted: float, where: str) -> float:
+def _multiple(held: Parsed, wanted: float, where: str) -> float:
     """The held frame rate, checked to be a whole multiple of the wanted one."""
     if isinstance(held, np.ndarray) and held.size == 1:
         held = held.item()

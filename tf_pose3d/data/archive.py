@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 from tf_pose3d.unpickling import DAMAGE, PlainUnpickler, Refused, plain_data, reason_of
 
 __all__ = ["load_archive", "load_recordings", "read_npy", "recordings_of", "require_keys"]
@@ -55,7 +56,7 @@ _DAMAGE = (
 _MOST_GROWTH, _ALWAYS_ALLOWED = 300, 1 << 26
 
 
-def _unpickle(stream: IO[bytes], size: int) -> Any:
+def _unpickle(stream: IO[bytes], size: int) -> Parsed:
     return plain_data(PlainUnpickler(stream).load(), size)
 
 
@@ -74,7 +75,7 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
 
 def _read_array(
     open_stream: Callable[[], contextlib.AbstractContextManager[IO[bytes]]], size: int, what: str
-) -> Any:
+) -> Parsed:
     """An npy file or member of `size` bytes; a single pickled object stands for itself."""
     with open_stream() as stream:
         shape, dtype = _header(stream)
@@ -127,7 +128,7 @@ def _explained(path: Path) -> Iterator[None]:
         ) from None
 
 
-def load_archive(path: str | Path, stream: IO[bytes] | None = None) -> Any:
+def load_archive(path: str | Path, stream: IO[bytes] | None = None) -> Parsed:
     """Everything an npz file or a pickle file holds.
 
     Reads pickles of protocol 2 to 5, by numpy 1 or 2, by Python 2 or 3, alone or inside an npz. Memory stays
@@ -160,7 +161,7 @@ def load_archive(path: str | Path, stream: IO[bytes] | None = None) -> Any:
     raise Pose3DError(f"{path} is {found}, expected an npz file")
 
 
-def read_npy(stream: IO[bytes], path: str | Path) -> Any:
+def read_npy(stream: IO[bytes], path: str | Path) -> Parsed:
     """The array of an open `.npy` file; one of objects (arrays of different lengths) without running
     anything.
 
@@ -181,7 +182,7 @@ def read_npy(stream: IO[bytes], path: str | Path) -> Any:
         return _read_array(opened, size, "it")
 
 
-def require_keys(archive: Any, path: str | Path, *keys: str) -> None:
+def require_keys(archive: Parsed, path: str | Path, *keys: str) -> None:
     """Check that an archive is a dict which holds these keys.
 
     Args:
@@ -213,7 +214,7 @@ def load_recordings(path: str | Path, key: str) -> dict[str, dict[str, Any]]:
     return recordings_of(load_archive(path), path, key)
 
 
-def recordings_of(archive: Any, path: str | Path, key: str) -> dict[str, dict[str, Any]]:
+def recordings_of(archive: Parsed, path: str | Path, key: str) -> dict[str, dict[str, Any]]:
     """`load_recordings` of an archive that is read already."""
     require_keys(archive, path, key)
     content = archive[key]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["check_coordinates", "check_finite"]
 
 
-def check_coordinates(values: Any, widths: tuple[int, ...], where: str) -> None:
+def check_coordinates(values: Parsed, widths: tuple[int, ...], where: str) -> None:
     """Check that `values` is an array of numbers of shape `(frames, joints, C)`.
 
     Args:

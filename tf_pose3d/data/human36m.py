@@ -24,6 +24,7 @@ from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.stated_layout import HOURGLASS_16, in_layout, say_conversion, stated_layout
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
+from tf_pose3d.types import Parsed
 
 __all__ = [
     "ACTIONS",
@@ -265,7 +266,7 @@ def _in_layout(pixels: np.ndarray, source: Skeleton, target: Skeleton, where: st
     return in_layout(pixels, source, target, where)
 
 
-def _world_poses(content: Any, target: Skeleton, path: str | Path, recording: str) -> np.ndarray:
+def _world_poses(content: Parsed, target: Skeleton, path: str | Path, recording: str) -> np.ndarray:
     """One recording's `(F, J, 3)` world poses, checked."""
     check_coordinates(content, (3,), f"{path}: {recording}")
     joints = content.shape[1]
@@ -280,7 +281,7 @@ def _world_poses(content: Any, target: Skeleton, path: str | Path, recording: st
 
 
 def _videos(
-    content: Any, world: np.ndarray | None, subject: str, name: str, path: str | Path
+    content: Parsed, world: np.ndarray | None, subject: str, name: str, path: str | Path
 ) -> list[np.ndarray]:
     """One recording's `(F, J, 2 or 3)` pixels in each camera, checked and cut to the length of its 3D."""
     cameras = CAMERAS[subject]

@@ -25,6 +25,7 @@ from tf_pose3d.extras import require_extra
 from tf_pose3d.files import require_writable_folder, write_whole
 from tf_pose3d.progress import Progress
 from tf_pose3d.skeleton import get_skeleton, joint_indices
+from tf_pose3d.types import Parsed
 
 __all__ = ["FILE_2D", "FILE_3D", "exact_keypoints", "prepare", "read_archive", "read_source"]
 
@@ -178,7 +179,7 @@ def _read_matlab(path: Path) -> np.ndarray:
     return np.asarray(values, np.float64).reshape(-1, _JOINTS, 3)
 
 
-def _check_shape(values: Any, expected: tuple[int | None, int | None]) -> None:
+def _check_shape(values: Parsed, expected: tuple[int | None, int | None]) -> None:
     fits = isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "fiu" and values.size
     if not fits or any(want not in (None, got) for want, got in zip(expected, values.shape, strict=True)):
         wanted = ", ".join("frames" if size is None else str(size) for size in expected)
@@ -241,7 +242,7 @@ def prepare(recordings: Recordings, folder: str | Path, overwrite: bool = False)
     return path_3d, path_2d
 
 
-def _boxed(value: Any) -> np.ndarray:
+def _boxed(value: Parsed) -> np.ndarray:
     """An array of no dimensions that holds the value itself, as these files have it."""
     box = np.empty((), object)
     box[()] = value

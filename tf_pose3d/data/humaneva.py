@@ -24,6 +24,7 @@ from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.stated_layout import in_layout, say_conversion, stated_layout
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton, convert_joints, get_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = [
     "ACTIONS",
@@ -223,7 +224,7 @@ def read_humaneva(
     return sequences
 
 
-def _views(content: Any, path: str | Path, recording: str) -> list[Any]:
+def _views(content: Parsed, path: str | Path, recording: str) -> list[Any]:
     """The videos of a recording, one per camera."""
     views = list(content) if isinstance(content, (list, tuple, np.ndarray)) else []
     if len(views) != len(_CAMERA_IDS):
@@ -234,7 +235,7 @@ def _views(content: Any, path: str | Path, recording: str) -> list[Any]:
     return views
 
 
-def _world_poses(values: Any, target: Skeleton, path: str | Path, recording: str) -> np.ndarray:
+def _world_poses(values: Parsed, target: Skeleton, path: str | Path, recording: str) -> np.ndarray:
     """One recording's `(F, J, 3)` world poses, checked, in the target's layout."""
     where = f"{path}: {recording}"
     check_coordinates(values, (3,), where)

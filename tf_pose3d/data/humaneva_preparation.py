@@ -23,6 +23,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.extras import require_extra
 from tf_pose3d.files import require_writable_folder, write_whole
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = [
     "FRAME_RANGES",
@@ -422,7 +423,7 @@ def _metadata(name: str, layout: str) -> dict[str, Any]:
     }
 
 
-def _boxed(value: Any) -> np.ndarray:
+def _boxed(value: Parsed) -> np.ndarray:
     """An array of no dimensions that holds the value itself, as these files have it."""
     box = np.empty((), object)
     box[()] = value

@@ -23,6 +23,7 @@ from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton, joint_indices
+from tf_pose3d.types import Parsed
 
 __all__ = ["ACTION_NAMES", "DATASET", "ITEM_KEYS", "LCNItems", "read_items", "read_lcn_sequences"]
 
@@ -188,7 +189,7 @@ def _column(items: list[dict], key: str, path: Path) -> np.ndarray:
     return column
 
 
-def _is_number(value: Any, shape: tuple[int, ...]) -> bool:
+def _is_number(value: Parsed, shape: tuple[int, ...]) -> bool:
     try:
         return np.asarray(value, np.float64).shape == shape
     except (TypeError, ValueError):
@@ -216,7 +217,7 @@ def _camera_table(items: list[dict], path: Path) -> tuple[np.ndarray, np.ndarray
     return indices, names, np.array([key[1:] for key in table], np.float64)
 
 
-def _camera_key(facts: Any, number: int, path: Path) -> tuple:
+def _camera_key(facts: Parsed, number: int, path: Path) -> tuple:
     where = f"{path}: item {number}"
     if not isinstance(facts, dict):
         raise Pose3DError(f"{where} has no camera_param; every item needs {', '.join(ITEM_KEYS)}")

@@ -7,13 +7,13 @@ left side and those of the right, which tell layouts of the same number of joint
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from tf_pose3d.data.datasets import Log
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import LAYOUTS, Skeleton, convert_joints, get_skeleton, joint_indices, make_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = ["HOURGLASS_16", "MPII_16", "in_layout", "say_conversion", "stated_layout"]
 
@@ -43,7 +43,7 @@ _NAMES: Mapping[str, Mapping[int, Skeleton]] = {
 } | {name: {skeleton.num_joints: skeleton} for name, skeleton in LAYOUTS.items()}
 
 
-def stated_layout(metadata: Any, joints: int, expected: Mapping[int, str], where: str) -> Skeleton:
+def stated_layout(metadata: Parsed, joints: int, expected: Mapping[int, str], where: str) -> Skeleton:
     """The layout of some 2D poses.
 
     Args:
@@ -91,7 +91,7 @@ def stated_layout(metadata: Any, joints: int, expected: Mapping[int, str], where
     return get_skeleton(expected[joints])
 
 
-def _sides(symmetry: Any) -> list[set[int]]:
+def _sides(symmetry: Parsed) -> list[set[int]]:
     """Joints of either side; none where the metadata do not say so.
 
     Which joint of one side mirrors which of the other is not asked: VideoPose3D's lists for the hourglass
@@ -136,7 +136,7 @@ def in_layout(values: np.ndarray, source: Skeleton, target: Skeleton, where: str
         raise Pose3DError(f"{where}: {error}") from None
 
 
-def say_conversion(source: Skeleton, target: Skeleton, path: Any, log: Log | None) -> None:
+def say_conversion(source: Skeleton, target: Skeleton, path: Parsed, log: Log | None) -> None:
     """Says which joints are made up where a file's layout lacks some that the model reads."""
     made_up = [joint for joint in target.joints if joint not in source.joints]
     if made_up and log is not None:

@@ -12,6 +12,8 @@ from tf_pose3d.models.family import get_family
 if TYPE_CHECKING:
     import keras
 
+    from tf_pose3d.config import TrainingConfig
+
 __all__ = ["examples", "examples_of"]
 
 
@@ -53,7 +55,7 @@ def examples(
 
 
 def examples_of(
-    config: Any, source: Source, subset: str, split: str, log: Callable[[str], None] | None = None
+    config: TrainingConfig, source: Source, subset: str, split: str, log: Callable[[str], None] | None = None
 ) -> Examples:
     """The examples of a chosen data set, cut as a config's model reads them.
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.tables import error_table
+from tf_pose3d.types import Parsed
 
 __all__ = [
     "DETECTION_THRESHOLDS",
@@ -190,7 +191,7 @@ def multiview_errors(
     # What could not be triangulated has no error; it is left out and told, not counted as perfect.
     present = ~failed
 
-    def mean(part: Any) -> float:
+    def mean(part: Parsed) -> float:
         return float(errors[part].sum() / max(present[part].sum(), 1))
 
     names = np.asarray(actions)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,6 +11,7 @@ import tensorflow as tf
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.normed_linear import folded_weights
+from tf_pose3d.types import Parsed
 
 __all__ = ["SequencePredictor", "WindowPredictor", "temporal_predictor"]
 
@@ -25,7 +25,7 @@ _MIRRORED_PRINCIPAL_POINT = 4
 _MIRRORED_TANGENTIAL = 9
 
 
-def temporal_predictor(model: keras.Model, flip: bool, jit_compile: bool) -> Any | None:
+def temporal_predictor(model: keras.Model, flip: bool, jit_compile: bool) -> Parsed | None:
     """The predictor that serves a model best, or None where it is no temporal convolution network."""
     if hasattr(model, "lift_sequence"):
         return SequencePredictor(model, flip, jit_compile)

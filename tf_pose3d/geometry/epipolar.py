@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -16,10 +14,10 @@ from tf_pose3d.geometry.views import (
     inverse_camera_matrix,
 )
 from tf_pose3d.ops.line_maximum import line_maximum
+from tf_pose3d.types import Tensor
 
 __all__ = ["epipolar_lines", "epipolar_maximum"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # An epipolar line is drawn through what a pixel shows at these two depths (DenseWarper's release).
 _DEPTHS_MM = (1000.0, 5000.0)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-import keras
 from keras import ops
+
+from tf_pose3d.types import Tensor
 
 __all__ = ["gaussian_heatmaps", "heatmap_targets"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # Gaussians end at so many standard deviations along x and y.
 _REACH = 3

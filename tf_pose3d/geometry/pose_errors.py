@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 import keras
 from keras import ops
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Tensor
 
 __all__ = [
     "aligned_errors",
@@ -23,13 +22,12 @@ __all__ = [
     "velocity_errors",
 ]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # A pose whose extent is below this share of its distance to the origin is rounding noise.
 _POINT = {"float64": 1e-13, "float32": 5e-5}
 
 
-def check_poses(true: Any, pred: Any, root: int | None = None, video: bool = False) -> None:
+def check_poses(true: Tensor, pred: Tensor, root: int | None = None, video: bool = False) -> None:
     """Checks shapes as far as they are known.
 
     Args:

@@ -7,17 +7,14 @@ not serve: in other types than float32, on GPUs, inside XLA, and under other bac
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
-import keras
 import numpy as np
 from keras import ops
 
 from tf_pose3d.ops.soft_argmax import compiled
+from tf_pose3d.types import Tensor
 
 __all__ = ["heatmap_maxima", "soft_argmax"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 def heatmap_maxima(heatmaps: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from typing import TypeAlias
 
 import keras
 import numpy as np
 from keras import ops
 
 from tf_pose3d.geometry.views import dehomogenise, project_points
+from tf_pose3d.types import Tensor
 
 __all__ = ["agreeing_views", "smallest_singular_vector", "triangulate"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 _SWEEPS = 5
 _TINY = 1e-30

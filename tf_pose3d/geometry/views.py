@@ -7,10 +7,9 @@ distortion, or taken to be. All functions take arrays or tensors with any leadin
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-import keras
 from keras import ops
+
+from tf_pose3d.types import Tensor
 
 __all__ = [
     "camera_matrix",
@@ -25,7 +24,6 @@ __all__ = [
     "projection_matrix",
 ]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # A depth or an extent below this is no divisor.
 _TINY = 1e-8

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
-
 from keras import ops
 
-__all__ = ["VirtualView", "turn_back", "virtual_view"]
+from tf_pose3d.types import Tensor
 
-Tensor: TypeAlias = Any
+__all__ = ["VirtualView", "turn_back", "virtual_view"]
 
 
 class VirtualView:

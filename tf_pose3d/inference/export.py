@@ -22,6 +22,7 @@ from tf_pose3d.files import require_writable_folder, staged
 from tf_pose3d.inference.lifter import Lifter
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.ops.exporting import exporting
+from tf_pose3d.types import Parsed
 
 __all__ = ["FORMATS", "TOLERANCE", "export_model"]
 
@@ -44,11 +45,11 @@ class _Noted(dict):
         super().__init__(values)
         self.read: set[str] = set()
 
-    def __getitem__(self, key: str) -> Any:
+    def __getitem__(self, key: str) -> Parsed:
         self.read.add(key)
         return super().__getitem__(key)
 
-    def get(self, key: str, default: Any = None) -> Any:
+    def get(self, key: str, default: Parsed = None) -> Parsed:
         return self[key] if key in self else default  # noqa: SIM401
 
 
@@ -189,7 +190,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write_saved_model(path: Path, module: tf.Module, concrete: Any) -> Callable[[dict], np.ndarray]:
+def _write_saved_model(path: Path, module: tf.Module, concrete: Parsed) -> Callable[[dict], np.ndarray]:
     if path.exists() and (
         not path.is_dir() or (any(path.iterdir()) and not (path / "saved_model.pb").exists())
     ):
@@ -199,7 +200,7 @@ def _write_saved_model(path: Path, module: tf.Module, concrete: Any) -> Callable
     return lambda batch: loaded(**{k: tf.constant(v) for k, v in batch.items()})["pose_3d"].numpy()
 
 
-def _write_tflite(path: Path, module: tf.Module, concrete: Any) -> Callable[[dict], np.ndarray]:
+def _write_tflite(path: Path, module: tf.Module, concrete: Parsed) -> Callable[[dict], np.ndarray]:
     # The converter leaves weights as variables, which its interpreter finds uninitialised.
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -237,14 +238,14 @@ def _require_onnx() -> None:
         raise Pose3DError(f"ONNX needs {' and '.join(missing)}: {install_command('onnx')}")
 
 
-def _erfc(context: Any, node: Any, name: str, arguments: list) -> None:
+def _erfc(context: Parsed, node: Parsed, name: str, arguments: list) -> None:
     """Erfc, which tf2onnx lacks and GELU needs, as 1 - Erf."""
     node.type, node.domain = "Erf", ""
     one = context.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
     context.insert_new_node_on_output("Sub", node.output[0], inputs=[one, node.output[0]])
 
 
-def _write_onnx(path: Path, module: tf.Module, concrete: Any) -> Callable[[dict], np.ndarray]:
+def _write_onnx(path: Path, module: tf.Module, concrete: Parsed) -> Callable[[dict], np.ndarray]:
     import onnxruntime
     import tf2onnx
 

@@ -8,7 +8,6 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -40,6 +39,7 @@ from tf_pose3d.skeleton import (
     make_skeleton,
     missing_joints,
 )
+from tf_pose3d.types import Parsed
 
 __all__ = [
     "KeypointWarning",
@@ -521,7 +521,7 @@ def check_keypoint_array(keypoints: np.ndarray, layout: Skeleton, where: str) ->
     return points
 
 
-def _as_numbers(keypoints: Any, where: str) -> np.ndarray:
+def _as_numbers(keypoints: Parsed, where: str) -> np.ndarray:
     try:
         return np.asarray(keypoints, np.float32)
     except (TypeError, ValueError):
@@ -550,7 +550,7 @@ def check_clip(
     return width, height, fps
 
 
-def _require_number(value: Any, name: str, where: str) -> Any:
+def _require_number(value: Parsed, name: str, where: str) -> Parsed:
     """The value, if it is a number.
 
     Raises:

@@ -21,6 +21,7 @@ from tf_pose3d.inference.lifter import Lifter, check_clip
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.json_text import damaged_json
 from tf_pose3d.skeleton import Skeleton, get_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = ["PoseStream", "lift_lines"]
 
@@ -262,7 +263,7 @@ class _LineReader:
         if self._layout is None and content.get("layout") is not None:
             self._layout = get_skeleton(content["layout"]).name
 
-    def _plain(self, content: Any, where: str) -> list[np.ndarray]:
+    def _plain(self, content: Parsed, where: str) -> list[np.ndarray]:
         if isinstance(content, dict):
             key = next((key for key in ("keypoints", "keypoints_2d") if key in content), None)
             if key is None:

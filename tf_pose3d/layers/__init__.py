@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tf_pose3d.types import Tensor
 
 if TYPE_CHECKING:
     from tf_pose3d.layers.deform_conv import DeformConv2D, ModulatedDeformConv2D
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["DeformConv2D", "ModulatedDeformConv2D"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Tensor:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from tf_pose3d.layers import deform_conv

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import keras
 from keras import ops
 
-__all__ = ["convolve"]
+from tf_pose3d.types import Tensor
 
-Tensor: TypeAlias = keras.KerasTensor
+__all__ = ["convolve"]
 
 
 def convolve(layer: keras.layers.Conv2D, inputs: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import deform_conv2d
 from tf_pose3d.ops.arguments import positive_int, positive_pair
 from tf_pose3d.ops.deform_conv.options import ConvOptions, check_conv_shapes
+from tf_pose3d.types import Parsed, Tensor
 
 __all__ = ["DeformConv2D", "ModulatedDeformConv2D"]
 
@@ -57,13 +58,13 @@ class DeformConv2D(keras.layers.Layer):
         predict_offset: bool = False,
         use_bias: bool = True,
         data_format: str | None = None,
-        kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None,
-        bias_regularizer: Any = None,
-        kernel_constraint: Any = None,
-        bias_constraint: Any = None,
-        activation: Any = None,
+        kernel_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
+        activation: object = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -110,7 +111,7 @@ class DeformConv2D(keras.layers.Layer):
             name="offset_conv",
         )
 
-    def build(self, x_shape: Any, *_: Any) -> None:
+    def build(self, x_shape: Tensor, *_: Any) -> None:
         channels = x_shape[self._channel_axis]
         if channels is None:
             raise Pose3DError(f"{self.name}: expected a known number of channels, got shape {tuple(x_shape)}")
@@ -137,7 +138,7 @@ class DeformConv2D(keras.layers.Layer):
         if self.offset_conv is not None:
             self.offset_conv.build((None, None, None, channels))
 
-    def call(self, x: Any, offset: Any = None) -> Any:
+    def call(self, x: Tensor, offset: Tensor = None) -> Tensor:
         if self.offset_conv is not None:
             self._refuse("offset", offset)
             offset = self._predict(x)
@@ -145,7 +146,7 @@ class DeformConv2D(keras.layers.Layer):
             self._require("offset", offset)
         return self._convolve(x, offset, None)
 
-    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The output for x and, unless the layer predicts them, its offsets.
 
         Raises:
@@ -162,7 +163,7 @@ class DeformConv2D(keras.layers.Layer):
         """Names of the arguments of a call."""
         return ("x",) if self.predict_offset else ("x", "offset")
 
-    def compute_output_spec(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """As in Keras; a symbolic call says what it lacks when the model is made, not when it runs."""
         names = ("offset", "mask")
         given = {**dict(zip(names, args, strict=False)), **kwargs}
@@ -173,7 +174,7 @@ class DeformConv2D(keras.layers.Layer):
                 self._refuse(name, given.get(name))
         return super().compute_output_spec(x, *args, **kwargs)
 
-    def compute_output_shape(self, x_shape: Any, *_: Any, **__: Any) -> tuple[int | None, ...]:
+    def compute_output_shape(self, x_shape: Tensor, *_: Any, **__: Any) -> tuple[int | None, ...]:
         free = (None, None, None, None)
         weight = (*self.kernel_size, x_shape[self._channel_axis] // self.options.groups, self.filters)
         return check_conv_shapes(self.options, tuple(x_shape), free, weight, None, None)
@@ -204,7 +205,7 @@ class DeformConv2D(keras.layers.Layer):
     def _channel_axis(self) -> int:
         return 1 if self.options.data_format == "channels_first" else 3
 
-    def _convolve(self, x: Any, offset: Any, mask: Any | None) -> Any:
+    def _convolve(self, x: Tensor, offset: Tensor, mask: Tensor | None) -> Tensor:
         options = self.options
         output = deform_conv2d(
             x,
@@ -221,7 +222,7 @@ class DeformConv2D(keras.layers.Layer):
         )
         return self.activation(output)
 
-    def _predict(self, x: Any) -> Any:
+    def _predict(self, x: Tensor) -> Tensor:
         first = self._channel_axis == 1
         if first:
             x = keras.ops.transpose(x, (0, 2, 3, 1))
@@ -235,13 +236,13 @@ class DeformConv2D(keras.layers.Layer):
             maps = maps[:, :: self.options.strides[0], :: self.options.strides[1]]
         return keras.ops.transpose(maps, (0, 3, 1, 2)) if first else maps
 
-    def _require(self, name: str, value: Any) -> None:
+    def _require(self, name: str, value: Parsed) -> None:
         if value is None:
             raise Pose3DError(
                 f"{self.name}: {name} is missing: pass it, or make the layer with predict_offset=True"
             )
 
-    def _refuse(self, name: str, value: Any) -> None:
+    def _refuse(self, name: str, value: Parsed) -> None:
         if value is not None:
             raise Pose3DError(f"{self.name}: {name} is given but the layer predicts it (predict_offset=True)")
 
@@ -262,7 +263,7 @@ class ModulatedDeformConv2D(DeformConv2D):
     def _reads(self) -> tuple[str, ...]:
         return ("x",) if self.predict_offset else ("x", "offset", "mask")
 
-    def call(self, x: Any, offset: Any = None, mask: Any = None) -> Any:
+    def call(self, x: Tensor, offset: Tensor = None, mask: Tensor = None) -> Tensor:
         if self.offset_conv is not None:
             self._refuse("offset", offset)
             self._refuse("mask", mask)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import keras
 
 from tf_pose3d.layers.normed_linear import NormedLinear, uniform_initializer
+from tf_pose3d.types import Tensor
 
 __all__ = ["FullyConnectedBlock"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

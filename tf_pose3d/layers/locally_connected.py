@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import keras
 import numpy as np
 from keras import ops
 
 from tf_pose3d.ops.block_matmul import BlockPattern, block_matmul, norm_scale
+from tf_pose3d.types import Tensor
 
 __all__ = ["JointMask", "LocallyConnected"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # Below this many numbers a block, one dense product is faster than products of what is present.
 _SMALL_BLOCK = 1024

@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator
-from typing import TypeAlias
 
 import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum, UnbiasedBatchNormalization
 from tf_pose3d.ops.normed_activation import normed_activation
+from tf_pose3d.types import Tensor
 
 __all__ = ["NormedLinear", "folded_weights", "uniform_initializer"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 def uniform_initializer(fan_in: int) -> keras.initializers.Initializer:

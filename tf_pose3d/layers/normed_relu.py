@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.ops.normed_activation import normed_activation
+from tf_pose3d.types import Tensor
 
 __all__ = ["normed_relu"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 def normed_relu(

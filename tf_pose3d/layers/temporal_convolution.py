@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum, first_value
 from tf_pose3d.layers.normed_linear import NormedLinear, uniform_initializer
+from tf_pose3d.types import Tensor
 
 __all__ = ["TemporalNetwork", "receptive_field", "unfold_dilated", "unfold_strided"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 def receptive_field(filter_widths: Sequence[int]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,10 +16,10 @@ from tf_pose3d.layers.normed_linear import NormedLinear
 from tf_pose3d.layers.temporal_convolution import TemporalNetwork, receptive_field, unfold_strided
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Tensor
 
 __all__ = ["BodyPartModel"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # Of LeakyReLU, of dropout in fully connected layers.
 _SLOPE = 0.2

@@ -5,12 +5,13 @@ from __future__ import annotations
 import abc
 import importlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from tf_pose3d.config import TrainingConfig, nearest
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Parsed, Tensor, Tensors
 from tf_pose3d.weight_files.hdf5 import load_weights
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["FAMILIES", "Family", "Loss", "families", "get_family", "window_spec"]
 
 # (outputs, batch) -> scalar mean over the batch.
-Loss = Callable[[dict[str, Any], dict[str, Any]], Any]
+Loss = Callable[[Tensors, Tensors], Tensor]
+ConfigT = TypeVar("ConfigT", bound=TrainingConfig)
 
 # ARCH -> (short name for --arch, where the family lives). Imported on demand: one family's needs are
 # never another's.
@@ -45,7 +47,7 @@ FAMILIES = {
 }
 
 
-class Family(abc.ABC):
+class Family(abc.ABC, Generic[ConfigT]):
     """A Keras model, a config class, a loss and what data it reads, under one ARCH.
 
     Training, evaluation and lifting know families through this contract only. Batches and outputs are
@@ -65,30 +67,30 @@ class Family(abc.ABC):
         return self.config_class.ARCH_NAME
 
     @abc.abstractmethod
-    def skeleton(self, config: Any) -> str:
+    def skeleton(self, config: ConfigT) -> str:
         """Name of the joint layout of the poses that the model gives."""
 
-    def input_skeleton(self, config: Any) -> str:
+    def input_skeleton(self, config: ConfigT) -> str:
         """Name of the joint layout of the 2D poses that the model reads."""
         return self.skeleton(config)
 
-    def root_joint(self, config: Any) -> int:
+    def root_joint(self, config: ConfigT) -> int:
         """Index of the joint at which metrics align poses."""
         return get_skeleton(self.skeleton(config)).root
 
     @abc.abstractmethod
-    def build_model(self, config: Any) -> keras.Model:
+    def build_model(self, config: ConfigT) -> keras.Model:
         """A built model with random weights, from shapes in the config alone."""
 
     @abc.abstractmethod
-    def data_spec(self, config: Any, split: str) -> WindowSpec | ImageSpec:
+    def data_spec(self, config: ConfigT, split: str) -> WindowSpec | ImageSpec:
         """What examples the model is given for `split`, one of `"train"`, `"val"`, `"test"`."""
 
     @abc.abstractmethod
-    def loss(self, config: Any, split: str = "train") -> Loss:
+    def loss(self, config: ConfigT, split: str = "train") -> Loss:
         """(outputs, batch) -> scalar mean over the batch; for `"val"` what validation reports."""
 
-    def config_from_data(self, config: Any, examples: Any) -> Any:
+    def config_from_data(self, config: ConfigT, examples: Parsed) -> ConfigT:
         """The config with what only the training data, opened by the family's spec, decide."""
         return config
 
@@ -104,11 +106,11 @@ class Family(abc.ABC):
         """
         load_weights(model, path)
 
-    def trained_variables(self, model: keras.Model, config: Any) -> list[keras.Variable]:
+    def trained_variables(self, model: keras.Model, config: ConfigT) -> list[keras.Variable]:
         """The weights that training changes; the others stay as they are, their layers in training mode."""
         return model.trainable_variables
 
-    def begin_epoch(self, model: keras.Model, config: Any, epoch: int) -> None:  # noqa: B027
+    def begin_epoch(self, model: keras.Model, config: ConfigT, epoch: int) -> None:
         """Sets what in the model follows the epochs, counted from 1; called on resuming, too."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from tf_pose3d.data.multiview.crop_spec import CropSpec
 from tf_pose3d.models.family import Family
 from tf_pose3d.models.pose_resnet.config import ImageConfig
@@ -9,10 +11,13 @@ from tf_pose3d.models.pose_resnet.config import ImageConfig
 __all__ = ["ImageFamily", "crop_spec"]
 
 
-class ImageFamily(Family):
+ConfigT = TypeVar("ConfigT", bound=ImageConfig)
+
+
+class ImageFamily(Family[ConfigT]):
     """A family that reads images of calibrated cameras instead of sequences of 2D poses."""
 
-    def skeleton(self, config: ImageConfig) -> str:
+    def skeleton(self, config: ConfigT) -> str:
         return config.skeleton
 
 

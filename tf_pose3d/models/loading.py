@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tf_pose3d.config import Config, TrainingConfig, nearest, read_config_file, shipped_configs
 from tf_pose3d.errors import Pose3DError
@@ -12,6 +12,7 @@ from tf_pose3d.files import resolve_weights
 from tf_pose3d.models.family import FAMILIES, get_family
 from tf_pose3d.models.keras_file import load_keras_file
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import load_weights, read_config, save_weights
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def require_fitting_weights(weights: str | os.PathLike, config: Config, arch: st
         )
 
 
-def as_config(config: str | os.PathLike | Config) -> Any:
+def as_config(config: str | os.PathLike | Config) -> Parsed:
     """A config from whatever names it.
 
     Args:

@@ -12,10 +12,10 @@ from keras import ops
 from tf_pose3d.config import Config
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import Family, get_family
+from tf_pose3d.types import Parsed, Tensor, Tensors
 
 __all__ = ["PoseModel"]
 
-Tensors = Mapping[str, Any]
 
 _KEYPOINTS = "keypoints_2d"
 _POSE = "pose_3d"
@@ -67,7 +67,7 @@ class PoseModel(keras.Model):
     # Whether windows may be longer than `input_shapes` says.
     _reads_longer_windows = False
 
-    def as_inputs(self, inputs: Any) -> Any:
+    def as_inputs(self, inputs: Tensor) -> Tensor:
         """The dict that the network reads, of a dict or of an array.
 
         Args:
@@ -120,7 +120,7 @@ class PoseModel(keras.Model):
         hint = "; put an axis for the batch in front" if len(found) == len(wanted) - 1 and not single else ""
         raise Pose3DError(f"{self.name}: {name} has shape {given}, expected {shape}{hint}")
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """The outputs by name for a dict of inputs or a bare array, see the class.
 
         Raises:
@@ -129,8 +129,13 @@ class PoseModel(keras.Model):
         return super().__call__(self.as_inputs(inputs), *args, **kwargs)
 
     def stateless_call(
-        self, trainable_variables: Any, non_trainable_variables: Any, inputs: Any, *args: Any, **kwargs: Any
-    ) -> Any:
+        self,
+        trainable_variables: Tensor,
+        non_trainable_variables: Tensor,
+        inputs: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Tensor:
         """As in Keras, for the inputs that the model takes."""
         return super().stateless_call(
             trainable_variables, non_trainable_variables, self.as_inputs(inputs), *args, **kwargs
@@ -138,7 +143,7 @@ class PoseModel(keras.Model):
 
     # Training with Keras
 
-    def target_pose(self, batch: Tensors) -> Any:
+    def target_pose(self, batch: Tensors) -> Tensor:
         """The true pose that `pose_3d` should be: `(B, J, 3)` metres, root-centred.
 
         Args:
@@ -172,12 +177,12 @@ class PoseModel(keras.Model):
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
+        optimizer: object = "rmsprop",
+        loss: object = None,
         *args: Any,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
-        jit_compile: Any = "auto",
+        metrics: object = None,
+        weighted_metrics: object = None,
+        jit_compile: object = "auto",
         **kwargs: Any,
     ) -> None:
         """As `keras.Model.compile`; without `loss` the family's, for the weights that the family trains.
@@ -225,12 +230,12 @@ class PoseModel(keras.Model):
 
     def compute_loss(
         self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
         training: bool = True,
-    ) -> Any:
+    ) -> Tensor:
         """The user's loss, or the family's of outputs and batch, and what layers add."""
         if not self._trains_family_loss:
             y, y_pred = self._pair(x, y, y_pred, self._named_losses)
@@ -246,13 +251,15 @@ class PoseModel(keras.Model):
             loss = loss + ops.cast(added, loss.dtype)
         return loss
 
-    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> dict[str, Any]:
+    def compute_metrics(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor = None
+    ) -> dict[str, Any]:
         """The metrics of `pose_3d`, see the class."""
         if self._has_metrics:
             y, y_pred = self._pair(x, y, y_pred, self._named_metrics)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
-    def _pair(self, x: Any, y: Any, y_pred: Any, named: bool) -> tuple[Any, Any]:
+    def _pair(self, x: Tensor, y: Tensor, y_pred: Tensor, named: bool) -> tuple[Any, Any]:
         """Truth and prediction: arrays, or dicts where the user's losses or metrics go by name."""
         if y is None:
             y = self.target_pose(x if isinstance(x, Mapping) else {})
@@ -263,7 +270,7 @@ class PoseModel(keras.Model):
             return y[_POSE], y_pred[_POSE]
         return ({_POSE: y}, {_POSE: y_pred[_POSE]}) if named else (y, y_pred[_POSE])
 
-    def fit(self, *args: Any, **kwargs: Any) -> Any:
+    def fit(self, *args: Any, **kwargs: Any) -> Parsed:
         """As `keras.Model.fit`; what the family changes from epoch to epoch changes here, too.
 
         Datasets of `Windows.training_dataset` are endless: give `steps_per_epoch`.
@@ -296,10 +303,10 @@ class PoseModel(keras.Model):
 
     def export(
         self,
-        filepath: Any,
+        filepath: Parsed,
         format: str = "tf_saved_model",
         verbose: bool | None = None,
-        input_signature: Any = None,
+        input_signature: Parsed = None,
         **kwargs: Any,
     ) -> None:
         """As `keras.Model.export`; no call is needed before, as the config says what is read.
@@ -322,7 +329,7 @@ class PoseModel(keras.Model):
 class _BeginEpoch(keras.callbacks.Callback):
     """Lets the family set what follows the epochs."""
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Tensor = None) -> None:
         model = self.model
         get_family(model.config.ARCH).begin_epoch(model, model.config, epoch + 1)
 
@@ -336,7 +343,7 @@ def _as_config(config: Config | Mapping[str, Any] | None) -> Config | None:
     return get_family(arch).config_class.from_dict(config, source="the model's config")
 
 
-def _listed(names: Any) -> str:
+def _listed(names: Parsed) -> str:
     return ", ".join(names)
 
 

@@ -7,7 +7,7 @@ way of training.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TypeVar
 
 import keras
 from keras import ops
@@ -16,6 +16,7 @@ from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Tensors
 
 __all__ = ["SingleFrameConfig", "SingleFrameFamily", "joint_major", "pose_major"]
 
@@ -75,7 +76,10 @@ def pose_major(features: keras.KerasTensor) -> keras.KerasTensor:
     return ops.transpose(features, (1, 0, 2))
 
 
-class SingleFrameFamily(Family):
+ConfigT = TypeVar("ConfigT", bound=SingleFrameConfig)
+
+
+class SingleFrameFamily(Family[ConfigT]):
     """A network that lifts each frame on its own. Subclasses build the model.
 
     Attributes:
@@ -84,19 +88,19 @@ class SingleFrameFamily(Family):
 
     loss_begin = 0
 
-    def skeleton(self, config: SingleFrameConfig) -> str:
+    def skeleton(self, config: ConfigT) -> str:
         return config.skeleton
 
-    def data_spec(self, config: SingleFrameConfig, split: str) -> WindowSpec:
+    def data_spec(self, config: ConfigT, split: str) -> WindowSpec:
         step = config.subsample_step(split) * config.DOWNSAMPLE
         return WindowSpec(length=1, step=step, mirror=config.mirroring(split))
 
-    def loss(self, config: SingleFrameConfig, split: str = "train") -> Loss:
+    def loss(self, config: ConfigT, split: str = "train") -> Loss:
         """Mean squared error of coordinates in metres, root-centred."""
         layout = get_skeleton(config.skeleton)
         begin = self.loss_begin
 
-        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
             target = ops.reshape(batch["pose_3d"], (-1, layout.num_joints, 3))
             target = target - target[:, layout.root : layout.root + 1]
             error = ops.cast(outputs["pose_3d"], "float32") - target

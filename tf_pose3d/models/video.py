@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
 from tf_pose3d.data.window_spec import WindowSpec
@@ -15,10 +15,9 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Tensor, Tensors
 
-__all__ = ["Tensors", "VideoConfig", "VideoFamily"]
-
-Tensors = dict[str, Any]
+__all__ = ["VideoConfig", "VideoFamily"]
 
 
 @dataclasses.dataclass
@@ -59,7 +58,7 @@ class VideoConfig(TrainingConfig):
 ConfigT = TypeVar("ConfigT", bound=VideoConfig)
 
 
-class VideoFamily(Family, Generic[ConfigT]):
+class VideoFamily(Family[ConfigT]):
     """A network that predicts a frame from a window of frames. Subclasses build the model."""
 
     protocol = "videopose3d"
@@ -83,7 +82,7 @@ class VideoFamily(Family, Generic[ConfigT]):
         token = self.data_spec(config, "train").target_token
         root = self.root_joint(config)
 
-        def target(batch: Tensors) -> Any:
+        def target(batch: Tensors) -> Tensor:
             pose = batch["pose_3d"][:, token]
             return pose - pose[:, root : root + 1]
 

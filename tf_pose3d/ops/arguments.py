@@ -8,6 +8,7 @@ from typing import Any
 import keras
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed, Tensor
 
 Shape = Sequence[int | None]
 
@@ -20,14 +21,14 @@ _DATA_FORMATS = {
 }
 
 
-def positive_int(name: str, value: Any) -> int:
+def positive_int(name: str, value: Parsed) -> int:
     """`value` as a positive int. Raises Pose3DError naming the argument."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
         raise Pose3DError(f"{name}: expected a positive integer, got {value!r}")
     return value.__index__()
 
 
-def positive_pair(name: str, value: Any) -> tuple[int, int]:
+def positive_pair(name: str, value: Parsed) -> tuple[int, int]:
     """`value`, or each of its two items, as positive ints. Raises Pose3DError naming the argument."""
     pair = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(pair) != 2:
@@ -58,7 +59,7 @@ def check_dtypes(**tensors: Any) -> str:
     return dtype
 
 
-def static_shape(name: str, tensor: Any, rank: int) -> tuple[int | None, ...]:
+def static_shape(name: str, tensor: Tensor, rank: int) -> tuple[int | None, ...]:
     """The shape of a tensor, None where unknown. Raises Pose3DError unless it has `rank` axes."""
     shape = tensor.shape
     if getattr(shape, "rank", 0) is None or len(shape) != rank:
@@ -73,7 +74,7 @@ def channels_last(shape: Shape, data_format: str) -> tuple[int | None, ...]:
     return tuple(shape)
 
 
-def in_compute_dtype(tensor: Any) -> Any:
+def in_compute_dtype(tensor: Tensor) -> Tensor:
     """Half types are computed in float32, as the compiled kernels do."""
     half = keras.backend.standardize_dtype(tensor.dtype) in ("float16", "bfloat16")
     return keras.ops.cast(tensor, "float32") if half else keras.ops.convert_to_tensor(tensor)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import cache
@@ -133,7 +133,7 @@ def cuda_command(nvcc: str, source: Path) -> list[str]:
     return [nvcc, *flags, *gpu_targets(nvcc), "-c", str(source)]
 
 
-def _link_flags(tf: Any, nvcc_links: bool) -> list[str]:
+def _link_flags(tf: ModuleType, nvcc_links: bool) -> list[str]:
     flags: list[str] = tf.sysconfig.get_link_flags()
     if platform.system() == "Darwin":
         flags = [*flags, "-undefined", "dynamic_lookup"]

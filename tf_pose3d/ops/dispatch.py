@@ -19,6 +19,7 @@ import keras
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import loader
 from tf_pose3d.ops.exporting import is_exporting
+from tf_pose3d.ops.loader import Library, Op
 
 __all__ = ["CompiledOperation", "without_compiled"]
 
@@ -83,14 +84,14 @@ class CompiledOperation:
         return self._load() is not None
 
     @property
-    def library(self) -> Any:
+    def library(self) -> Library:
         """The loaded library. Raises Pose3DError where there is none, which `serves` tells beforehand."""
         library = self._load()
         if library is None:
             raise Pose3DError(f"{self.name}: the compiled operations are not loaded")
         return library
 
-    def _load(self) -> Any | None:
+    def _load(self) -> Library | None:
         library = loader.load(self._library_name)
         if library is not None:
             with _lock:
@@ -99,7 +100,7 @@ class CompiledOperation:
                     self._is_registered = True
         return library
 
-    def _register(self, library: Any) -> None:
+    def _register(self, library: Library) -> None:
         import tensorflow as tf
 
         for name, gradient in self._gradients.items():
@@ -140,7 +141,7 @@ def _say_xla_once() -> None:
     )
 
 
-def _refuse_second_derivative(op: Any, *_: Any) -> None:
+def _refuse_second_derivative(op: Op, *_: Any) -> None:
     raise Pose3DError(
         f"{op.type}: the compiled operations have no second derivatives; TF_POSE3D_OPS=reference has them"
     )

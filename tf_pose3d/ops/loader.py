@@ -14,18 +14,21 @@ import functools
 import logging
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import cache
 from tf_pose3d.ops.cache import MAIN_LIBRARY
 
+# TensorFlow's, which is not imported here: the module that it makes of a library, an operation of a graph.
+Library: TypeAlias = Any
+Op: TypeAlias = Any
 _MODES = ("build", "require", "reference")
 _log = logging.getLogger("tf_pose3d.ops")
 
 
 @functools.cache
-def load(library: str = MAIN_LIBRARY) -> Any | None:
+def load(library: str = MAIN_LIBRARY) -> Library | None:
     """The module of compiled operations, or None where `keras.ops` is to compute them.
 
     Args:
@@ -51,7 +54,7 @@ def load(library: str = MAIN_LIBRARY) -> Any | None:
         return None
 
 
-def _load(library: str) -> Any:
+def _load(library: str) -> Library:
     import tensorflow as tf
 
     path = cache.find(True, library) or _build(_wants_cuda(), library)

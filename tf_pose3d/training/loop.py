@@ -28,6 +28,7 @@ from tf_pose3d.training.curves import TrainingCurves
 from tf_pose3d.training.history import MetricHistory
 from tf_pose3d.training.optimizers import current_rates, make_optimizer
 from tf_pose3d.training.signals import StopSignals
+from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import save_weights
 from tf_pose3d.weights.backbones import start_from_backbone
 
@@ -180,7 +181,7 @@ class Trainer:
         # The batch is taken inside the graph, where its shapes are the data set's: one graph serves
         # every batch, so that a resumed run computes in the very order of an uninterrupted one.
         @tf.function(autograph=False)
-        def train_step(batches: Any, step: tf.Tensor, decay: tf.Tensor) -> None:
+        def train_step(batches: Parsed, step: tf.Tensor, decay: tf.Tensor) -> None:
             losses = self.strategy.run(compiled, (next(batches),))
             loss = self.strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
             self.loss_sum.assign_add(loss)
@@ -193,7 +194,7 @@ class Trainer:
 
         return train_step
 
-    def _batches(self) -> Any:
+    def _batches(self) -> Parsed:
         """Per-replica batches from the current step on."""
         config, first = self.config, self.step
         shards = self.strategy.num_replicas_in_sync
@@ -236,7 +237,7 @@ class Trainer:
                 self._run_epoch(epoch, batches, stop, writer)
         return TrainingResult(self.best_weights, self.last_weights, self.history)
 
-    def _run_epoch(self, epoch: int, batches: Any, stop: StopSignals, writer: Any) -> None:
+    def _run_epoch(self, epoch: int, batches: Parsed, stop: StopSignals, writer: Parsed) -> None:
         config = self.config
         start, first = datetime.datetime.now(), self.step
         done = self.step % self.steps_per_epoch

@@ -14,11 +14,12 @@ from tensorflow.python.ops import control_flow_util
 from tf_pose3d.config import TrainingConfig, nearest
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.training.schedules import make_schedule
+from tf_pose3d.types import Tensor
 
 __all__ = ["AddonsAdamW", "FusedAdam", "current_rates", "make_optimizer"]
 
 
-def _resource(variable: Any) -> tf.Tensor | None:
+def _resource(variable: Tensor) -> tf.Tensor | None:
     """The handle of a variable that lies on one device; None for those spread over several."""
     value = variable.value if isinstance(variable, keras.Variable) else variable
     plain = isinstance(value, tf.Variable) and not isinstance(value, tf.distribute.DistributedValues)
@@ -38,7 +39,7 @@ class _OncePerStep:
     def clear(self) -> None:
         self._held.clear()
 
-    def get(self, name: Any, make: Callable[[], Any]) -> Any:
+    def get(self, name: object, make: Callable[[], Any]) -> Tensor:
         """What `make` gave when it was first asked for in this step and this graph."""
         key = name, None if tf.executing_eagerly() else id(tf.compat.v1.get_default_graph())
         if key not in self._held:
@@ -58,14 +59,14 @@ class FusedAdam(keras.optimizers.Adam):
         super().__init__(*args, **kwargs)
         self._shared = _OncePerStep()
 
-    def _backend_update_step(self, grads: list, trainable_variables: list, learning_rate: Any) -> None:
+    def _backend_update_step(self, grads: list, trainable_variables: list, learning_rate: Tensor) -> None:
         self._shared.clear()
         try:
             super()._backend_update_step(grads, trainable_variables, learning_rate)
         finally:
             self._shared.clear()
 
-    def _scalars(self, dtype: str, learning_rate: Any) -> dict[str, Any]:
+    def _scalars(self, dtype: str, learning_rate: Tensor) -> dict[str, Any]:
         """What TensorFlow's operation wants to know of the step."""
         step = ops.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = ops.cast(self.beta_1, dtype), ops.cast(self.beta_2, dtype)
@@ -89,7 +90,7 @@ class FusedAdam(keras.optimizers.Adam):
             lambda: [tf.identity(gradient) for gradient in grads],
         )
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         index = self._get_variable_index(variable)
         slots = [self._momentums[index], self._velocities[index]]
         if self.amsgrad:
@@ -125,19 +126,19 @@ class AddonsAdamW(FusedAdam):
 
     def __init__(
         self,
-        learning_rate: Any = 0.001,
-        decay: Any = 0.0,
+        learning_rate: Tensor = 0.001,
+        decay: Tensor = 0.0,
         name: str = "adamw",
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.decay = decay
 
-    def current_decay(self) -> Any:
+    def current_decay(self) -> Tensor:
         """The share of a weight that the next step takes off."""
         return self.decay(self.iterations) if callable(self.decay) else self.decay
 
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+    def update_step(self, gradient: Tensor, variable: Tensor, learning_rate: Tensor) -> None:
         dtype = variable.dtype
         decay = self._shared.get(("decay", dtype), lambda: ops.cast(self.current_decay(), dtype))
         self.assign_sub(variable, ops.multiply(variable, decay))

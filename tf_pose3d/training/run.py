@@ -20,6 +20,7 @@ from tf_pose3d.models.family import Family, get_family
 from tf_pose3d.models.loading import as_config, load_model
 from tf_pose3d.training.distribution import is_chief, make_strategy
 from tf_pose3d.training.loop import Trainer, TrainingResult
+from tf_pose3d.types import Parsed
 
 __all__ = ["run_training", "train"]
 
@@ -216,7 +217,9 @@ def _copy_best(config: TrainingConfig, folder: Path, result: TrainingResult, log
     log(f"best weights: {folder / name}")
 
 
-def _test(family: Family, config: TrainingConfig, weights: Path, examples: Any, log: Log) -> dict[str, Any]:
+def _test(
+    family: Family, config: TrainingConfig, weights: Path, examples: Parsed, log: Log
+) -> dict[str, Any]:
     """Errors of weights by setting, printed as tables."""
     protocol = get_protocol(family)
     results = {}

@@ -11,6 +11,7 @@ from keras import ops
 
 from tf_pose3d.config import SCHEDULE_NAMES, nearest
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Tensor
 
 __all__ = ["EpochDecay", "EpochSteps", "ExponentialDecayWithSteps", "StaircaseDecay", "make_schedule"]
 
@@ -49,7 +50,7 @@ class ExponentialDecayWithSteps(LearningRateSchedule):
             "name": name,
         }
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Tensor) -> Tensor:
         settings = self.settings
         step = ops.cast(step, "float32")
         large = ops.floor(step / settings["large_decay_steps"])
@@ -89,7 +90,7 @@ class StaircaseDecay(LearningRateSchedule):
             "name": name,
         }
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Tensor) -> Tensor:
         settings = self.settings
         period = settings["decay_steps"]
         stair = ops.cast((ops.cast(step, "int64") + 1) // period, "float32")
@@ -138,7 +139,7 @@ class EpochDecay(LearningRateSchedule):
             "name": name,
         }
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Tensor) -> Tensor:
         settings = self.settings
         epochs = ops.cast(ops.cast(step, "int64") // settings["steps_per_epoch"], "float32")
         rate = settings["initial_learning_rate"]
@@ -183,7 +184,7 @@ class EpochSteps(LearningRateSchedule):
             "name": name,
         }
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Tensor) -> Tensor:
         settings = self.settings
         epoch = ops.cast(step, "int64") // settings["steps_per_epoch"] + 1
         passed = sum(ops.cast(epoch >= start, "float32") for start in settings["decay_epochs"])

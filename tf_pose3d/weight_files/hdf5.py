@@ -29,6 +29,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
+from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
 
 __all__ = ["load_weights", "read_config", "read_layout", "save_weights"]
@@ -225,7 +226,7 @@ def _automatic_paths(model: keras.Model) -> dict[str, str | None]:
     """Top-level layers whose names Keras made, each with where the model's attributes hold it, or None."""
     places: dict[int, str] = {}
 
-    def note(held: Any, place: str) -> None:
+    def note(held: Parsed, place: str) -> None:
         if isinstance(held, keras.Layer):
             places.setdefault(id(held), place)
         elif isinstance(held, Mapping):

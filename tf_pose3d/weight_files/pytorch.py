@@ -23,6 +23,7 @@ from typing import IO, Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 from tf_pose3d.unpickling import DAMAGE, Admitted, PlainUnpickler, Refused, reason_of
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 
@@ -60,7 +61,7 @@ class _StorageType:
     def __init__(self, code: str) -> None:
         self.code = code
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: Parsed) -> None:
         raise Refused("changes a storage type; only plain data is read")
 
     @property
@@ -77,7 +78,7 @@ class _Storage:
     first: int
     count: int
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: Parsed) -> None:
         raise Refused("changes a storage after it was checked; only plain data is read")
 
 
@@ -90,7 +91,7 @@ class _Tensor:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: Parsed) -> None:
         raise Refused("changes a tensor after it was checked; only plain data is read")
 
 
@@ -100,7 +101,7 @@ class _Inert:
     def __init__(self, *arguments: Any) -> None:
         pass
 
-    def __setstate__(self, state: Any) -> None:
+    def __setstate__(self, state: Parsed) -> None:
         pass
 
 
@@ -145,7 +146,7 @@ class _Unpickler(PlainUnpickler):
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(stream, _NAMES)
 
-    def persistent_load(self, identity: Any) -> _Storage:
+    def persistent_load(self, identity: Parsed) -> _Storage:
         if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] not in ("storage", b"storage"):
             raise Refused("refers to something that is no tensor storage")
         _, kind, key, _, count, *view = identity
@@ -228,7 +229,7 @@ def _read_pickles(stream: IO[bytes], path: Path) -> tuple[Any, _Reader, bool]:
     return root, functools.lru_cache(2)(read), little
 
 
-def _storages(root: Any) -> Iterator[_Storage]:
+def _storages(root: Parsed) -> Iterator[_Storage]:
     """Every storage that nested containers refer to."""
     waiting, seen = [root], set()
     while waiting:
@@ -262,11 +263,11 @@ def _explained(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _is_state(value: Any) -> bool:
+def _is_state(value: Parsed) -> bool:
     return isinstance(value, dict) and any(isinstance(part, _Tensor) for part in value.values())
 
 
-def _find_state(root: Any, path: Path) -> tuple[dict[str, _Tensor], dict[str, Any]]:
+def _find_state(root: Parsed, path: Path) -> tuple[dict[str, _Tensor], dict[str, Any]]:
     """The network's tensors by name, and what lies beside them."""
     if not isinstance(root, dict):
         raise Pose3DError(f"{path} holds a {type(root).__name__}, expected a dict of tensors")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
@@ -16,12 +16,13 @@ from tf_pose3d.weights.converters.pose_resnet import backbone_assignments, encod
 if TYPE_CHECKING:
     import keras
 
+    from tf_pose3d.config import TrainingConfig
     from tf_pose3d.models.pose_resnet.model import PoseResNet
 
 __all__ = ["load_backbone", "start_from_backbone"]
 
 
-def start_from_backbone(model: keras.Model, config: Any, log: Callable[[str], None]) -> None:
+def start_from_backbone(model: keras.Model, config: TrainingConfig, log: Callable[[str], None]) -> None:
     """Loads the backbone that a config's PRETRAINED names, where it names one.
 
     Raises:
@@ -29,7 +30,7 @@ def start_from_backbone(model: keras.Model, config: Any, log: Callable[[str], No
     """
     path = getattr(config, "PRETRAINED", None)
     if path is not None:
-        log(load_backbone(getattr(model, "backbone", model), path, config.JOINTS))
+        log(load_backbone(getattr(model, "backbone", model), path, vars(config)["JOINTS"]))
 
 
 def load_backbone(backbone: PoseResNet, path: str | os.PathLike, joints: str) -> str:

@@ -11,10 +11,12 @@ import keras
 import numpy as np
 
 from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
-from tf_pose3d.cli.releases.release import Flag, Log, Release
+from tf_pose3d.cli.releases.release import ConfigT, Flag, Log, Release
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
+from tf_pose3d.models.pose_resnet.config import PoseResNetConfig
+from tf_pose3d.types import Parsed
 
 __all__ = ["DenseWarperRelease", "ImageRelease", "PoseResNetRelease"]
 
@@ -29,7 +31,7 @@ def _camera_list(text: str) -> list[int]:
         ) from None
 
 
-class ImageRelease(Release):
+class ImageRelease(Release[ConfigT]):
     """Flags of the programs that read images of calibrated cameras."""
 
     def flags(self, program: str) -> list[Flag]:
@@ -60,7 +62,7 @@ class ImageRelease(Release):
             arguments.weights = arguments.model_file
 
     def save_evaluation(
-        self, arguments: argparse.Namespace, evaluations: Sequence[Any], data: Any, log: Log
+        self, arguments: argparse.Namespace, evaluations: Sequence[Any], data: Parsed, log: Log
     ) -> None:
         """Writes poses (`--predictions`) and tables of detection rates (`--csv`)."""
         super().save_evaluation(arguments, evaluations, data, log)
@@ -70,7 +72,7 @@ class ImageRelease(Release):
             log(f"wrote {arguments.csv}")
 
 
-class PoseResNetRelease(ImageRelease):
+class PoseResNetRelease(ImageRelease[PoseResNetConfig]):
     """Flags of the backbone's training."""
 
     def flags(self, program: str) -> list[Flag]:
@@ -82,7 +84,7 @@ class PoseResNetRelease(ImageRelease):
         return flags
 
 
-class DenseWarperRelease(ImageRelease):
+class DenseWarperRelease(ImageRelease[DenseWarperConfig]):
     """Flags of DenseWarper, and lifting the images of one group."""
 
     def flags(self, program: str) -> list[Flag]:

@@ -6,18 +6,18 @@ import argparse
 import copy
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tf_pose3d.cli.flags import apply_flags
 from tf_pose3d.cli.releases.release import Flag, Log
 from tf_pose3d.cli.releases.videopose3d import TemporalRelease
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.staged import STAGES, StagedConfig, same_stage, stage_weights_name
+from tf_pose3d.types import Parsed
 
 __all__ = ["EHFusionRelease", "RIERelease"]
 
 
-class RIERelease(TemporalRelease):
+class RIERelease(TemporalRelease["StagedConfig"]):
     """Flags of a release that trains in stages."""
 
     network_keys = (*TemporalRelease.network_keys, "LATENT_FEATURES", "STAGE")
@@ -43,7 +43,7 @@ class RIERelease(TemporalRelease):
             Flag(("--all_stages",), None, "train the three stages one after the other", None),
         ]
 
-    def same_network(self, key: str, held: Any, wanted: Any) -> bool:
+    def same_network(self, key: str, held: Parsed, wanted: Parsed) -> bool:
         # Stages 2 and 3 train one network.
         return held == wanted or (key == "STAGE" and same_stage(held, wanted))
 

@@ -29,7 +29,7 @@ _NETWORK_KEYS = (
 )
 
 
-class LCNRelease(Release):
+class LCNRelease(Release["LCNConfig"]):
     """Experiments by number, whose weights, results and tables lie in folders of their own."""
 
     def flags(self, program: str) -> list[Flag]:

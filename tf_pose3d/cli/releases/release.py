@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 if TYPE_CHECKING:
     import argparse
 
     import keras
 
+    from tf_pose3d.config import TrainingConfig
     from tf_pose3d.models.family import Family
 
 __all__ = ["Flag", "Log", "Release"]
@@ -51,7 +53,7 @@ class Flag:
         longest = max(self.names, key=len)
         return longest.lstrip("-")
 
-    def add_to(self, parser: Any) -> None:
+    def add_to(self, parser: Parsed) -> None:
         """Adds the flag to an argparse parser or group."""
         if self.kind is None:
             parser.add_argument(
@@ -68,7 +70,10 @@ class Flag:
             )
 
 
-class Release:
+ConfigT = TypeVar("ConfigT", bound="TrainingConfig")
+
+
+class Release(Generic[ConfigT]):
     """A release's flags, and what it does in the programs that no other does.
 
     What is here serves a family whose release has nothing of its own.
@@ -95,7 +100,7 @@ class Release:
         """What the release's flags tell the readers of data sets, as far as these take it."""
         return {}
 
-    def check_training(self, arguments: argparse.Namespace, config: Any) -> None:
+    def check_training(self, arguments: argparse.Namespace, config: ConfigT) -> None:
         """Checks flags and config together before a training run.
 
         Raises:
@@ -106,7 +111,7 @@ class Release:
         """The runs that one call of `train.py` stands for; each is asked for when the last is done."""
         yield arguments
 
-    def evaluate_results(self, arguments: argparse.Namespace, config: Any, log: Log) -> bool:
+    def evaluate_results(self, arguments: argparse.Namespace, config: ConfigT, log: Log) -> bool:
         """Work of its own in `eval.py` without weights, where a release evaluates saved results.
 
         Args:
@@ -123,7 +128,7 @@ class Release:
         return False
 
     def save_evaluation(
-        self, arguments: argparse.Namespace, evaluations: Sequence[Any], data: Any, log: Log
+        self, arguments: argparse.Namespace, evaluations: Sequence[Any], data: Parsed, log: Log
     ) -> None:
         """Writes what the flags of `eval.py` ask for besides the tables and their JSON."""
         from tf_pose3d.evaluation.protocols import get_protocol
@@ -132,7 +137,7 @@ class Release:
             get_protocol(self.family).save_predictions(arguments.predictions, evaluations, data)
             log(f"wrote {arguments.predictions}")
 
-    def load_model(self, arguments: argparse.Namespace, config: Any) -> keras.Model:
+    def load_model(self, arguments: argparse.Namespace, config: ConfigT) -> keras.Model:
         """The model that `inference.py` runs, with its weights.
 
         The network is the trained one, whatever flags change in `config`. A release that finds weights by
@@ -149,7 +154,7 @@ class Release:
             )
         return load_model(arguments.weights, arguments.config, arguments.arch)
 
-    def infer(self, arguments: argparse.Namespace, config: Any, model: keras.Model, log: Log) -> bool:
+    def infer(self, arguments: argparse.Namespace, config: ConfigT, model: keras.Model, log: Log) -> bool:
         """Work of its own in `inference.py`.
 
         Args:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from tf_pose3d.cli.releases.release import Flag, Release, find_checkpoint, let_stand_for
+from tf_pose3d.cli.releases.release import ConfigT, Flag, Release, find_checkpoint, let_stand_for
 from tf_pose3d.data.pose_files import as_names
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
+from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import read_config
+
+if TYPE_CHECKING:
+    pass
 
 __all__ = ["TemporalRelease", "VideoPose3DRelease"]
 
 
-class TemporalRelease(Release):
+class TemporalRelease(Release[ConfigT]):
     """What VideoPose3D's release and those that build on it have in common.
 
     Attributes:
@@ -128,7 +132,7 @@ class TemporalRelease(Release):
                     f"{flag.names[0]} says {given}"
                 )
 
-    def same_network(self, key: str, held: Any, wanted: Any) -> bool:
+    def same_network(self, key: str, held: Parsed, wanted: Parsed) -> bool:
         """Whether two values of a network key stand for one and the same network."""
         return held == wanted
 
@@ -138,7 +142,7 @@ def _widths(text: str) -> list[int]:
     return [int(width) for width in text.split(",")]
 
 
-class VideoPose3DRelease(TemporalRelease):
+class VideoPose3DRelease(TemporalRelease["VideoPose3DConfig"]):
     """VideoPose3D's own flags."""
 
     network_keys = (*TemporalRelease.network_keys, "DENSE")

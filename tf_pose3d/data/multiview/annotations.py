@@ -15,6 +15,7 @@ import numpy as np
 from tf_pose3d.data.archive import load_archive
 from tf_pose3d.data.multiview.records import Calibrations
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["calibration_table", "camera_to_world", "number_column", "read_items", "value_column"]
 
@@ -74,7 +75,7 @@ def number_column(
     return column.astype(dtype)
 
 
-def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
+def _has_shape(value: Parsed, shape: tuple[int, ...]) -> bool:
     try:
         return np.asarray(value, np.float64).shape == shape
     except (TypeError, ValueError):
@@ -130,7 +131,7 @@ def calibration_table(
     return index, cameras
 
 
-def _camera_numbers(camera: Any, where: str) -> tuple[float, ...]:
+def _camera_numbers(camera: Parsed, where: str) -> tuple[float, ...]:
     if not isinstance(camera, dict):
         raise Pose3DError(f"{where} is no dict with {', '.join(_CAMERA_KEYS)}")
     missing = [key for key in _CAMERA_KEYS if key not in camera]

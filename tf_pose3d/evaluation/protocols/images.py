@@ -20,11 +20,12 @@ from tf_pose3d.evaluation.multiview_metrics import (
     heatmap_peaks,
     rates_by_name,
 )
-from tf_pose3d.evaluation.protocols.protocol import Protocol
+from tf_pose3d.evaluation.protocols.protocol import ConfigT, DataT, Protocol
 from tf_pose3d.files import write_whole
+from tf_pose3d.models.pose_resnet.config import PoseResNetConfig
 from tf_pose3d.progress import Progress
 
-__all__ = ["ImageEvaluation", "ImagesProtocol", "evaluate_images"]
+__all__ = ["ImageEvaluation", "ImagesProtocol", "ImagesProtocolBase", "evaluate_images"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,13 +51,22 @@ class ImageEvaluation:
         return [["threshold", *self.joints, "mean"], *rows]
 
 
-class ImagesProtocol(Protocol):
+class ImagesProtocolBase(Protocol[ConfigT, DataT, ImageEvaluation]):
+    """What protocols of images share: one evaluation and its arrays."""
+
+    def save_predictions(self, path: str | Path, evaluations: Sequence[ImageEvaluation], data: DataT) -> None:
+        """Writes `arrays` of the one evaluation that there is."""
+        with write_whole(path) as file:
+            np.savez_compressed(file, **evaluations[0].arrays)
+
+
+class ImagesProtocol(ImagesProtocolBase[PoseResNetConfig, SingleImages]):
     """Detection rates and accuracy of the heat maps of single images."""
 
     examples = predicted = "images"
 
     def evaluate(
-        self, model: keras.Model, config: Any, data: Any, show_progress: bool = False
+        self, model: keras.Model, config: PoseResNetConfig, data: SingleImages, show_progress: bool = False
     ) -> Iterator[ImageEvaluation]:
         with Progress(len(data), "evaluating") as progress:
             count = (lambda done: progress.update(steps=done)) if show_progress else None
@@ -71,7 +81,7 @@ class ImagesProtocol(Protocol):
             )
 
     def validate(
-        self, model: keras.Model, config: Any, data: Any, action_wise: bool = True
+        self, model: keras.Model, config: PoseResNetConfig, data: SingleImages, action_wise: bool = True
     ) -> dict[str, float]:
         """`loss`, `detection_rate` (share of joints within 0.025 of the box) and `accuracy`."""
         results = evaluate_images(
@@ -93,13 +103,6 @@ class ImagesProtocol(Protocol):
     def tables(self, evaluation: ImageEvaluation, action_wise: bool = True) -> str:
         accuracy = evaluation.results["accuracy"]["mean"]
         return f"{detection_table(evaluation.results['detection_rates'])}\n2D accuracy: {accuracy:.3f}"
-
-    def save_predictions(
-        self, path: str | Path, evaluations: Sequence[ImageEvaluation], data: SingleImages
-    ) -> None:
-        """Writes `arrays` of the one evaluation that there is."""
-        with write_whole(path) as file:
-            np.savez_compressed(file, **evaluations[0].arrays)
 
 
 def evaluate_images(

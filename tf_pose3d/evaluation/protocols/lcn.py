@@ -131,7 +131,7 @@ def _errors_mm(pose: np.ndarray, poses: WindowPoses, names: list[str]) -> dict[s
     return tables
 
 
-class LCNProtocol(UpliftProtocol):
+class LCNProtocol(UpliftProtocol[LCNConfig]):
     """LCN's own tables beside those of every family; predictions are averaged in the image frame."""
 
     def __init__(self, family: Family) -> None:

@@ -24,6 +24,7 @@ from tf_pose3d.evaluation.motion_scenes import (
 )
 from tf_pose3d.evaluation.protocols.protocol import Protocol
 from tf_pose3d.files import write_whole
+from tf_pose3d.models.general.config import GeneralConfig
 from tf_pose3d.progress import Progress
 
 __all__ = ["MotionEvaluation", "MotionProtocol", "evaluate_motion", "validate_motion"]
@@ -49,18 +50,18 @@ class MotionEvaluation:
     results: dict[str, Any]
 
 
-class MotionProtocol(Protocol):
+class MotionProtocol(Protocol[GeneralConfig, MotionExamples, MotionEvaluation]):
     """Errors in fixed scenes of held-out motion, and whether the stated uncertainty holds."""
 
     examples = predicted = "frames"
 
     def evaluate(
-        self, model: keras.Model, config: Any, data: MotionExamples, show_progress: bool = False
+        self, model: keras.Model, config: GeneralConfig, data: MotionExamples, show_progress: bool = False
     ) -> Iterator[MotionEvaluation]:
         yield evaluate_motion(model, config.EVAL_FLIP, data, show_progress)
 
     def validate(
-        self, model: keras.Model, config: Any, data: MotionExamples, action_wise: bool = True
+        self, model: keras.Model, config: GeneralConfig, data: MotionExamples, action_wise: bool = True
     ) -> dict[str, float]:
         return validate_motion(model, data)
 

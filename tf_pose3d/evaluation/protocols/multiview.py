@@ -18,20 +18,25 @@ from tf_pose3d.evaluation.multiview_metrics import (
     multiview_errors,
     rates_by_name,
 )
-from tf_pose3d.evaluation.protocols.images import ImageEvaluation, ImagesProtocol
+from tf_pose3d.evaluation.protocols.images import ImageEvaluation, ImagesProtocolBase
 from tf_pose3d.evaluation.tables import error_table
+from tf_pose3d.models.densewarper.config import DenseWarperConfig
 from tf_pose3d.progress import Progress
 
 __all__ = ["MultiviewProtocol", "evaluate_groups", "format_multiview"]
 
 
-class MultiviewProtocol(ImagesProtocol):
+class MultiviewProtocol(ImagesProtocolBase[DenseWarperConfig, ViewGroupImages]):
     """3D errors of interleaved views, with the pelvis aligned and in the world."""
 
     examples = predicted = "groups of views"
 
     def evaluate(
-        self, model: keras.Model, config: Any, data: ViewGroupImages, show_progress: bool = False
+        self,
+        model: keras.Model,
+        config: DenseWarperConfig,
+        data: ViewGroupImages,
+        show_progress: bool = False,
     ) -> Iterator[ImageEvaluation]:
         with Progress(len(data), "evaluating") as progress:
             count = (lambda done: progress.update(steps=done)) if show_progress else None
@@ -45,7 +50,7 @@ class MultiviewProtocol(ImagesProtocol):
             )
 
     def validate(
-        self, model: keras.Model, config: Any, data: ViewGroupImages, action_wise: bool = True
+        self, model: keras.Model, config: DenseWarperConfig, data: ViewGroupImages, action_wise: bool = True
     ) -> dict[str, float]:
         """`loss`, `MPJPE` in mm with the root aligned, `MPJPE world` without, and both of the unwarped views.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from tf_pose3d.config import TrainingConfig
 
 if TYPE_CHECKING:
     import keras
@@ -16,7 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["Protocol"]
 
 
-class Protocol(abc.ABC):
+ConfigT = TypeVar("ConfigT", bound=TrainingConfig)
+DataT = TypeVar("DataT")
+EvaluationT = TypeVar("EvaluationT")
+
+
+class Protocol(abc.ABC, Generic[ConfigT, DataT, EvaluationT]):
     """How the models of a family are evaluated, validated and reported.
 
     Args:
@@ -35,8 +42,8 @@ class Protocol(abc.ABC):
 
     @abc.abstractmethod
     def evaluate(
-        self, model: keras.Model, config: Any, data: Any, show_progress: bool = False
-    ) -> Iterator[Any]:
+        self, model: keras.Model, config: ConfigT, data: DataT, show_progress: bool = False
+    ) -> Iterator[EvaluationT]:
         """Errors on test data, one result a setting, e.g. for each s_in.
 
         Args:
@@ -52,7 +59,7 @@ class Protocol(abc.ABC):
 
     @abc.abstractmethod
     def validate(
-        self, model: keras.Model, config: Any, data: Any, action_wise: bool = True
+        self, model: keras.Model, config: ConfigT, data: DataT, action_wise: bool = True
     ) -> dict[str, float]:
         """Metrics of validation data: `loss`, and errors in mm by name.
 
@@ -64,14 +71,14 @@ class Protocol(abc.ABC):
         """
 
     @abc.abstractmethod
-    def tables(self, evaluation: Any, action_wise: bool = True) -> str:
+    def tables(self, evaluation: EvaluationT, action_wise: bool = True) -> str:
         """The tables of one result of `evaluate`, as text."""
 
     @abc.abstractmethod
-    def save_predictions(self, path: str | Path, evaluations: Sequence[Any], data: Any) -> None:
+    def save_predictions(self, path: str | Path, evaluations: Sequence[EvaluationT], data: DataT) -> None:
         """Writes every prediction as `.npz`, the file whole or not at all."""
 
-    def complete_sequence(self, model: keras.Model, config: Any, sequence: PoseSequence) -> PoseSequence:
+    def complete_sequence(self, model: keras.Model, config: ConfigT, sequence: PoseSequence) -> PoseSequence:
         """A video of 2D poses with what else the model needs to give metres, estimated from them.
 
         Args:

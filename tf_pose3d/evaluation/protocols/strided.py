@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.evaluation.protocols.videopose3d import VideoPose3DProtocol
+from tf_pose3d.models.strided.config import StridedTransformerConfig
 
 __all__ = ["StridedProtocol"]
 
 
-class StridedProtocol(VideoPose3DProtocol):
+class StridedProtocol(VideoPose3DProtocol[StridedTransformerConfig]):
     """The root's own prediction is set to 0; a refined model averages with the mirrored pose itself."""
 
     def predict(
         self,
         model: keras.Model,
-        config: Any,
+        config: StridedTransformerConfig,
         data: Windows,
         numbers: np.ndarray | None = None,
         progress: Callable[[int], None] | None = None,

@@ -19,7 +19,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.every_frame import frames_to_predict, predict_every_frame
 from tf_pose3d.evaluation.metrics import mpjpe, nmpjpe, pampjpe
 from tf_pose3d.evaluation.prediction import predict_with_loss
-from tf_pose3d.evaluation.protocols.protocol import Protocol
+from tf_pose3d.evaluation.protocols.protocol import ConfigT, Protocol
 from tf_pose3d.evaluation.tables import action_wise_table, frame_wise_table
 from tf_pose3d.files import write_whole
 from tf_pose3d.progress import Progress
@@ -50,11 +50,11 @@ class Evaluation:
     frame: np.ndarray
 
 
-class UpliftProtocol(Protocol):
+class UpliftProtocol(Protocol[ConfigT, Windows, Evaluation]):
     """MPJPE, N-MPJPE and PA-MPJPE of all frames, and of keyframes where a family has them."""
 
     def evaluate(
-        self, model: keras.Model, config: Any, data: Windows, show_progress: bool = False
+        self, model: keras.Model, config: ConfigT, data: Windows, show_progress: bool = False
     ) -> Iterator[Evaluation]:
         """Runs every setting in turn.
 
@@ -79,7 +79,7 @@ class UpliftProtocol(Protocol):
             yield Evaluation(label, results, every, targets, sequence, frame)
 
     def validate(
-        self, model: keras.Model, config: Any, data: Windows, action_wise: bool = True
+        self, model: keras.Model, config: ConfigT, data: Windows, action_wise: bool = True
     ) -> dict[str, float]:
         """Metrics of the windows' centre frames.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -20,6 +20,7 @@ from tf_pose3d.evaluation.prediction import predict_poses
 from tf_pose3d.evaluation.protocols.protocol import Protocol
 from tf_pose3d.evaluation.protocols.uplift import Evaluation, save_window_predictions
 from tf_pose3d.evaluation.tables import error_table
+from tf_pose3d.models.video import VideoConfig
 from tf_pose3d.progress import Progress
 
 __all__ = ["COLUMNS", "VideoPose3DProtocol", "evaluate_videos", "evaluate_windows", "format_results"]
@@ -30,13 +31,16 @@ COLUMNS = {"mpjpe": "MPJPE", "pampjpe": "P-MPJPE", "nmpjpe": "N-MPJPE", "mpjve":
 _MILLIMETRES = 1000.0
 
 
-class VideoPose3DProtocol(Protocol):
+ConfigT = TypeVar("ConfigT", bound=VideoConfig)
+
+
+class VideoPose3DProtocol(Protocol[ConfigT, Windows, Evaluation]):
     """MPJPE, P-MPJPE, N-MPJPE and velocity error of all frames, by action, and by subject where asked for."""
 
     def predict(
         self,
         model: keras.Model,
-        config: Any,
+        config: ConfigT,
         data: Windows,
         numbers: np.ndarray | None = None,
         progress: Callable[[int], None] | None = None,
@@ -61,7 +65,7 @@ class VideoPose3DProtocol(Protocol):
         )
 
     def evaluate(
-        self, model: keras.Model, config: Any, data: Windows, show_progress: bool = False
+        self, model: keras.Model, config: ConfigT, data: Windows, show_progress: bool = False
     ) -> Iterator[Evaluation]:
         sequence, frame = data.centre_frames()
         with Progress(data.num_centres, "evaluating") as progress:
@@ -73,7 +77,7 @@ class VideoPose3DProtocol(Protocol):
         yield Evaluation("", results, poses, targets, sequence, frame)
 
     def validate(
-        self, model: keras.Model, config: Any, data: Windows, action_wise: bool = True
+        self, model: keras.Model, config: ConfigT, data: Windows, action_wise: bool = True
     ) -> dict[str, float]:
         count = data.num_centres if config.VALIDATION_EXAMPLES < 0 else config.VALIDATION_EXAMPLES
         numbers = np.arange(count)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
@@ -14,6 +12,7 @@ from tf_pose3d.inference.formats.source import ReadOptions, Source, read_json
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]
 
@@ -22,7 +21,7 @@ _FORMS = {"bodies": "joints", "people": "pose_keypoints_2d"}
 _LAYOUTS = {18: "openpose_18"}
 
 
-def _is_frame(value: Any) -> bool:
+def _is_frame(value: Parsed) -> bool:
     if not isinstance(value, dict) or not str(value.get("version", "")).startswith("AlphaPose"):
         return False
     return any(isinstance(value.get(key), list) for key in _FORMS)

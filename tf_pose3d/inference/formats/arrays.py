@@ -14,6 +14,7 @@ from tf_pose3d.inference.formats.source import ReadOptions, Source
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
 from tf_pose3d.skeleton import LAYOUTS, get_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = ["KEYS", "matches", "read"]
 
@@ -102,7 +103,7 @@ def _plain(held: dict[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _text(value: Any, what: str) -> str:
+def _text(value: Parsed, what: str) -> str:
     value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
     value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
     if not isinstance(value, str):
@@ -110,7 +111,7 @@ def _text(value: Any, what: str) -> str:
     return str(value)
 
 
-def _padded(frames: Any, where: str) -> Any:
+def _padded(frames: Parsed, where: str) -> Parsed:
     """Arrays of frames with different numbers of people as one, NaN where there are fewer."""
     if frames is None or frames.dtype != object:
         return frames
@@ -134,7 +135,7 @@ def _padded(frames: Any, where: str) -> Any:
     return padded
 
 
-def _checked(points: Any, scores: Any, where: str) -> np.ndarray:
+def _checked(points: Parsed, scores: Parsed, where: str) -> np.ndarray:
     """`(..., J, 3)` float64 of three or four axes."""
     if not isinstance(points, np.ndarray) or points.dtype.kind not in "fiu":
         raise Pose3DError(

@@ -17,6 +17,7 @@ from tf_pose3d.inference.formats.values import LARGEST_PIXEL, number_table, posi
 from tf_pose3d.inference.keypoints import KeypointVideo, Person, mark_missing
 from tf_pose3d.inference.people import group_by_id, link_detections
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = ["Detections", "keypoint_table", "make_video", "make_video_of_tracks", "size_of", "track_name"]
 
@@ -37,7 +38,7 @@ class Detections:
     points: list[np.ndarray] = dataclasses.field(default_factory=list)
     places: list[str] = dataclasses.field(default_factory=list)
 
-    def add(self, frame: Any, person: str | None, points: np.ndarray, place: str) -> None:
+    def add(self, frame: Parsed, person: str | None, points: np.ndarray, place: str) -> None:
         """Takes one more; all must have the same number of joints.
 
         Raises:
@@ -54,7 +55,7 @@ class Detections:
         self.places.append(place)
 
 
-def keypoint_table(values: Any, where: str, scores: Any = None) -> np.ndarray:
+def keypoint_table(values: Parsed, where: str, scores: Parsed = None) -> np.ndarray:
     """`(J, 3)` float64 of one detection.
 
     Args:
@@ -88,11 +89,11 @@ def keypoint_table(values: Any, where: str, scores: Any = None) -> np.ndarray:
     return table
 
 
-def _length(values: Any) -> int:
+def _length(values: Parsed) -> int:
     return len(values) if isinstance(values, list) else -1
 
 
-def track_name(track: Any) -> str | None:
+def track_name(track: Parsed) -> str | None:
     """A tool's id of a person as text; AlphaPose wraps it in lists. None where there is none."""
     while isinstance(track, list):
         track = track[0] if track else None

@@ -11,6 +11,7 @@ from tf_pose3d.inference.formats.frames import FrameRows, image_numbers, lay_out
 from tf_pose3d.inference.formats.source import ReadOptions, Source, natural_order
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read", "read_detections"]
 
@@ -71,7 +72,7 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     )
 
 
-def _is_id(value: Any) -> bool:
+def _is_id(value: Parsed) -> bool:
     return isinstance(value, (str, int, float)) and not isinstance(value, bool)
 
 
@@ -94,7 +95,7 @@ def _images(images: list[Any], where: str) -> tuple[FrameRows, int | None, int |
     return FrameRows({image: row for row, image in enumerate(order)}, rows.numbers), width, height
 
 
-def _category_names(categories: Any, where: str) -> list[str] | None:
+def _category_names(categories: Parsed, where: str) -> list[str] | None:
     """The joints' names that the first category with keypoints states."""
     if not isinstance(categories, list):
         return None
@@ -109,7 +110,7 @@ def _category_names(categories: Any, where: str) -> list[str] | None:
     return None
 
 
-def _add(found: Detections, detection: Any, where: str) -> None:
+def _add(found: Detections, detection: Parsed, where: str) -> None:
     if not isinstance(detection, dict) or not {"image_id", "keypoints"} <= detection.keys():
         raise Pose3DError(f"{where} has no image_id and keypoints")
     if detection["keypoints"] == []:

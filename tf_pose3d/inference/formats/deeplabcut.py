@@ -18,6 +18,7 @@ from tf_pose3d.inference.formats.layouts import named_joints
 from tf_pose3d.inference.formats.source import ReadOptions, Source
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]
 
@@ -138,7 +139,7 @@ def _is_index(cells: Sequence[str]) -> bool:
     return any(re.search("[0-9]", cell) for cell in cells)
 
 
-def _index(cells: Sequence[str], where: str) -> Any:
+def _index(cells: Sequence[str], where: str) -> Parsed:
     cell = cells[-1].strip() or cells[0].strip()
     if re.fullmatch(r"[0-9]{1,18}(\.0*)?", cell):
         return int(cell.split(".")[0])

@@ -14,6 +14,7 @@ from tf_pose3d.inference.formats.scores import Score
 from tf_pose3d.inference.formats.source import ReadOptions, Source, read_json
 from tf_pose3d.inference.formats.values import number_table, shown, whole_number
 from tf_pose3d.inference.keypoints import KeypointVideo
+from tf_pose3d.types import Parsed
 
 __all__ = ["KEYS", "landmark_table", "matches", "people_of_frame", "read"]
 
@@ -25,7 +26,7 @@ _FRAME_KEYS = ("frame", "frame_number", "frame_id", "frame_index", "frame_idx")
 _FARTHEST_FRACTION = 4.0
 
 
-def _is_landmarks(value: Any) -> bool:
+def _is_landmarks(value: Parsed) -> bool:
     return (
         isinstance(value, list)
         and bool(value)
@@ -127,7 +128,7 @@ def _frames(source: Source) -> Iterator[tuple[int, str, Any]]:
         yield _number(frame, place, where), where, frame
 
 
-def _number(frame: Any, place: int, where: str) -> int:
+def _number(frame: Parsed, place: int, where: str) -> int:
     if isinstance(frame, dict):
         key = next((key for key in _FRAME_KEYS if frame.get(key) is not None), None)
         if key is not None:
@@ -135,7 +136,7 @@ def _number(frame: Any, place: int, where: str) -> int:
     return place
 
 
-def people_of_frame(frame: Any, where: str) -> list[np.ndarray]:
+def people_of_frame(frame: Parsed, where: str) -> list[np.ndarray]:
     """`(33, 3)` x, y and visibility, as the file has them, of everyone in a frame.
 
     Raises:

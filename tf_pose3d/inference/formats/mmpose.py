@@ -11,22 +11,23 @@ from tf_pose3d.inference.formats.frames import image_numbers
 from tf_pose3d.inference.formats.source import ReadOptions, Source, natural_order, read_json
 from tf_pose3d.inference.formats.values import shown, whole_number
 from tf_pose3d.inference.keypoints import KeypointVideo
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]
 
 LAYOUTS = {17: "coco_17", 26: "halpe_26", 16: "mpii_16"}
 
 
-def _is_instance(value: Any) -> bool:
+def _is_instance(value: Parsed) -> bool:
     return isinstance(value, dict) and "keypoints" in value and "keypoint_scores" in value
 
 
-def _is_result(value: Any) -> bool:
+def _is_result(value: Parsed) -> bool:
     """Whether this is a person of version 0: x, y and score in one, beside a box."""
     return isinstance(value, dict) and isinstance(value.get("keypoints"), list) and "image_id" not in value
 
 
-def _is_person(value: Any) -> bool:
+def _is_person(value: Parsed) -> bool:
     return _is_instance(value) or _is_result(value)
 
 

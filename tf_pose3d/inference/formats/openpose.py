@@ -16,6 +16,7 @@ from tf_pose3d.inference.formats.frames import image_numbers
 from tf_pose3d.inference.formats.source import ReadOptions, Source, natural_order, read_json
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
+from tf_pose3d.types import Parsed
 
 __all__ = ["LAYOUTS", "matches", "people_of_frame", "read"]
 
@@ -99,7 +100,7 @@ def _in_pixels(found: Detections, size: tuple[int | None, int | None]) -> tuple[
     return ("all coordinates are fractions: taken as such of the canvas",)
 
 
-def people_of_frame(frame: Any, where: str) -> list[tuple[str | None, np.ndarray]]:
+def people_of_frame(frame: Parsed, where: str) -> list[tuple[str | None, np.ndarray]]:
     """(id or None, `(J, 3)` keypoints) of everyone in a frame.
 
     Args:

@@ -18,6 +18,7 @@ import numpy as np
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.source import Source
 from tf_pose3d.inference.formats.values import shown
+from tf_pose3d.types import Parsed
 from tf_pose3d.unpickling import PlainUnpickler, plain_data, unpickling_explained
 
 __all__ = ["hdf5_file", "hdf5_values", "is_pandas_table", "read_pandas_table"]
@@ -109,7 +110,7 @@ def read_pandas_table(source: Source) -> tuple[dict[str, list[str]], np.ndarray,
     return headings, values, index
 
 
-def _text(value: Any) -> str:
+def _text(value: Parsed) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
@@ -171,7 +172,7 @@ def _fixed(group: h5py.Group, where: str) -> tuple[list[str], list[tuple[Any, ..
     return names, levels, np.concatenate(blocks, axis=1), _index(group, "axis1", where)
 
 
-def _unpickled(value: Any, where: str) -> Any:
+def _unpickled(value: Parsed, where: str) -> Parsed:
     content = value if isinstance(value, bytes) else _text(value).encode("latin1", "replace")
     with unpickling_explained(where):
         return plain_data(PlainUnpickler(io.BytesIO(content)).load(), len(content))

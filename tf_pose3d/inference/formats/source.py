@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.json_text import damaged_json, decode_text, parse_json, text_encoding
+from tf_pose3d.types import Parsed
 
 __all__ = ["ReadOptions", "Source", "natural_order", "read_json"]
 
@@ -124,7 +125,7 @@ class Source:
         return sorted(found, key=lambda path: natural_order(path.name))
 
     @functools.cached_property
-    def sample(self) -> Any:
+    def sample(self) -> Parsed:
         """The first element of a JSON array, a whole JSON object, the first file of a folder; or None."""
         if self.kind == "folder":
             return read_json(self.json_files[0]) if self.json_files else None
@@ -133,7 +134,7 @@ class Source:
         return next(self.items(), None) if self.is_array else self.document
 
     @functools.cached_property
-    def first_found(self) -> Any:
+    def first_found(self) -> Parsed:
         """The first element of a JSON array that holds anything; None where none does."""
         if not self.is_array:
             return self.sample
@@ -145,7 +146,7 @@ class Source:
         return self.kind == "json" and _first_character(self.head) == "["
 
     @functools.cached_property
-    def document(self) -> Any:
+    def document(self) -> Parsed:
         """The whole JSON file."""
         return parse_json(self.text, self)
 
@@ -186,7 +187,7 @@ def _kind(head: bytes) -> str | None:
     return "json" if _first_character(head) in ("{", "[") else "text"
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path) -> Parsed:
     """A whole JSON file.
 
     Raises:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
@@ -13,6 +11,7 @@ from tf_pose3d.inference.formats.source import ReadOptions, Source, read_json
 from tf_pose3d.inference.formats.values import number_table, shown
 from tf_pose3d.inference.keypoints import KeypointVideo
 from tf_pose3d.json_text import decode_text, parse_json
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]
 
@@ -22,12 +21,12 @@ _BEFORE = 5
 _JOINTS = 17
 
 
-def _is_person(value: Any) -> bool:
+def _is_person(value: Parsed) -> bool:
     points = value.get("keypoints") if isinstance(value, dict) else None
     return isinstance(points, dict) and {"x", "y"} <= points.keys()
 
 
-def _is_frame(value: Any) -> bool:
+def _is_frame(value: Parsed) -> bool:
     # Users put the text of `to_json` into lists as it is.
     if isinstance(value, str):
         return value.lstrip()[:1] == "[" and '"keypoints"' in value
@@ -75,7 +74,7 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     return make_video(source, "ultralytics", found, options, _LAYOUTS, listed=listed, warnings=warnings)
 
 
-def _add_people(found: Detections, number: int, frame: Any, where: str) -> None:
+def _add_people(found: Detections, number: int, frame: Parsed, where: str) -> None:
     if isinstance(frame, str):
         frame = parse_json(frame, where)
     if frame is None:

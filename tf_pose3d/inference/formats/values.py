@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["LARGEST_PIXEL", "number_table", "positive_number", "shown", "whole_number"]
 
@@ -17,14 +18,14 @@ __all__ = ["LARGEST_PIXEL", "number_table", "positive_number", "shown", "whole_n
 LARGEST_PIXEL = 1e6
 
 
-def shown(value: Any) -> str:
+def shown(value: Parsed) -> str:
     """A value of a file in a message: short, on one line."""
     text = repr(value) if not isinstance(value, float) else f"{value:g}"
     text = " ".join(text.split())
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def number_table(values: Any, where: str) -> np.ndarray:
+def number_table(values: Parsed, where: str) -> np.ndarray:
     """A list of numbers, or of equally long lists of numbers, as float64; None becomes NaN.
 
     Raises:
@@ -57,7 +58,7 @@ def number_table(values: Any, where: str) -> np.ndarray:
     return table.reshape(len(values), width) if width else table
 
 
-def whole_number(value: Any, what: str, lowest: int = 0, highest: int = 2**53) -> int:
+def whole_number(value: Parsed, what: str, lowest: int = 0, highest: int = 2**53) -> int:
     """A whole number of a file: an int, or a float or array of no dimensions that is one (tables write 12.0).
 
     Args:
@@ -79,7 +80,7 @@ def whole_number(value: Any, what: str, lowest: int = 0, highest: int = 2**53) -
     return value
 
 
-def positive_number(value: Any, what: str, highest: float = 1e9) -> float:
+def positive_number(value: Parsed, what: str, highest: float = 1e9) -> float:
     """A number above 0, e.g. a frame rate.
 
     Raises:

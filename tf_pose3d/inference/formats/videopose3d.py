@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from tf_pose3d.inference.formats.source import ReadOptions, Source
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
 from tf_pose3d.skeleton import LAYOUTS, get_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read", "stated_layout"]
 
@@ -30,7 +30,7 @@ def matches(source: Source) -> bool:
     return source.kind == "npz" and "positions_2d" in source.archive
 
 
-def stated_layout(metadata: Any, where: str) -> str | None:
+def stated_layout(metadata: Parsed, where: str) -> str | None:
     """The layout that `metadata['layout_name']` states; None where it states none.
 
     Raises:
@@ -95,7 +95,7 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     )
 
 
-def _view(view: Any, where: str) -> np.ndarray:
+def _view(view: Parsed, where: str) -> np.ndarray:
     """`(F, J, 3)` of one camera's array."""
     if not isinstance(view, np.ndarray) or view.dtype.kind not in "fiu":
         raise Pose3DError(f"{where}: {shown(view)} is no array of numbers, expected (frames, joints, 2 or 3)")

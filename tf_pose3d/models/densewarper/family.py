@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import ops
 
@@ -16,11 +14,12 @@ from tf_pose3d.models.family import Loss
 from tf_pose3d.models.image_family import ImageFamily, crop_spec
 from tf_pose3d.models.pose_resnet.family import make_backbone
 from tf_pose3d.models.pose_resnet.losses import heatmap_loss
+from tf_pose3d.types import Tensors
 
 __all__ = ["DenseWarperFamily"]
 
 
-class DenseWarperFamily(ImageFamily):
+class DenseWarperFamily(ImageFamily[DenseWarperConfig]):
     """Poses of every time step from views that record in turn.
 
     The batch has `image`, `rotation`, `translation`, `intrinsics`, `crop` (see `DenseWarper`), and for
@@ -53,7 +52,7 @@ class DenseWarperFamily(ImageFamily):
     def loss(self, config: DenseWarperConfig, split: str = "train") -> Loss:
         """The robust 2D joint loss times JOINT_LOSS, and the heat maps' squared error times HEATMAP_LOSS."""
 
-        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
             target = ops.cast(batch["keypoints_2d"], "float32")
             visible = ops.cast(batch["visible"], "float32")
             if config.LOSS_TARGET == "released":

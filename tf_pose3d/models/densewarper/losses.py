@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
-import keras
 from keras import ops
+
+from tf_pose3d.types import Tensor
 
 __all__ = ["joint_loss", "released_targets", "views_that_see"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 _SCALE_PIXELS = 8.0
 _ALPHA = -10.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 from keras import ops
@@ -15,10 +15,10 @@ from tf_pose3d.geometry.views import heatmap_affine, image_points, inverse_affin
 from tf_pose3d.models.densewarper.warper import Warper
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.models.pose_resnet.model import PoseResNet
+from tf_pose3d.types import Tensor
 
 __all__ = ["DenseWarper"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # Of the network's input over its heat maps.
 _STRIDE = 4.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -12,10 +11,10 @@ from keras import ops
 from tf_pose3d.layers.convolution import convolve
 from tf_pose3d.layers.deform_conv import DeformConv2D
 from tf_pose3d.layers.residual import BasicBlock
+from tf_pose3d.types import Tensor
 
 __all__ = ["Warper"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 _TAPS = 9
 

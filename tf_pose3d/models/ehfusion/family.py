@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import keras
 
@@ -13,6 +12,7 @@ from tf_pose3d.models.ehfusion.config import EHFusionConfig
 from tf_pose3d.models.ehfusion.model import EHFusion
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.staged import StagedFamily
+from tf_pose3d.types import Tensor, Tensors
 
 __all__ = ["EHFusionFamily"]
 
@@ -43,7 +43,7 @@ class EHFusionFamily(StagedFamily[EHFusionConfig]):
         """Mean joint distance in metres, root-centred; of the one-stage network the sum of both branches'."""
         target = self.target(config)
 
-        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> Any:
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             pose = target(batch)
             error = mean_joint_distance(outputs["pose_3d"], pose)
             if "pose_3d_unfused" in outputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,10 +13,10 @@ from keras import ops
 from tf_pose3d.layers.normed_linear import NormedLinear
 from tf_pose3d.layers.temporal_convolution import TemporalNetwork
 from tf_pose3d.models.body_part_model import BodyPartModel
+from tf_pose3d.types import Tensor
 
 __all__ = ["EHFusion", "motion_angles"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # The release's numbers: features of the angles' networks and results, and of the camera's embedding.
 _ANGLE_CHANNELS = 256

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
@@ -15,14 +13,14 @@ from tf_pose3d.models.general.config import GeneralConfig
 from tf_pose3d.models.general.model import GeneralNet
 from tf_pose3d.models.loading import load_model
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Parsed, Tensor, Tensors
 
 __all__ = ["GeneralFamily"]
 
-Tensors = dict[str, Any]
 _SMALL = 1e-9
 
 
-class GeneralFamily(Family):
+class GeneralFamily(Family[GeneralConfig]):
     """A lifter of anyone's keypoints, trained on made-up views of motion capture."""
 
     config_class = GeneralConfig
@@ -58,7 +56,7 @@ class GeneralFamily(Family):
         """
         parents = np.array(get_skeleton(MOTION_SKELETON).parents[1:])
 
-        def loss(outputs: Tensors, batch: Tensors) -> Any:
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             target = batch["pose_3d"] - batch["pose_3d"][:, :, :1]
             pose = outputs["pose_3d_sequence"]
             distance = _norm(pose - target)
@@ -77,7 +75,7 @@ class GeneralFamily(Family):
 
         return loss
 
-    def load_initial_weights(self, model: keras.Model, path: Any) -> None:
+    def load_initial_weights(self, model: keras.Model, path: Parsed) -> None:
         """Sets all weights, or those that see one frame, where the file's network sees nothing else."""
         held = load_model(path)
         if isinstance(held, GeneralNet) and not held.temporal and model.temporal:
@@ -95,6 +93,6 @@ def _copy_frame_layers(source: GeneralNet, model: GeneralNet) -> None:
         layer.set_weights(held.get_weights())
 
 
-def _norm(vectors: Any) -> Any:
+def _norm(vectors: Tensor) -> Tensor:
     """Lengths over the last axis, with a gradient where they vanish."""
     return ops.sqrt(ops.sum(ops.square(vectors), axis=-1) + _SMALL)

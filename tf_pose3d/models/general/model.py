@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,10 +14,10 @@ from tf_pose3d.data.motion_views import DETECTOR_SKELETON
 from tf_pose3d.geometry.virtual_camera import turn_back, virtual_view
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Tensor
 
 __all__ = ["GeneralNet", "bone_groups"]
 
-Tensor: TypeAlias = Any
 
 # Lengths in metres round which the network predicts, by the joint at the bone's end: a typical adult's.
 _LENGTHS = {

@@ -22,7 +22,7 @@ class HGCNConfig(SingleFrameConfig):
     NUM_LAYERS: int = key(4, "Residual pairs of graph convolutions.", minimum=0)
 
 
-class HGCNFamily(SingleFrameFamily):
+class HGCNFamily(SingleFrameFamily[HGCNConfig]):
     """Graph convolutions that keep hops apart, one frame at a time."""
 
     config_class = HGCNConfig

@@ -29,7 +29,7 @@ class HOIFNetConfig(SingleFrameConfig):
     )
 
 
-class HOIFNetFamily(SingleFrameFamily):
+class HOIFNetFamily(SingleFrameFamily[HOIFNetConfig]):
     """Graph convolutions over hops of one, two and three, one frame at a time."""
 
     config_class = HOIFNetConfig

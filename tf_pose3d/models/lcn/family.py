@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 from keras import ops
@@ -14,6 +14,7 @@ from tf_pose3d.models.lcn.graphs import laplacian_matrix
 from tf_pose3d.models.lcn.image_frame import image_poses, pinhole_parameters
 from tf_pose3d.models.lcn.labels import window_labels
 from tf_pose3d.models.lcn.model import LCN
+from tf_pose3d.types import Tensors
 
 if TYPE_CHECKING:
     from tf_pose3d.data.windows import Windows
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["LCNFamily"]
 
 
-class LCNFamily(Family):
+class LCNFamily(Family[LCNConfig]):
     """Locally connected layers over the joints, one frame at a time, in the image frame."""
 
     config_class = LCNConfig
@@ -66,14 +67,14 @@ class LCNFamily(Family):
     def loss(self, config: LCNConfig, split: str = "train") -> Loss:
         """Mean squared error of normalised image coordinates, and the weight penalty where there is one."""
 
-        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
             error = ops.mean(ops.square(outputs["pose_image"] - self.labels(config, batch)))
             return error + outputs["weight_penalty"] if "weight_penalty" in outputs else error
 
         return loss
 
     @staticmethod
-    def labels(config: LCNConfig, batch: dict[str, Any]) -> keras.KerasTensor:
+    def labels(config: LCNConfig, batch: Tensors) -> keras.KerasTensor:
         """`(B, J, 3)` normalised image coordinates of a batch's true poses."""
         pose = ops.reshape(batch["pose_3d"], (-1, config.IN_JOINTS, 3))
         depth, width = batch.get("root_depth"), batch.get("box_width")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-import keras
 import numpy as np
 from keras import ops
 
 from tf_pose3d.models.lcn.model import LCN
 from tf_pose3d.ops.block_matmul import BlockPattern, block_matmul
+from tf_pose3d.types import Tensor
 
 __all__ = ["FoldedLCN"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 class FoldedLCN:

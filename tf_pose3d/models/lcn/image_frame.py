@@ -11,17 +11,18 @@ All functions but the last take arrays or tensors of Keras's backend.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from keras import ops
+
+from tf_pose3d.types import Tensor
 
 __all__ = ["camera_poses", "image_poses", "pinhole_parameters", "typical_root_depth"]
 
 _BOX_METRES = 2.0
 
 
-def pinhole_parameters(intrinsics: Any) -> Any:
+def pinhole_parameters(intrinsics: Tensor) -> Tensor:
     """`(B, 5)` of `(B, 11)` normalised intrinsics: image width, focal lengths and principal point.
 
     The focal lengths and the principal point stay on the normalised screen scale, the width is in pixels.
@@ -29,7 +30,7 @@ def pinhole_parameters(intrinsics: Any) -> Any:
     return ops.concatenate([intrinsics[:, :1], intrinsics[:, 2:6]], axis=1)
 
 
-def _depth_scale(cameras: Any, root_depth: Any, box_width: Any | None) -> Any:
+def _depth_scale(cameras: Tensor, root_depth: Tensor, box_width: Tensor | None) -> Tensor:
     """`(B,)` normalised depth per metre of depth."""
     width, focal = cameras[:, 0], cameras[:, 1]
     if box_width is None:
@@ -38,7 +39,9 @@ def _depth_scale(cameras: Any, root_depth: Any, box_width: Any | None) -> Any:
     return (box_width + 1) / _BOX_METRES * 2 / width
 
 
-def camera_poses(pose_image: Any, cameras: Any, root_depth: Any, box_width: Any | None = None) -> Any:
+def camera_poses(
+    pose_image: Tensor, cameras: Tensor, root_depth: Tensor, box_width: Tensor | None = None
+) -> Tensor:
     """Normalised image coordinates to the camera frame.
 
     Args:
@@ -56,7 +59,9 @@ def camera_poses(pose_image: Any, cameras: Any, root_depth: Any, box_width: Any 
     return ops.concatenate([rays * depth, depth], axis=-1)
 
 
-def image_poses(pose_3d: Any, cameras: Any, root_depth: Any, box_width: Any | None = None) -> Any:
+def image_poses(
+    pose_3d: Tensor, cameras: Tensor, root_depth: Tensor, box_width: Tensor | None = None
+) -> Tensor:
     """The inverse of `camera_poses`: the label that the network is trained on.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,10 +13,10 @@ from tf_pose3d.layers.locally_connected import JointMask, LocallyConnected
 from tf_pose3d.models.lcn.image_frame import camera_poses, pinhole_parameters
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.ops.normed_activation import normed_activation
+from tf_pose3d.types import Tensor
 
 __all__ = ["LCN"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # Of LeakyReLU.
 _SLOPE = 0.2

@@ -25,7 +25,7 @@ class MartinezConfig(SingleFrameConfig):
     CHECKPOINT_INTERVAL: int = key(10, "Write a checkpoint every n epochs.", minimum=1)
 
 
-class MartinezFamily(SingleFrameFamily):
+class MartinezFamily(SingleFrameFamily[MartinezConfig]):
     """Residual linear layers, one frame at a time."""
 
     config_class = MartinezConfig

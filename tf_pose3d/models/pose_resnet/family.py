@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from tf_pose3d.data.multiview.image_spec import SingleImageSpec
@@ -12,6 +10,7 @@ from tf_pose3d.models.image_family import ImageFamily, crop_spec
 from tf_pose3d.models.pose_resnet.config import ImageConfig, PoseResNetConfig
 from tf_pose3d.models.pose_resnet.losses import heatmap_loss
 from tf_pose3d.models.pose_resnet.model import PoseResNet
+from tf_pose3d.types import Tensors
 
 __all__ = ["PoseResNetFamily", "make_backbone"]
 
@@ -31,7 +30,7 @@ def make_backbone(config: ImageConfig, name: str) -> PoseResNet:
     return model
 
 
-class PoseResNetFamily(ImageFamily):
+class PoseResNetFamily(ImageFamily[PoseResNetConfig]):
     """Heat maps of single images. The batch has `image`, `heatmaps` and `weights`; see `PoseResNet`."""
 
     config_class = PoseResNetConfig
@@ -43,7 +42,7 @@ class PoseResNetFamily(ImageFamily):
     def loss(self, config: PoseResNetConfig, split: str = "train") -> Loss:
         """Squared errors of the heat maps, joints that are not visible left out by USE_TARGET_WEIGHT."""
 
-        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
             weights = batch["weights"] if config.USE_TARGET_WEIGHT else None
             return heatmap_loss(outputs["heatmaps"], batch["heatmaps"], weights)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
-import keras
 from keras import ops
 
-__all__ = ["heatmap_loss"]
+from tf_pose3d.types import Tensor
 
-Tensor: TypeAlias = keras.KerasTensor
+__all__ = ["heatmap_loss"]
 
 
 def heatmap_loss(predicted: Tensor, target: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 from keras import ops
@@ -11,10 +11,10 @@ from keras import ops
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.residual import BasicBlock, BottleneckBlock, NormedConvolution
 from tf_pose3d.models.pose_model import PoseModel
+from tf_pose3d.types import Tensor
 
 __all__ = ["BLOCKS_PER_STAGE", "PoseResNet", "has_bottlenecks"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # Depth -> residual blocks of the four stages.
 BLOCKS_PER_STAGE = {

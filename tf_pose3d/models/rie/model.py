@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import keras
 from keras import ops
 
 from tf_pose3d.models.body_part_model import BodyPartModel
+from tf_pose3d.types import Tensor
 
 __all__ = ["RIE"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

@@ -35,7 +35,7 @@ class SemGCNConfig(SingleFrameConfig):
             )
 
 
-class SemGCNFamily(SingleFrameFamily):
+class SemGCNFamily(SingleFrameFamily[SemGCNConfig]):
     """Graph convolutions with learned edge weights, one frame at a time."""
 
     config_class = SemGCNConfig

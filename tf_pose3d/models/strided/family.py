@@ -14,8 +14,9 @@ from tf_pose3d.models.family import Loss
 from tf_pose3d.models.strided.config import StridedTransformerConfig
 from tf_pose3d.models.strided.model import StridedTransformer
 from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
-from tf_pose3d.models.video import Tensors, VideoFamily
+from tf_pose3d.models.video import VideoFamily
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Tensors
 from tf_pose3d.weight_files.hdf5 import load_weights, read_layout
 
 __all__ = ["StridedTransformerFamily"]

@@ -12,6 +12,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.models.strided.model import StridedTransformer
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Tensor
 
 __all__ = ["PoseRefinement", "RefinedStridedTransformer", "back_projected"]
 
@@ -158,7 +159,7 @@ class RefinedStridedTransformer(PoseModel):
         signs = ops.convert_to_tensor([-1.0] + [1.0] * (points.shape[-1] - 1), dtype=points.dtype)
         return ops.take(points, list(self.skeleton.flip_order), axis=-2) * signs
 
-    def as_inputs(self, inputs: Any) -> Any:
+    def as_inputs(self, inputs: Tensor) -> Tensor:
         if isinstance(inputs, Mapping) and "pose_3d" in inputs and "root_depth" not in inputs:
             depth = inputs["pose_3d"][:, self.lifter.frames // 2, self.skeleton.root, 2]
             inputs = {**inputs, "root_depth": depth}

@@ -9,13 +9,12 @@ from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
 from tf_pose3d.models.uplift_upsample.model import UpliftUpsampleTransformer
+from tf_pose3d.types import Tensors
 
 __all__ = ["UpliftUpsample"]
 
-Tensors = dict[str, keras.KerasTensor]
 
-
-class UpliftUpsample(Family):
+class UpliftUpsample(Family[UpliftUpsampleConfig]):
     """A transformer over frames of which some have a 2D pose and the others a learned token."""
 
     config_class = UpliftUpsampleConfig

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
@@ -12,6 +11,7 @@ from tf_pose3d.models.family import Loss
 from tf_pose3d.models.temporal import TemporalFamily
 from tf_pose3d.models.videopose3d.config import VideoPose3DConfig
 from tf_pose3d.models.videopose3d.model import VideoPose3D
+from tf_pose3d.types import Tensor, Tensors
 
 __all__ = ["VideoPose3DFamily"]
 
@@ -55,7 +55,7 @@ class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
             return super().loss(config, split)
         margin, root = config.receptive_field // 2, self.root_joint(config)
 
-        def loss(outputs: dict[str, Any], batch: dict[str, Any]) -> Any:
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             target = batch["pose_3d"] - batch["pose_3d"][:, :, root : root + 1]
             return mean_joint_distance(
                 outputs["pose_3d_sequence"], target[:, margin : margin + config.CHUNK_LENGTH]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 from keras import ops
@@ -12,10 +12,9 @@ from tf_pose3d.layers.batch_normalization import SharedMomentum
 from tf_pose3d.layers.temporal_convolution import TemporalNetwork, receptive_field
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Tensor
 
 __all__ = ["VideoPose3D"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

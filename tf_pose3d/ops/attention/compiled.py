@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from tf_pose3d.ops.dispatch import CompiledOperation
+from tf_pose3d.ops.loader import Library, Op
+from tf_pose3d.types import Tensor
 
 
-def token_attention(projections: Sequence[Any], num_heads: int, key_mask: Any | None) -> Any:
+def token_attention(projections: Sequence[Any], num_heads: int, key_mask: Tensor | None) -> Tensor:
     """Attention of query, key and value, three tensors or one with `(B, N, 3 C)`."""
     return OPERATION.library.tf_pose3d_token_attention(
         projections=list(projections),
@@ -17,7 +19,7 @@ def token_attention(projections: Sequence[Any], num_heads: int, key_mask: Any | 
     )
 
 
-def _gradient(library: Any, op: Any, grad_y: Any) -> list[Any]:
+def _gradient(library: Library, op: Op, grad_y: Tensor) -> list[Any]:
     count = op.get_attr("num_projections")
     grads = library.tf_pose3d_token_attention_grad(
         projections=list(op.inputs[:count]),

@@ -10,6 +10,7 @@ from keras import ops
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops.attention import compiled
+from tf_pose3d.types import Tensor
 
 __all__ = ["masked_score", "self_attention", "token_attention"]
 
@@ -25,13 +26,13 @@ def masked_score(dtype: str) -> float:
 
 
 def token_attention(
-    query: Any,
-    key: Any,
-    value: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
     num_heads: int,
-    key_mask: Any | None = None,
+    key_mask: Tensor | None = None,
     dropout: Callable[[Any], Any] | None = None,
-) -> Any:
+) -> Tensor:
     """Multi-head scaled dot-product attention: softmax(query key^T / sqrt(depth)) value in every head.
 
     Vaswani et al., "Attention is all you need", 2017. The compiled form is for short sequences and narrow
@@ -59,11 +60,11 @@ def token_attention(
 
 
 def self_attention(
-    projections: Any,
+    projections: Tensor,
     num_heads: int,
-    key_mask: Any | None = None,
+    key_mask: Tensor | None = None,
     dropout: Callable[[Any], Any] | None = None,
-) -> Any:
+) -> Tensor:
     """`token_attention` of tokens whose query, key and value come out of one matrix product.
 
     Args:
@@ -96,21 +97,21 @@ def _is_narrow(keys: int | None, width: int, num_heads: int) -> bool:
     return keys is not None and 0 < keys <= _MOST_KEYS and width // num_heads <= _WIDEST_HEAD
 
 
-def _as_bool(key_mask: Any | None) -> Any | None:
+def _as_bool(key_mask: Tensor | None) -> Tensor | None:
     return None if key_mask is None else ops.cast(key_mask, "bool")
 
 
 def _attention_by_products(
-    query: Any,
-    key: Any,
-    value: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
     num_heads: int,
-    key_mask: Any | None,
+    key_mask: Tensor | None,
     dropout: Callable[[Any], Any] | None,
-) -> Any:
+) -> Tensor:
     depth = query.shape[-1] // num_heads
 
-    def heads(tokens: Any) -> Any:
+    def heads(tokens: Tensor) -> Tensor:
         """`(B, N, C)` -> `(B, heads, N, depth)`."""
         split = ops.reshape(tokens, (-1, tokens.shape[1], num_heads, depth))
         return ops.transpose(split, (0, 2, 1, 3))

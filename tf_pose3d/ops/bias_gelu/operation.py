@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
 from tf_pose3d.ops.bias_gelu import compiled
+from tf_pose3d.types import Tensor
 
 
-def bias_gelu(x: Any, bias: Any) -> Any:
+def bias_gelu(x: Tensor, bias: Tensor) -> Tensor:
     """The exact GELU of `x + bias`: `z * Phi(z)`, Phi being the normal distribution's cumulative function.
 
     Hendrycks and Gimpel, "Gaussian error linear units", 2016.

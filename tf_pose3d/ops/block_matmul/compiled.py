@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.ops.dispatch import CompiledOperation
+from tf_pose3d.ops.loader import Library, Op
+from tf_pose3d.types import Tensor
 
 _ATTRIBUTES = ("present", "outputs", "max_norm")
 
 
-def block_matmul(x: Any, kernel: Any, present: np.ndarray, max_norm: bool) -> Any:
+def block_matmul(x: Tensor, kernel: Tensor, present: np.ndarray, max_norm: bool) -> Tensor:
     """The compiled counterpart of `operation.block_matmul`."""
     result = OPERATION.library.tf_pose3d_block_matmul(
         x=x,
@@ -23,7 +25,7 @@ def block_matmul(x: Any, kernel: Any, present: np.ndarray, max_norm: bool) -> An
     return result.y
 
 
-def _gradient(library: Any, op: Any, grad_y: Any, _: Any) -> list[Any]:
+def _gradient(library: Library, op: Op, grad_y: Tensor, _: Tensor) -> list[Any]:
     x, kernel = op.inputs
     y, scale = op.outputs
     attributes = {name: op.get_attr(name) for name in _ATTRIBUTES}

@@ -8,17 +8,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import TypeAlias
 
-import keras
 import numpy as np
 from keras import ops
 
 from tf_pose3d.ops.block_matmul import compiled
+from tf_pose3d.types import Tensor
 
 __all__ = ["BlockPattern", "block_matmul", "matmul", "norm_scale"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # What a product of one group costs besides its arithmetic, in blocks: per gathered input block and at all.
 _GATHER_COST, _GROUP_COST = 2.0, 4.0

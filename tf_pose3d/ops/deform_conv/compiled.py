@@ -7,6 +7,8 @@ from typing import Any
 from tf_pose3d.ops.arguments import FLOAT_TYPES
 from tf_pose3d.ops.deform_conv.options import ConvOptions
 from tf_pose3d.ops.dispatch import CompiledOperation
+from tf_pose3d.ops.loader import Library, Op
+from tf_pose3d.types import Tensor
 
 _ATTRIBUTES = (
     "strides",
@@ -20,8 +22,8 @@ _ATTRIBUTES = (
 
 
 def deform_conv2d(
-    x: Any, offset: Any, weight: Any, mask: Any | None, bias: Any | None, options: ConvOptions
-) -> Any:
+    x: Tensor, offset: Tensor, weight: Tensor, mask: Tensor | None, bias: Tensor | None, options: ConvOptions
+) -> Tensor:
     """The compiled counterpart of `reference.deform_conv2d`."""
     padding = options.padding
     return OPERATION.library.tf_pose3d_deform_conv2d(
@@ -40,7 +42,7 @@ def deform_conv2d(
     )
 
 
-def _gradient(library: Any, op: Any, grad_y: Any) -> list[Any]:
+def _gradient(library: Library, op: Op, grad_y: Tensor) -> list[Any]:
     masks, biases = op.get_attr("num_masks"), op.get_attr("num_biases")
     grads = library.tf_pose3d_deform_conv2d_grad(
         x=op.inputs[0],

@@ -10,21 +10,22 @@ import keras
 from tf_pose3d.ops.arguments import check_dtypes, static_shape
 from tf_pose3d.ops.deform_conv import compiled, reference
 from tf_pose3d.ops.deform_conv.options import ConvOptions, check_conv_shapes
+from tf_pose3d.types import Tensor
 
 
 def deform_conv2d(
-    x: Any,
-    offset: Any,
-    weight: Any,
-    mask: Any | None = None,
-    bias: Any | None = None,
+    x: Tensor,
+    offset: Tensor,
+    weight: Tensor,
+    mask: Tensor | None = None,
+    bias: Tensor | None = None,
     strides: int | Sequence[int] = 1,
     padding: str | int | Sequence[Any] = "valid",
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
     deformable_groups: int = 1,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Convolve x with a kernel whose taps are moved, at every output pixel, by learned offsets.
 
     Tap (i, j) of output pixel (oy, ox) reads x at `(oy * stride - pad + i * dilation + dy, ...)` by bilinear

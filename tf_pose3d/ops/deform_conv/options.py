@@ -10,6 +10,7 @@ import keras
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops.arguments import Shape, channels_last, normal_data_format, positive_int, positive_pair
+from tf_pose3d.types import Parsed, Tensor
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 
@@ -54,7 +55,7 @@ class ConvOptions:
         before, after = self.pads(size, kernel, axis)
         return (size + before + after - self.dilation[axis] * (kernel - 1) - 1) // self.strides[axis] + 1
 
-    def pads(self, size: Any, kernel: int, axis: int) -> tuple[Any, Any]:
+    def pads(self, size: Tensor, kernel: int, axis: int) -> tuple[Any, Any]:
         """Zeros before and after an axis of `size`. "same" splits them as TensorFlow's convolutions do."""
         if self.padding == "valid":
             return 0, 0
@@ -147,7 +148,7 @@ def _check_map(name: str, shape: Shape, expected: Shape, data_format: str) -> in
     return batch if expected[0] is None else expected[0]
 
 
-def _padding(value: Any) -> str | Pads:
+def _padding(value: Parsed) -> str | Pads:
     if isinstance(value, str):
         if value.lower() not in ("same", "valid"):
             raise Pose3DError(f'padding: expected "same", "valid" or numbers, got {value!r}')
@@ -158,7 +159,7 @@ def _padding(value: Any) -> str | Pads:
     return _side_pads(pair[0]), _side_pads(pair[1])
 
 
-def _side_pads(value: Any) -> tuple[int, int]:
+def _side_pads(value: Parsed) -> tuple[int, int]:
     sides = tuple(value) if isinstance(value, Sequence) else (value, value)
     if len(sides) != 2 or any(isinstance(s, bool) or not hasattr(s, "__index__") for s in sides):
         raise Pose3DError(f"padding: expected an integer or (before, after) per axis, got {value!r}")
@@ -168,7 +169,7 @@ def _side_pads(value: Any) -> tuple[int, int]:
     return before, after
 
 
-def _at_least_zero(value: Any) -> Any:
+def _at_least_zero(value: Parsed) -> Tensor:
     if isinstance(value, int):
         return max(value, 0)
     return keras.ops.maximum(value, 0)

@@ -7,18 +7,17 @@ tested against, so it is written to be read. Arguments are in normal form here: 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from keras import ops
 
 from tf_pose3d.ops.arguments import in_compute_dtype
 from tf_pose3d.ops.deform_conv.options import ConvOptions
+from tf_pose3d.types import Tensor
 
 
 def deform_conv2d(
-    x: Any, offset: Any, weight: Any, mask: Any | None, bias: Any | None, options: ConvOptions
-) -> Any:
+    x: Tensor, offset: Tensor, weight: Tensor, mask: Tensor | None, bias: Tensor | None, options: ConvOptions
+) -> Tensor:
     """Deformable convolution (Dai et al. 2017; with `mask` Zhu et al. 2019).
 
     Args:
@@ -85,8 +84,8 @@ def deform_conv2d(
 
 
 def _tap_positions(
-    options: ConvOptions, axis: int, size: Any, out_size: Any, kernel: tuple[int, int], dtype: Any
-) -> Any:
+    options: ConvOptions, axis: int, size: Tensor, out_size: Tensor, kernel: tuple[int, int], dtype: Tensor
+) -> Tensor:
     """Where the taps of an undeformed kernel lie along one axis: (output positions, taps)."""
     before, _ = options.pads(size, kernel[axis], axis)
     start = ops.arange(out_size, dtype="int32") * options.strides[axis] - before
@@ -94,7 +93,9 @@ def _tap_positions(
     return ops.cast(start[:, None] + tap, dtype)
 
 
-def _bilinear(table: Any, first_row: Any, y: Any, x: Any, height: Any, width: Any) -> Any:
+def _bilinear(
+    table: Tensor, first_row: Tensor, y: Tensor, x: Tensor, height: Tensor, width: Tensor
+) -> Tensor:
     """Interpolate rows of `table`, an image of (height, width) from `first_row` on, at (y, x).
 
     Corners outside the image count as zero, and so does every position not inside

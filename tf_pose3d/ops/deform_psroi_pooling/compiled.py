@@ -7,6 +7,8 @@ from typing import Any
 from tf_pose3d.ops.arguments import FLOAT_TYPES
 from tf_pose3d.ops.deform_psroi_pooling.options import PsRoiOptions
 from tf_pose3d.ops.dispatch import CompiledOperation
+from tf_pose3d.ops.loader import Library, Op
+from tf_pose3d.types import Tensor
 
 _ATTRIBUTES = (
     "spatial_scale",
@@ -19,7 +21,7 @@ _ATTRIBUTES = (
 )
 
 
-def deform_psroi_pooling(x: Any, rois: Any, trans: Any | None, options: PsRoiOptions) -> Any:
+def deform_psroi_pooling(x: Tensor, rois: Tensor, trans: Tensor | None, options: PsRoiOptions) -> Tensor:
     """The compiled counterpart of `reference.deform_psroi_pooling`."""
     return OPERATION.library.tf_pose3d_deform_ps_roi_pooling(
         x=x,
@@ -35,7 +37,7 @@ def deform_psroi_pooling(x: Any, rois: Any, trans: Any | None, options: PsRoiOpt
     )
 
 
-def _gradient(library: Any, op: Any, grad_y: Any) -> list[Any]:
+def _gradient(library: Library, op: Op, grad_y: Tensor) -> list[Any]:
     grads = library.tf_pose3d_deform_ps_roi_pooling_grad(
         x=op.inputs[0],
         rois=op.inputs[1],

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops.arguments import check_dtypes, static_shape
 from tf_pose3d.ops.deform_psroi_pooling import compiled, reference
 from tf_pose3d.ops.deform_psroi_pooling.options import PsRoiOptions, check_psroi_shapes
+from tf_pose3d.types import Tensor
 
 
 def deform_psroi_pooling(
-    x: Any,
-    rois: Any,
-    trans: Any | None = None,
+    x: Tensor,
+    rois: Tensor,
+    trans: Tensor | None = None,
     spatial_scale: float = 1.0,
     output_dim: int | None = None,
     group_size: int = 1,
@@ -24,7 +23,7 @@ def deform_psroi_pooling(
     sample_per_part: int = 4,
     trans_std: float = 0.0,
     data_format: str | None = None,
-) -> Any:
+) -> Tensor:
     """Average x over the bins of each region, the bins moved by learned offsets.
 
     A region is cut into pooled_size x pooled_size bins; each bin is sampled bilinearly at

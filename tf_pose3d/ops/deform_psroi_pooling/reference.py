@@ -13,9 +13,10 @@ from keras import ops
 
 from tf_pose3d.ops.arguments import in_compute_dtype
 from tf_pose3d.ops.deform_psroi_pooling.options import PsRoiOptions
+from tf_pose3d.types import Tensor
 
 
-def deform_psroi_pooling(x: Any, rois: Any, trans: Any | None, options: PsRoiOptions) -> Any:
+def deform_psroi_pooling(x: Tensor, rois: Tensor, trans: Tensor | None, options: PsRoiOptions) -> Tensor:
     """Deformable position-sensitive RoI pooling (Dai et al. 2017).
 
     Args:
@@ -82,12 +83,14 @@ def deform_psroi_pooling(x: Any, rois: Any, trans: Any | None, options: PsRoiOpt
     return ops.cast(output, dtype)
 
 
-def _round_half_away(value: Any) -> Any:
+def _round_half_away(value: Tensor) -> Tensor:
     """C's round(); `ops.round` rounds halves to even."""
     return ops.sign(value) * ops.floor(ops.abs(value) + 0.5)
 
 
-def _bin_offsets(trans: Any | None, extent: Any, options: PsRoiOptions, output_dim: int) -> tuple[Any, Any]:
+def _bin_offsets(
+    trans: Tensor | None, extent: Tensor, options: PsRoiOptions, output_dim: int
+) -> tuple[Any, Any]:
     """How far every bin is moved, in pixels of x: two (N, P, P, output_dim), or broadcastable zeros."""
     if trans is None:
         zero = ops.zeros((1, 1, 1, 1), dtype=extent.dtype)

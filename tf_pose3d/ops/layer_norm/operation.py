@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
 from tf_pose3d.ops.layer_norm import compiled
+from tf_pose3d.types import Tensor
 
 
-def layer_norm(x: Any, gain: Any, shift: Any, epsilon: float) -> Any:
+def layer_norm(x: Tensor, gain: Tensor, shift: Tensor, epsilon: float) -> Tensor:
     """`(x - mean) / sqrt(variance + epsilon) * gain + shift` over the last axis.
 
     Ba, Kiros and Hinton, "Layer normalization", 2016.

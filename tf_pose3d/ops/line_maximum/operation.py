@@ -6,17 +6,15 @@ Compiled where that serves (see `tf_pose3d.ops.dispatch`), else computed with `k
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
-import keras
 import numpy as np
 from keras import ops
 
 from tf_pose3d.ops.line_maximum import compiled
+from tf_pose3d.types import Tensor
 
 __all__ = ["brightest_pixel", "line_maximum"]
 
-Tensor: TypeAlias = keras.KerasTensor
 
 # Two points nearer than this, in pixels, are no line.
 SHORTEST = 1e-3

@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from tf_pose3d.ops.dispatch import CompiledOperation
+from tf_pose3d.ops.loader import Library, Op
+from tf_pose3d.types import Tensor
 
 _ATTRIBUTES = ("epsilon", "slope", "rate")
 
 
 def normed_activation(
-    x: Any, bias: Any, gamma: Any, beta: Any, seed: Any, epsilon: float, slope: float, rate: float
+    x: Tensor,
+    bias: Tensor,
+    gamma: Tensor,
+    beta: Tensor,
+    seed: Tensor,
+    epsilon: float,
+    slope: float,
+    rate: float,
 ) -> tuple[Any, Any, Any]:
     """The compiled counterpart of `operation.normed_activation`; `seed` is two whole numbers."""
     import tensorflow as tf
@@ -28,7 +37,7 @@ def normed_activation(
     return result.y, result.mean, result.variance
 
 
-def _gradient(library: Any, op: Any, grad_y: Any, *_: Any) -> list[Any]:
+def _gradient(library: Library, op: Op, grad_y: Tensor, *_: Any) -> list[Any]:
     x, bias, gamma, beta, seed = op.inputs
     _, mean, variance = op.outputs
     gradients = library.tf_pose3d_normed_activation_grad(

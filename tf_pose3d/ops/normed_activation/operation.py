@@ -5,16 +5,13 @@ Compiled where that serves (see `tf_pose3d.ops.dispatch`), else computed with `k
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import keras
 from keras import ops
 
 from tf_pose3d.ops.normed_activation import compiled
+from tf_pose3d.types import Tensor
 
 __all__ = ["normed_activation"]
-
-Tensor: TypeAlias = keras.KerasTensor
 
 
 def normed_activation(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tf_pose3d.ops.dispatch import CompiledOperation
+from tf_pose3d.types import Tensor
 
 OPERATION = CompiledOperation("soft_argmax")
 
 
-def soft_argmax(heatmaps: Any, diameter: float, temperature: float) -> tuple[Any, Any]:
+def soft_argmax(heatmaps: Tensor, diameter: float, temperature: float) -> tuple[Any, Any]:
     """Maxima and means under the softmax in the disc round them; neither has a gradient.
 
     Args:

@@ -6,15 +6,18 @@ import abc
 import dataclasses
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 
+from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 
 if TYPE_CHECKING:
     import keras
+
+    from tf_pose3d.config import Config
 
 
 __all__ = ["Assignment", "Converter"]
@@ -39,7 +42,10 @@ class Assignment:
     transform: Callable[..., np.ndarray] = _unchanged
 
 
-class Converter(abc.ABC):
+ConfigT = TypeVar("ConfigT", bound="Config")
+
+
+class Converter(abc.ABC, Generic[ConfigT]):
     """Reads checkpoints of one family's original release.
 
     Attributes:
@@ -72,7 +78,7 @@ class Converter(abc.ABC):
             Pose3DError: Sizes that the family cannot have.
         """
 
-    def agrees(self, key: str, found: Any, wanted: Any) -> bool:
+    def agrees(self, key: str, found: Parsed, wanted: Parsed) -> bool:
         """Whether a config value that a user asks for fits the one that the checkpoint decides."""
         return found == wanted
 
@@ -80,14 +86,14 @@ class Converter(abc.ABC):
         """Config keys that the checkpoint makes likely; the caller may say otherwise."""
         return {}
 
-    def check_config(self, checkpoint: Checkpoint, config: Any) -> None:  # noqa: B027
+    def check_config(self, checkpoint: Checkpoint, config: ConfigT) -> None:
         """Checks that a config, with what the caller says, can be the checkpoint's.
 
         Raises:
             Pose3DError: It cannot.
         """
 
-    def notes(self, checkpoint: Checkpoint, config: Any, given: Collection[str]) -> list[str]:
+    def notes(self, checkpoint: Checkpoint, config: ConfigT, given: Collection[str]) -> list[str]:
         """Lines about what the checkpoint holds, or does not tell, that the user should know.
 
         Args:
@@ -102,7 +108,7 @@ class Converter(abc.ABC):
         return self.aliases.get(name.upper(), name.upper())
 
     @abc.abstractmethod
-    def assignments(self, model: keras.Model, config: Any) -> Iterator[Assignment]:
+    def assignments(self, model: keras.Model, config: ConfigT) -> Iterator[Assignment]:
         """Every weight of a built model, and where it comes from."""
 
     def ignores(self, name: str) -> bool:

@@ -30,7 +30,7 @@ _WARPERS, _USED_WARPERS = 16, 12
 _NUMBERED_WARPER = re.compile(r"warp\.(\d+)\.")
 
 
-class DenseWarperConverter(Converter):
+class DenseWarperConverter(Converter["DenseWarperConfig"]):
     """Of DenseWarper's release.
 
     Reads the released state dict and the checkpoints of the release's own training. Of their 16 warpers the
@@ -69,7 +69,7 @@ class DenseWarperConverter(Converter):
             "DATASET_TEST_3D_SUBSAMPLE_STEP": 5,
         }
 
-    def notes(self, checkpoint: Checkpoint, config: Any, given: Collection[str]) -> list[str]:
+    def notes(self, checkpoint: Checkpoint, config: DenseWarperConfig, given: Collection[str]) -> list[str]:
         return [f"of the checkpoint's {_WARPERS} warpers the first {_USED_WARPERS} are used, and converted"]
 
     def ignores(self, name: str) -> bool:

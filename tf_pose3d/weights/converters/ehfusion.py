@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 from tf_pose3d.weights.converters.rie import RELEASED_PARTS, encoder_assignments, same_stage
@@ -48,7 +49,7 @@ def _limb_fusion_assignments(layer: NormedLinear) -> Iterator[Assignment]:
     yield Assignment(norm.moving_variance, sources("1.running_var"), side_by_side)
 
 
-class EHFusionConverter(Converter):
+class EHFusionConverter(Converter["EHFusionConfig"]):
     """Of EHFusion's release.
 
     One-stage checkpoints come with the released behaviour, which never fuses; `strategy="one_stage"` runs the
@@ -69,7 +70,7 @@ class EHFusionConverter(Converter):
         fused = "FuseBlocks.fc_1.weight" in names
         return {**values, "STRATEGY": "three_stage", "STAGE": 3 if fused else 1}
 
-    def agrees(self, key: str, found: Any, wanted: Any) -> bool:
+    def agrees(self, key: str, found: Parsed, wanted: Parsed) -> bool:
         if key == "STRATEGY" and found == "one_stage_released":
             return wanted != "three_stage"
         return same_stage(key, found, wanted)

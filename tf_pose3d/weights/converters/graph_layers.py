@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.graph import hop_edges, skeleton_adjacency
+from tf_pose3d.types import Tensor
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment
 
@@ -58,7 +59,7 @@ def norm_assignments(norm: UnbiasedBatchNormalization, prefix: str) -> Iterator[
     yield Assignment(norm.moving_variance, (f"{prefix}.running_var",))
 
 
-def dense_assignments(kernel: Any, bias: Any, prefix: str) -> Iterator[Assignment]:
+def dense_assignments(kernel: Tensor, bias: Tensor, prefix: str) -> Iterator[Assignment]:
     """Of `torch.nn.Linear` or a convolution of size 1: `(D, C)` or `(D, C, 1)` into `(C, D)`."""
     yield Assignment(kernel, (f"{prefix}.weight",), lambda array: array.reshape(array.shape[:2]).T)
     yield Assignment(bias, (f"{prefix}.bias",))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["HGCNConverter"]
 
 
-class HGCNConverter(Converter):
+class HGCNConverter(Converter["HGCNConfig"]):
     """Of HGCN's release."""
 
     arch = "HGCN"

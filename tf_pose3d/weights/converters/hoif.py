@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["HOIFNetConverter"]
 
 
-class HOIFNetConverter(Converter):
+class HOIFNetConverter(Converter["HOIFNetConfig"]):
     """Of HOIF-Net's release."""
 
     arch = "HOIFNet"

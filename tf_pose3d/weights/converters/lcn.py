@@ -22,7 +22,7 @@ _SCOPE = "linear_model"
 _BLOCK = re.compile(rf"{_SCOPE}/two_linear_(\d+)/w2_\1")
 
 
-class LCNConverter(Converter):
+class LCNConverter(Converter["LCNConfig"]):
     """Of LCN's release.
 
     A checkpoint tells its widths and depth and whether the mask was learned, but not which joints are

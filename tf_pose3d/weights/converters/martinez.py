@@ -22,7 +22,7 @@ def _block_assignments(block: LinearBlock, dense: str, norm: str) -> Iterator[As
     yield from norm_assignments(block.norm, norm)
 
 
-class MartinezConverter(Converter):
+class MartinezConverter(Converter["MartinezConfig"]):
     """Of SemGCN's release, which trains this network, too."""
 
     arch = "Martinez"

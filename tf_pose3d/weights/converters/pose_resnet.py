@@ -141,7 +141,7 @@ def read_backbone(path: str | os.PathLike) -> Checkpoint:
     return dataclasses.replace(held, tensors=tensors)
 
 
-class PoseResNetConverter(Converter):
+class PoseResNetConverter(Converter["PoseResNetConfig"]):
     """Of PoseResNet's release and of DenseWarper's backbone training.
 
     The layout of heat maps for 17 joints is taken to be MPI-INF-3DHP's, as in the release, unless JOINTS says

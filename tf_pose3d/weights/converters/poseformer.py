@@ -52,7 +52,7 @@ def _block_assignments(block: TransformerBlock, prefix: str) -> Iterator[Assignm
     yield from dense_assignments(block.mlp.contract.kernel, block.mlp.contract.bias, f"{prefix}.mlp.fc2")
 
 
-class PoseFormerConverter(Converter):
+class PoseFormerConverter(Converter["PoseFormerConfig"]):
     """Of PoseFormer's release. The number of heads (8 in the release) lies in no tensor's shape."""
 
     arch = "PoseFormer"

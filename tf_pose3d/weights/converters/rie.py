@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 from tf_pose3d.weights.converters.temporal_layers import (
@@ -31,12 +32,12 @@ def encoder_assignments(model: BodyPartModel) -> Iterator[Assignment]:
     yield from fully_connected_assignments(model.global_encoder, "GlobalInfo")
 
 
-def same_stage(key: str, found: Any, wanted: Any) -> bool:
+def same_stage(key: str, found: Parsed, wanted: Parsed) -> bool:
     """Whether an override agrees with a checkpoint: stages 2 and 3 are one network."""
     return found == wanted or (key == "STAGE" and found > 1 and wanted in (2, 3))
 
 
-class RIEConverter(Converter):
+class RIEConverter(Converter["RIEConfig"]):
     """Of RIE's release.
 
     Checkpoints of stages 2 and 3 look alike; they count as 3 unless `stage=2` is given.
@@ -53,7 +54,7 @@ class RIEConverter(Converter):
         fused = "FuseBlocks.0.fc_1.weight" in checkpoint.tensors
         return {**body_part_values(checkpoint), "STAGE": 3 if fused else 1}
 
-    def agrees(self, key: str, found: Any, wanted: Any) -> bool:
+    def agrees(self, key: str, found: Parsed, wanted: Parsed) -> bool:
         return same_stage(key, found, wanted)
 
     def assignments(self, model: RIE, config: RIEConfig) -> Iterator[Assignment]:

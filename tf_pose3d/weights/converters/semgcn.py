@@ -36,7 +36,7 @@ def _non_local_assignments(layer: GraphNonLocal, prefix: str) -> Iterator[Assign
     yield from norm_assignments(layer.norm, f"{prefix}.W.1")
 
 
-class SemGCNConverter(Converter):
+class SemGCNConverter(Converter["SemGCNConfig"]):
     """Of SemGCN's release.
 
     With non-local blocks the release numbers them among the residual pairs, each behind its pair.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Tensor
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 from tf_pose3d.weights.converters.graph_layers import count_numbered, dense_assignments, norm_assignments
@@ -32,7 +33,7 @@ def _layer_norm_assignments(norm: UnbiasedLayerNormalization, prefix: str) -> It
     yield Assignment(norm.beta, (f"{prefix}.b_2",))
 
 
-def _convolution_assignments(kernel: Any, bias: Any, prefix: str) -> Iterator[Assignment]:
+def _convolution_assignments(kernel: Tensor, bias: Tensor, prefix: str) -> Iterator[Assignment]:
     """Of `torch.nn.Conv1d`: `(D, C, K)` into `(K, C, D)`."""
     yield Assignment(kernel, (f"{prefix}.weight",), lambda array: array.transpose(2, 1, 0))
     yield Assignment(bias, (f"{prefix}.bias",))
@@ -65,7 +66,7 @@ def refinement_assignments(module: PoseRefinement) -> Iterator[Assignment]:
     yield from dense_assignments(module.weigh.kernel, module.weigh.bias, "post_refine.3")
 
 
-class StridedTransformerConverter(Converter):
+class StridedTransformerConverter(Converter["StridedTransformerConfig"]):
     """Of Strided Transformer's release.
 
     The number of heads (8 in the release) and the strides lie in no tensor's shape: the published strides

@@ -47,7 +47,7 @@ def _joints(checkpoint: Checkpoint) -> tuple[int, int]:
     return inputs // 2, outputs // 3
 
 
-class VideoPose3DConverter(Converter):
+class VideoPose3DConverter(Converter["VideoPose3DConfig"]):
     """Of VideoPose3D's release.
 
     Weights tell numbers of joints, but not which joints these are, nor whether the training was causal: what
