@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tf_pose3d.cli.releases.release import ConfigT, Flag, Release, find_checkpoint, let_stand_for
 from tf_pose3d.data.pose_files import as_names
@@ -11,9 +11,6 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import read_config
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["TemporalRelease", "VideoPose3DRelease"]
 
@@ -142,7 +139,7 @@ def _widths(text: str) -> list[int]:
     return [int(width) for width in text.split(",")]
 
 
-class VideoPose3DRelease(TemporalRelease["VideoPose3DConfig"]):
+class VideoPose3DRelease(TemporalRelease):
     """VideoPose3D's own flags."""
 
     network_keys = (*TemporalRelease.network_keys, "DENSE")
