@@ -112,7 +112,9 @@ class _Array:
         _check_count(shape, dtype.dtype)
         # numpy checks that the content fits the shape, and shares its memory.
         self.array = np.empty(0, np.int8)
-        self.array.__setstate__((1, tuple(shape), dtype.dtype, np.bool_(fortran_order), content))
+        plain = (1, tuple(shape), dtype.dtype, bool(fortran_order), content)
+        # The stub wants numpy's own bool, which numpy refuses.
+        self.array.__setstate__(plain)  # type: ignore[arg-type]
 
 
 _ARRAY_TYPE = Admitted(_Array)
@@ -128,8 +130,10 @@ def _frombuffer(
     buffer: bytes, dtype: _Dtype, shape: tuple, order: str, axis_order: tuple | None = None
 ) -> np.ndarray:
     array = np.frombuffer(buffer, dtype.dtype)
-    if order != "K" or axis_order is None:
+    if order in ("C", "F"):
         return array.reshape(shape, order="F" if order == "F" else "C")
+    if order != "K" or axis_order is None:
+        raise ValueError(f"an array in order {order!r}")
     stored = array.reshape([shape[axis] for axis in axis_order])
     return stored.transpose(np.argsort(axis_order))
 

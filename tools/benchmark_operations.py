@@ -49,7 +49,7 @@ from tf_pose3d.ops.dispatch import without_compiled
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.training.optimizers import make_optimizer
 
-TRANSFORMER = ("attention", "layer_norm", "bias_gelu")
+TRANSFORMER = ("attention", "layer_norm")
 # Work -> the config, examples of a batch or frames of the recording, and the operations that it calls.
 WORKS = {
     "uplift-training": ("h36m_351", 32, TRANSFORMER),
@@ -60,8 +60,7 @@ WORKS = {
     "strided-evaluation": ("strided_351", 64, TRANSFORMER),
     "lcn-training": ("lcn_gt", 200, ("block_matmul", "normed_activation")),
     "lcn-evaluation": ("lcn_gt", 200, ("block_matmul",)),
-    "martinez-training": ("martinez_gt", 64, ("block_matmul", "normed_activation")),
-    "martinez-evaluation": ("martinez_gt", 4096, ("block_matmul",)),
+    "martinez-training": ("martinez_gt", 64, ("normed_activation",)),
     "videopose3d-training": ("videopose3d_243", 64, ("normed_activation",)),
     "ehfusion-training": ("ehfusion_threestage", 64, ("normed_activation",)),
     "rie-training": ("rie_243", 64, ("normed_activation",)),

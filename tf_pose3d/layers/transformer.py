@@ -11,7 +11,6 @@ from keras import ops
 from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
 from tf_pose3d.layers.layer_normalization import LayerNormalization, UnbiasedLayerNormalization
-from tf_pose3d.ops.bias_gelu import bias_gelu
 
 __all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock", "strided_length"]
 
@@ -20,9 +19,8 @@ CONVOLUTION_TAPS = 3
 
 def _activate(inputs: keras.KerasTensor, bias: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Activation of `inputs + bias`. GELU is the exact one, as in the releases."""
-    if name == "gelu":
-        return bias_gelu(inputs, bias)
-    return keras.activations.get(name)(ops.add(inputs, bias))
+    total = ops.add(inputs, bias)
+    return ops.gelu(total, approximate=False) if name == "gelu" else keras.activations.get(name)(total)
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

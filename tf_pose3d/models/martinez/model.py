@@ -11,7 +11,6 @@ from keras import ops
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.normed_relu import normed_relu
 from tf_pose3d.models.pose_model import PoseModel
-from tf_pose3d.ops.block_matmul import matmul
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["LinearBlock", "MartinezNet"]
@@ -46,7 +45,7 @@ class LinearBlock(keras.layers.Layer):
         self.norm.build((None, self.units))
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        rows = matmul(inputs, ops.convert_to_tensor(self.dense.kernel))
+        rows = ops.matmul(inputs, self.dense.kernel)
         return normed_relu(rows, self.dense.bias, self.norm, self.dropout, self.seed_generator, training)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:

@@ -15,13 +15,11 @@ from keras import ops
 from tf_pose3d.ops.block_matmul import compiled
 from tf_pose3d.types import Tensor
 
-__all__ = ["BlockPattern", "block_matmul", "matmul", "norm_scale"]
+__all__ = ["BlockPattern", "block_matmul", "norm_scale"]
 
 
 # What a product of one group costs besides its arithmetic, in blocks: per gathered input block and at all.
 _GATHER_COST, _GROUP_COST = 2.0, 4.0
-# A matrix that is one block.
-_WHOLE = np.ones((1, 1), bool)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,13 +170,6 @@ def block_matmul(x: Tensor, kernel: Tensor, pattern: BlockPattern, max_norm: boo
     product = _product(x, kernel, pattern)
     # Scaling the few outputs costs less than scaling the many weights.
     return product * ops.cast(norm_scale(kernel), product.dtype) if max_norm else product
-
-
-def matmul(x: Tensor, kernel: Tensor) -> Tensor:
-    """`x @ kernel` of matrices, compiled where it can be: for few rows TensorFlow's own is slow."""
-    if compiled.OPERATION.serves(x, kernel):
-        return compiled.block_matmul(x, kernel, _WHOLE, max_norm=False)
-    return ops.matmul(x, kernel)
 
 
 def _product(x: Tensor, kernel: Tensor, pattern: BlockPattern) -> Tensor:
