@@ -1,7 +1,7 @@
 """Windows over sequences: index arithmetic and one gather per batch.
 
 All sequences lie end to end in one array per quantity (`FrameStore`). A window is a row of integers
-into it, made on the fly for a batch of window numbers, so that memory stays O(frames). Everything that
+into it, made on the fly for a batch of window indices, so that memory stays O(frames). Everything that
 is random is a pure function of (seed, step): a run that starts at step k sees exactly what an
 uninterrupted one sees there.
 """
@@ -244,11 +244,11 @@ class Windows:
     def __len__(self) -> int:
         return self.num_entries * (2 if self.spec.mirror == "in_batch" else 1)
 
-    def centre_frames(self, windows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def centre_frames(self, indices: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """(sequence number, frame number in its video) of windows; of all centres when None."""
-        windows = np.arange(self.num_centres) if windows is None else np.asarray(windows) % self.num_centres
-        sequence = np.searchsorted(self._first_window, windows, side="right") - 1
-        return sequence, (windows - self._first_window[sequence]) * self.spec.step
+        indices = np.arange(self.num_centres) if indices is None else np.asarray(indices) % self.num_centres
+        sequence = np.searchsorted(self._first_window, indices, side="right") - 1
+        return sequence, (indices - self._first_window[sequence]) * self.spec.step
 
     def notes(self) -> list[str]:
         """Lines about the data that the user should know, such as videos shorter than a window."""
@@ -284,11 +284,11 @@ class Windows:
             self._tensors = constants
         return self._tensors
 
-    def rows(self, windows: tf.Tensor, step: tf.Tensor | int = 0) -> dict[str, tf.Tensor]:
+    def rows(self, indices: tf.Tensor, step: tf.Tensor | int = 0) -> dict[str, tf.Tensor]:
         """The index arithmetic of a batch.
 
         Args:
-            windows: `(B,)` int64 window numbers.
+            indices: `(B,)` int64 window indices.
             step: Keys the random draws.
 
         Returns:
@@ -297,9 +297,9 @@ class Windows:
             `frame` `(B,)` int32.
         """
         spec, tables = self.spec, self._constants()
-        windows = tf.cast(windows, tf.int64)
-        mirrored = windows >= self.num_centres
-        centre = windows % self.num_centres
+        indices = tf.cast(indices, tf.int64)
+        mirrored = indices >= self.num_centres
+        centre = indices % self.num_centres
         sequence = tf.searchsorted(tables["table/first_window"], centre, side="right") - 1
         frame = tf.cast(centre - tf.gather(tables["table/first_window"], sequence), tf.int32) * spec.step
         length = tf.gather(tables["table/length"], sequence)[:, None]
@@ -319,7 +319,7 @@ class Windows:
         rows = tf.gather(tables["table/offset"], sequence)[:, None] + position
         result = {}
         if spec.mask_strides is not None:
-            mask_stride = self._draw_mask_stride(tf.shape(windows)[0], step) * multiple
+            mask_stride = self._draw_mask_stride(tf.shape(indices)[0], step) * multiple
             offset = (token - spec.target_token) * stride
             if spec.align_mask:
                 offset = offset + frame[:, None]
@@ -359,11 +359,11 @@ class Windows:
         # The smallest shift is -ceil((tokens - 1) / 2), as the release draws it.
         return shift - tokens // 2
 
-    def batch(self, windows: tf.Tensor, step: tf.Tensor | int = 0) -> dict[str, tf.Tensor]:
+    def batch(self, indices: tf.Tensor, step: tf.Tensor | int = 0) -> dict[str, tf.Tensor]:
         """The batch dict of some windows.
 
         Args:
-            windows: `(B,)` window numbers. With `mirror="in_batch"` 2 B windows come out, each
+            indices: `(B,)` window indices. With `mirror="in_batch"` 2 B windows come out, each
                 followed by its mirror image.
             step: Keys the random draws (mask stride, mask shift, camera).
 
@@ -376,7 +376,7 @@ class Windows:
             `visible_lookup (B, N)` (where each frame is among those M; M where it has none).
         """
         tables = self._constants()
-        index = self.rows(windows, step)
+        index = self.rows(indices, step)
         rows, mirrored = index.pop("rows"), index.pop("mirrored")
         sequence = index.pop("sequence")
         batch = {
@@ -389,7 +389,7 @@ class Windows:
             batch["intrinsics"] = tf.gather(tables["table/intrinsics"], sequence)
         else:
             choice = tf.random.stateless_uniform(
-                tf.shape(windows), self._key(_CAMERA, step), 0, len(self.cameras), tf.int32
+                tf.shape(indices), self._key(_CAMERA, step), 0, len(self.cameras), tf.int32
             )
             cameras = tf.gather(tables["table/cameras"], choice)
             batch["extrinsics"], batch["intrinsics"] = cameras[:, :7], cameras[:, 7:]
@@ -450,8 +450,8 @@ class Windows:
         entries = batch_size // share
         self._constants()
 
-        def make(windows: tf.Tensor, key: tf.Tensor) -> dict[str, tf.Tensor]:
-            batch = self.batch(windows, key)
+        def make(indices: tf.Tensor, key: tf.Tensor) -> dict[str, tf.Tensor]:
+            batch = self.batch(indices, key)
             return {name: values for name, values in batch.items() if name not in drop}
 
         return step_dataset(

@@ -90,7 +90,7 @@ def predict_every_frame(
     model: keras.Model,
     setting: TrainingConfig,
     windows: Windows,
-    numbers: np.ndarray | None = None,
+    indices: np.ndarray | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Poses of all centres under one setting.
@@ -100,21 +100,21 @@ def predict_every_frame(
         model: With its weights.
         setting: A config of `evaluation_settings`.
         windows: Over the recordings, cut with the family's spec for `"test"`.
-        numbers: From `frames_to_predict`, which is the default.
+        indices: From `frames_to_predict`, which is the default.
         progress: Called with the number of windows done since the last call.
 
     Returns:
         `(N, J, 3)` for every centre, predicted or interpolated, and `(N, J, 3)` with the predictions
         alone and zeros elsewhere; metres, root-centred, camera frame.
     """
-    numbers = frames_to_predict(setting, windows) if numbers is None else numbers
+    indices = frames_to_predict(setting, windows) if indices is None else indices
     frame = windows.centre_frames()[1]
     predicted = np.zeros((len(frame), windows.store.skeleton.num_joints, 3), np.float32)
     predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE)
-    predicted[numbers] = predictor(
+    predicted[indices] = predictor(
         windows.with_mask_strides(window_spec(family, setting, "test").mask_strides),
         setting.BATCH_SIZE,
-        numbers,
+        indices,
         progress,
     )
     stride = setting.prediction_stride

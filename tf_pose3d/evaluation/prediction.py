@@ -56,19 +56,19 @@ class Predictor:
         self,
         windows: Windows,
         batch_size: int,
-        numbers: np.ndarray | None = None,
+        indices: np.ndarray | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> np.ndarray:
         """The model's pose for the centre frame of each window; see `predict_poses`."""
-        numbers = np.arange(windows.num_centres) if numbers is None else np.asarray(numbers)
+        indices = np.arange(windows.num_centres) if indices is None else np.asarray(indices)
         if self._temporal is not None:
-            return self._temporal(windows, batch_size, numbers, progress)
+            return self._temporal(windows, batch_size, indices, progress)
         if not tf.config.list_physical_devices("GPU"):
             frames = getattr(self.model, "cpu_batch", _CPU_FRAMES)
             batch_size = frames if windows.spec.length == 1 else min(batch_size, _CPU_BATCH)
         poses = []
-        for start in range(0, len(numbers), _CHUNK):
-            chunk = numbers[start : start + _CHUNK]
+        for start in range(0, len(indices), _CHUNK):
+            chunk = indices[start : start + _CHUNK]
             if self._shared:
                 poses.append(self._run_shared(windows, chunk, batch_size, progress))
                 continue
@@ -123,7 +123,7 @@ class Predictor:
         return encode, lift
 
     def _run_shared(
-        self, windows: Windows, numbers: np.ndarray, batch_size: int, progress: Callable | None
+        self, windows: Windows, indices: np.ndarray, batch_size: int, progress: Callable | None
     ) -> np.ndarray:
         encode, lift = self._shared_functions(windows)
         flip_order = list(windows.store.input_skeleton.flip_order)
@@ -135,7 +135,7 @@ class Predictor:
             images = [_mirror(piece, flip_order) for piece in pieces] if self._flip else []
             return [encode(piece) for piece in pieces + images]
 
-        index = windows.rows(tf.constant(numbers, tf.int64))
+        index = windows.rows(tf.constant(indices, tf.int64))
         rows = index["rows"].numpy()
         mask = index["stride_mask"].numpy() if "stride_mask" in index else np.ones(rows.shape, bool)
         seen, place = np.unique(rows[mask], return_inverse=True)
@@ -143,7 +143,7 @@ class Predictor:
         lookup = np.full(rows.shape, views * len(seen), np.int32)
         lookup[mask] = place.reshape(-1)
         poses = []
-        for first in range(0, len(numbers), batch_size):
+        for first in range(0, len(indices), batch_size):
             part, part_mask = lookup[first : first + batch_size], mask[first : first + batch_size]
             if self._flip:
                 image = np.where(part_mask, part + len(seen), part)
@@ -153,8 +153,8 @@ class Predictor:
                 progress(len(poses[-1]))
         return np.concatenate(poses)
 
-    def _run_whole(self, windows: Windows, numbers: np.ndarray) -> np.ndarray:
-        batch = windows.batch(tf.constant(numbers, tf.int64))
+    def _run_whole(self, windows: Windows, indices: np.ndarray) -> np.ndarray:
+        batch = windows.batch(tf.constant(indices, tf.int64))
         store = windows.store
         key = (
             store.skeleton.name,
@@ -193,7 +193,7 @@ def predict_poses(
     model: keras.Model,
     windows: Windows,
     batch_size: int,
-    numbers: np.ndarray | None = None,
+    indices: np.ndarray | None = None,
     flip: bool = True,
     jit_compile: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -204,13 +204,13 @@ def predict_poses(
         model, flip, jit_compile: See `Predictor`.
         windows: Unmirrored windows.
         batch_size: Windows per forward pass.
-        numbers: `(n,)` window numbers in increasing order; None: all centres.
+        indices: `(n,)` window indices in increasing order; None: all centres.
         progress: Called with the number of windows done since the last call.
 
     Returns:
         `(n, J, 3)` float32, metres, root-centred, camera frame.
     """
-    return Predictor(model, flip, jit_compile)(windows, batch_size, numbers, progress)
+    return Predictor(model, flip, jit_compile)(windows, batch_size, indices, progress)
 
 
 def predict_with_loss(

@@ -42,17 +42,17 @@ def _mirrored(poses: np.ndarray, flip_order: tuple[int, ...]) -> np.ndarray:
 
 
 def _padded_videos(
-    windows: Windows, numbers: np.ndarray
+    windows: Windows, indices: np.ndarray
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
     """Videos as windows see them: frames at the windows' stride, the first and last one repeated.
 
     Yields:
         `(T,)` rows of the store that are one video's frames, up to N - 1 of them repetitions; positions
-        `(n,)` in `numbers` of the windows that lie in it; `(n,)` where each of these begins; its number.
+        `(n,)` in `indices` of the windows that lie in it; `(n,)` where each of these begins; its number.
         At a stride of k frames a video is k such sequences.
     """
     store, spec = windows.store, windows.spec
-    sequence, frame = windows.centre_frames(numbers)
+    sequence, frame = windows.centre_frames(indices)
     reach = spec.length - 1
     before = reach if spec.causal else reach // 2
     for video in np.unique(sequence):
@@ -102,7 +102,7 @@ class SequencePredictor:
         self,
         windows: Windows,
         batch_size: int,
-        numbers: np.ndarray,
+        indices: np.ndarray,
         progress: Callable[[int], None] | None = None,
     ) -> np.ndarray:
         """`(n, J, 3)` poses of windows; `batch_size` is not needed. See `predict_poses`."""
@@ -111,8 +111,8 @@ class SequencePredictor:
         input_flip, reach = store.input_skeleton.flip_order, windows.spec.length - 1
         if self._run is None:
             self._run = self._compile(frames.shape[1])
-        result = np.empty((len(numbers), store.skeleton.num_joints, 3), np.float32)
-        for rows, those, begins, _ in _padded_videos(windows, numbers):
+        result = np.empty((len(indices), store.skeleton.num_joints, 3), np.float32)
+        for rows, those, begins, _ in _padded_videos(windows, indices):
             keypoints = frames[rows, :, :2]
             views = np.stack([keypoints, _mirrored(keypoints, input_flip)] if self._flip else [keypoints])
             count = len(rows) - reach
@@ -193,15 +193,15 @@ class WindowPredictor:
         self,
         windows: Windows,
         batch_size: int,
-        numbers: np.ndarray,
+        indices: np.ndarray,
         progress: Callable[[int], None] | None = None,
     ) -> np.ndarray:
         """`(n, J, 3)` poses of windows; see `predict_poses`."""
         joints = windows.store.skeleton.num_joints
         if not tf.config.list_physical_devices("GPU"):
             batch_size = min(batch_size, _CPU_BATCH)
-        result = np.empty((len(numbers), joints, 3), np.float32)
-        for rows, those, begins, videos in _groups(_padded_videos(windows, numbers)):
+        result = np.empty((len(indices), joints, 3), np.float32)
+        for rows, those, begins, videos in _groups(_padded_videos(windows, indices)):
             keypoints = windows.store.arrays["keypoints_2d"][rows, :, :2]
             intrinsics = windows.store.intrinsics[videos]
             known = np.isfinite(intrinsics[:, 2:6]).all(axis=1)

@@ -420,27 +420,27 @@ class Lifter:
 
     def _lift_sequence(self, sequence: Sequence, show_progress: bool) -> np.ndarray:
         stride = self._setting.prediction_stride
-        numbers = np.arange(0, sequence.num_frames, stride)
+        indices = np.arange(0, sequence.num_frames, stride)
         predicted = np.zeros((sequence.num_frames, self.skeleton.num_joints, 3), np.float32)
         done = 0
         try:
-            with Progress(len(numbers), "lifting") as progress:
+            with Progress(len(indices), "lifting") as progress:
                 count = (lambda done: progress.update(steps=done)) if show_progress else None
-                for start in range(0, len(numbers), _CHUNK):
-                    part = numbers[start : start + _CHUNK]
+                for start in range(0, len(indices), _CHUNK):
+                    part = indices[start : start + _CHUNK]
                     predicted[part] = self._predict(sequence, part, count)
                     done = start + len(part)
         except KeyboardInterrupt:
             if not done:
                 raise
-        end = sequence.num_frames if done == len(numbers) else int(numbers[done - 1]) + 1
+        end = sequence.num_frames if done == len(indices) else int(indices[done - 1]) + 1
         poses = predicted[:end]
         if stride > 1:
             poses = interpolate_keyframes(poses, np.arange(end), stride)
         return poses - poses[:, self.root : self.root + 1]
 
     def _predict(
-        self, sequence: Sequence, numbers: np.ndarray, count: Callable[[int], None] | None
+        self, sequence: Sequence, indices: np.ndarray, count: Callable[[int], None] | None
     ) -> np.ndarray:
         """`(n, J, 3)` poses of some frames, from the stretch of the clip that their windows see.
 
@@ -450,15 +450,15 @@ class Lifter:
         reach = (self.spec.length - 1) * self.spec.stride * multiple
         # Sampled frames lie where they would lie in the whole clip.
         step = max(self.spec.mask_strides or (self.spec.stride,)) * multiple
-        first = max(int(numbers[0]) - reach, 0) // step * step
-        last = min(int(numbers[-1]) + reach + 1, sequence.num_frames)
+        first = max(int(indices[0]) - reach, 0) // step * step
+        last = min(int(indices[-1]) + reach + 1, sequence.num_frames)
         stretch = dataclasses.replace(
             sequence,
             pose_2d=None if sequence.pose_2d is None else sequence.pose_2d[first:last],
             per_frame={name: values[first:last] for name, values in sequence.per_frame.items()},
         )
         windows = Windows([stretch], self.spec)
-        return self._predictor(windows, self._setting.BATCH_SIZE, numbers - first, count)
+        return self._predictor(windows, self._setting.BATCH_SIZE, indices - first, count)
 
     def complete_frame(self, known: np.ndarray, age: np.ndarray, source: Skeleton) -> np.ndarray | None:
         """One frame of a stream as `lift_frame` takes it; None where there is too little.

@@ -49,8 +49,8 @@ def lift_sequences(
     if rate % spec.frame_rate:
         spec = dataclasses.replace(spec, frame_rate=round(rate))
     windows = Windows(sequences, spec)
-    numbers = frames_to_predict(setting, windows)
-    with Progress(len(numbers), "lifting") as progress:
+    indices = frames_to_predict(setting, windows)
+    with Progress(len(indices), "lifting") as progress:
         count = (lambda done: progress.update(steps=done)) if show_progress else None
-        poses, _ = predict_every_frame(family, model, setting, windows, numbers, count)
+        poses, _ = predict_every_frame(family, model, setting, windows, indices, count)
     return np.split(poses, windows.store.offsets[1:])

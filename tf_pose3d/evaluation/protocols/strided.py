@@ -22,12 +22,12 @@ class StridedProtocol(VideoPose3DProtocol[StridedTransformerConfig]):
         model: keras.Model,
         config: StridedTransformerConfig,
         data: Windows,
-        numbers: np.ndarray | None = None,
+        indices: np.ndarray | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> np.ndarray:
         if config.REFINE:
             model.average_mirrored = config.EVAL_FLIP
         _, setting = config.evaluation_settings()[0]
-        poses = super().predict(model, setting, data, numbers, progress)
+        poses = super().predict(model, setting, data, indices, progress)
         poses[:, self.family.root_joint(config)] = 0
         return poses

@@ -67,10 +67,10 @@ class UpliftProtocol(Protocol[ConfigT, Windows, Evaluation]):
         root = self.family.root_joint(config)
         for label, setting in config.evaluation_settings():
             keyframe_stride = setting.keyframe_stride
-            numbers = frames_to_predict(setting, data, also_stride=keyframe_stride)
-            with Progress(len(numbers), f"evaluating {label}".strip()) as progress:
+            indices = frames_to_predict(setting, data, also_stride=keyframe_stride)
+            with Progress(len(indices), f"evaluating {label}".strip()) as progress:
                 count = (lambda done, bar=progress: bar.update(steps=done)) if show_progress else None
-                every, poses = predict_every_frame(self.family, model, setting, data, numbers, count)
+                every, poses = predict_every_frame(self.family, model, setting, data, indices, count)
             names = data.store.actions
             results = {"all_frames": evaluate_poses(every, targets, actions, names, root)}
             if keyframe_stride is not None:

@@ -42,7 +42,7 @@ class VideoPose3DProtocol(Protocol[ConfigT, Windows, Evaluation]):
         model: keras.Model,
         config: ConfigT,
         data: Windows,
-        numbers: np.ndarray | None = None,
+        indices: np.ndarray | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> np.ndarray:
         """`(n, J, 3)` poses of windows, metres, relative to the root, camera frame.
@@ -51,14 +51,14 @@ class VideoPose3DProtocol(Protocol[ConfigT, Windows, Evaluation]):
             model: With its weights.
             config: Its config.
             data: The windows.
-            numbers: `(n,)` numbers of windows in increasing order; None: all.
+            indices: `(n,)` indices of windows in increasing order; None: all.
             progress: Called with the number of windows done since the last call.
         """
         return predict_poses(
             model,
             data,
             config.BATCH_SIZE,
-            numbers,
+            indices,
             flip=config.EVAL_FLIP,
             jit_compile=config.JIT_COMPILE,
             progress=progress,
@@ -80,12 +80,12 @@ class VideoPose3DProtocol(Protocol[ConfigT, Windows, Evaluation]):
         self, model: keras.Model, config: ConfigT, data: Windows, action_wise: bool = True
     ) -> dict[str, float]:
         count = data.num_centres if config.VALIDATION_EXAMPLES < 0 else config.VALIDATION_EXAMPLES
-        numbers = np.arange(count)
-        sequence, frame = data.centre_frames(numbers)
+        indices = np.arange(count)
+        sequence, frame = data.centre_frames(indices)
         targets = data.store.arrays["pose_3d"][data.store.offsets[sequence] + frame]
-        poses = self.predict(model, config, data, numbers)
+        poses = self.predict(model, config, data, indices)
         root = self.family.root_joint(config)
-        overall = evaluate_windows(poses, targets, data, root=root, numbers=numbers)["all_frames"]
+        overall = evaluate_windows(poses, targets, data, root=root, indices=indices)["all_frames"]
         metrics = {"loss": overall["frame_wise"]["mpjpe"] / 1000}
         parts = [("", "frame_wise"), ("AW-", "action_wise_average")][: 2 if action_wise else 1]
         for prefix, part in parts:
@@ -181,7 +181,7 @@ def evaluate_windows(
     windows: Windows,
     root: int,
     by_subject: bool = False,
-    numbers: np.ndarray | None = None,
+    indices: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """`evaluate_videos` of the predictions for windows, by action.
 
@@ -190,13 +190,13 @@ def evaluate_windows(
         windows: Where they come from.
         root: The joint at which the true poses are centred.
         by_subject: Also report each subject.
-        numbers: `(N,)` numbers of the windows; None: all.
+        indices: `(N,)` indices of the windows; None: all.
 
     Returns:
         `{"all_frames": results}`, and with `by_subject` an entry per subject.
     """
     store = windows.store
-    video, _ = windows.centre_frames(numbers)
+    video, _ = windows.centre_frames(indices)
     actions = [store.actions[index] for index in store.action_ids]
     results = {"all_frames": evaluate_videos(poses, targets, video, actions, root)}
     if by_subject:
