@@ -16,6 +16,7 @@ PACKAGE = REPOSITORY / "tf_pose3d"
 TABLES = {
     "__init__.py",
     "cli/releases/__init__.py",
+    "data/calibration/formats/__init__.py",
     "data/datasets.py",
     "evaluation/protocols/__init__.py",
     "inference/formats/__init__.py",

@@ -1,0 +1,22 @@
+"""Readers of calibration files, one module per format, and their table."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["FORMATS", "format_module"]
+
+# Name -> module with `matches(source)` and `read(sources, unit)`, in the order in which they are asked.
+FORMATS = {
+    "freemocap": "tf_pose3d.data.calibration.formats.freemocap",
+    "camera_tables": "tf_pose3d.data.calibration.formats.camera_tables",
+}
+
+
+def format_module(name: str) -> ModuleType:
+    """The reader of a format."""
+    return importlib.import_module(FORMATS[name])
