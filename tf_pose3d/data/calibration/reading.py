@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tf_pose3d.data.calibration.formats import FORMATS, format_module
@@ -19,7 +19,11 @@ _ENDINGS = (".toml", ".yml", ".yaml", ".xml", ".json", ".txt", ".pickle", ".pkl"
 
 
 def read_calibration(
-    paths: PathLike | Sequence[PathLike], camera_format: str | None = None, unit: str | None = None
+    paths: PathLike | Sequence[PathLike],
+    camera_format: str | None = None,
+    unit: str | None = None,
+    keys: Mapping[str, str] | None = None,
+    group: str | None = None,
 ) -> Calibration:
     """The cameras of one or several files, with what was taken for granted.
 
@@ -28,6 +32,8 @@ def read_calibration(
         camera_format: A name of `FORMATS`; None: by content.
         unit: In which lengths are, `"m"`, `"cm"` or `"mm"`; None: what the format states, else told from the
             rig, and said in the notes.
+        keys: What OpenCV files call `matrix`, `distortion`, `rotation`, `translation` or `size`.
+        group: Which subject's cameras, of Human3.6M's files.
 
     Raises:
         Pose3DError: A file that cannot be read or is in no known format, files of different formats, or what
@@ -48,7 +54,13 @@ def read_calibration(
             f"{sources[0]} is a calibration of the kind {names[0]}, {sources[other]} of the kind "
             f"{names[other]}: give files of one kind"
         )
-    return format_module(names[0]).read(sources, unit)
+    settings: dict[str, object] = {}
+    for given, value, only in (("keys", keys, "opencv"), ("group", group, "human36m")):
+        if value and names[0] != only:
+            raise Pose3DError(f"{sources[0]} is of the kind {names[0]}; {given} are for {only} files")
+        if value:
+            settings[given] = value
+    return format_module(names[0]).read(sources, unit, **settings)
 
 
 def read_cameras(
@@ -61,9 +73,18 @@ def read_cameras(
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = sorted(
-        file for file in path.iterdir() if file.suffix.lower() in _ENDINGS and not file.name.startswith(".")
-    )
+
+    def inside(folder: Path) -> list[Path]:
+        return sorted(
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in _ENDINGS and not file.name.startswith(".") and file.is_file()
+        )
+
+    # OpenCap has a folder per camera.
+    found = inside(path) or [
+        file for folder in sorted(path.iterdir()) if folder.is_dir() for file in inside(folder)
+    ]
     if not found:
         raise Pose3DError(f"{path} is a folder without calibration files ({', '.join(_ENDINGS)})")
     return found

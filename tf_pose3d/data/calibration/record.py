@@ -149,6 +149,58 @@ class CalibratedCamera:
         """The same camera in a world whose lengths are `factor` times as long."""
         return dataclasses.replace(self, translation=self.translation * factor)
 
+    def turned(self, quarters: int) -> CalibratedCamera:
+        """The camera of images that were turned clockwise by so many quarter turns after recording.
+
+        Raises:
+            Pose3DError: Its size is unknown, or its matrix has skew or its sensor is tilted, which cannot be
+                turned.
+        """
+        if self.size is None or self.matrix[0, 1] or len(self.distortion) > 12:
+            reason = "its image size is unknown" if self.size is None else "of skew or tilt of its sensor"
+            raise Pose3DError(f"camera {self.name} cannot be turned: {reason}")
+        camera = self
+        for _ in range(quarters % 4):
+            camera = camera._turned_once()
+        return camera
+
+    def _turned_once(self) -> CalibratedCamera:
+        """Pixel (u, v) of the image becomes (height - 1 - v, u)."""
+        assert self.size is not None
+        (fx, _, cx), (_, fy, cy), _ = self.matrix
+        turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        distortion = self.distortion.copy()
+        if not self.fisheye:
+            # The tangential part points along (p2, p1), the prism's along (s1, s3) and (s2, s4).
+            p1, p2 = distortion[2:4]
+            distortion[2:4] = p2, -p1
+            if len(distortion) == 12:
+                s1, s2, s3, s4 = distortion[8:]
+                distortion[8:] = -s3, -s4, s1, s2
+        return dataclasses.replace(
+            self,
+            size=(self.size[1], self.size[0]),
+            matrix=np.array([[fy, 0.0, self.size[1] - 1 - cy], [0.0, fx, cx], [0.0, 0.0, 1.0]]),
+            distortion=distortion,
+            rotation=turn @ self.rotation,
+            translation=turn @ self.translation,
+        )
+
+    def resized(self, size: tuple[int, int]) -> CalibratedCamera:
+        """The camera of images that were scaled to another size after recording.
+
+        Raises:
+            Pose3DError: Its size is unknown.
+        """
+        if self.size is None:
+            raise Pose3DError(f"camera {self.name} cannot be scaled: its image size is unknown")
+        scale = np.array([size[0] / self.size[0], size[1] / self.size[1]])
+        matrix = self.matrix.copy()
+        matrix[:2] *= scale[:, None]
+        # The middle of the first pixel is (0, 0): edges lie half a pixel further out.
+        matrix[:2, 2] += (scale - 1) / 2
+        return dataclasses.replace(self, size=size, matrix=matrix)
+
 
 def camera_from_vectors(
     name: str,

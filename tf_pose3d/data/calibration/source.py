@@ -6,9 +6,13 @@ import functools
 import io
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tf_pose3d.data.archive import load_archive
+from tf_pose3d.data.calibration.opencv_yaml import parse_opencv_yaml
+from tf_pose3d.data.calibration.xml_text import parse_xml
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.json_text import decode_text, parse_json
 
@@ -17,7 +21,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["CalibrationSource"]
+__all__ = ["CalibrationSource", "named"]
 
 # A calibration is a few kilobytes; older Caliscope files hold their boards' points, too.
 _MOST_BYTES = 64 << 20
@@ -56,7 +60,12 @@ class CalibrationSource:
             )
         if not self._content.strip():
             raise Pose3DError(f"{path} is empty, expected a calibration of cameras")
-        self.kind = "pickle" if self._content[:1] == b"\x80" else self._kind_of_text()
+        if self._content[:1] == b"\x80":
+            self.kind = "pickle"
+        elif self._content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            self.kind = "xml"  # says its encoding itself
+        else:
+            self.kind = self._kind_of_text()
 
     def __str__(self) -> str:
         return str(self.path)
@@ -78,7 +87,11 @@ class CalibrationSource:
             return self._toml()
         if self.kind == "json":
             return parse_json(self.text, self.path)
-        raise Pose3DError(f"{self.path}: {self.kind} is not read")
+        if self.kind == "yaml":
+            return parse_opencv_yaml(self.text, self.path)
+        if self.kind == "xml":
+            return parse_xml(self._content.lstrip(b" \t\r\n"), self.path)
+        return load_archive(self.path, io.BytesIO(self._content))
 
     def _toml(self) -> dict[str, Any]:
         try:
@@ -110,3 +123,9 @@ class CalibrationSource:
         raise Pose3DError(
             f"{self.path} is no calibration file: expected TOML, YAML, XML, JSON or a pickle of cameras"
         )
+
+
+def named(sources: Sequence[CalibrationSource]) -> str:
+    """What messages call several files."""
+    listed = [str(source) for source in sources]
+    return ", ".join(listed) if len(listed) < 3 else f"{listed[0]} and {len(listed) - 1} more"

@@ -12,7 +12,7 @@ from typing import Any
 
 from tf_pose3d.data.calibration.assembly import METRES, assembled
 from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, camera_from_vectors
-from tf_pose3d.data.calibration.source import CalibrationSource
+from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import image_size, numbers, required, shown, text_of, unused_keys
 from tf_pose3d.errors import Pose3DError
 
@@ -105,7 +105,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     if len(stated) > 1:
         raise Pose3DError(f"{sources[0]} and others state different units: {', '.join(sorted(stated))}")
     return assembled(
-        ", ".join(map(str, sources)),
+        named(sources),
         "camera_tables",
         cameras,
         notes,

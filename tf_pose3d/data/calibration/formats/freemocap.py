@@ -13,7 +13,7 @@ import numpy as np
 from tf_pose3d.data.calibration.assembly import assembled
 from tf_pose3d.data.calibration.formats.camera_tables import camera_of_table, camera_tables_of
 from tf_pose3d.data.calibration.record import Calibration
-from tf_pose3d.data.calibration.source import CalibrationSource
+from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import numbers, text_of
 from tf_pose3d.errors import Pose3DError
 
@@ -48,4 +48,4 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
                         f"{where}: world_position is {distance:.4g} from where rotation and translation put "
                         "the camera; calibrate again or remove world_position"
                     )
-    return assembled(", ".join(map(str, sources)), "freemocap", cameras, notes, "mm", asked_unit=unit)
+    return assembled(named(sources), "freemocap", cameras, notes, "mm", asked_unit=unit)
