@@ -51,7 +51,8 @@ def lift_views(
         model: With its weights.
         config: Its config.
         images: One file per view, in their order.
-        cameras: Their calibration, `.json`.
+        cameras: Their calibration, in the order of the images; any kind of docs/calibration.md, without
+            distortion.
         fps: Frames per second; None: 50.
 
     Raises:

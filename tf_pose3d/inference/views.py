@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from tf_pose3d.data.multiview.annotations import calibration_table
+from tf_pose3d.data.calibration import read_calibration
+from tf_pose3d.data.calibration.formats.placed_json import boxes_of
 from tf_pose3d.data.multiview.grouping import ViewGroups
 from tf_pose3d.data.multiview.images import FileImages
 from tf_pose3d.data.multiview.records import Calibrations, MultiViewRecords
@@ -18,50 +18,40 @@ from tf_pose3d.errors import Pose3DError
 __all__ = ["read_cameras", "view_group"]
 
 
-def read_cameras(path: str | Path, count: int) -> tuple[Calibrations, list[Any]]:
-    """Cameras of a JSON file.
+def read_cameras(
+    path: str | Path | Sequence[str | Path], count: int
+) -> tuple[Calibrations, list[npt.NDArray[np.float32] | None]]:
+    """Cameras of a calibration file of any kind (docs/calibration.md), in the order of the file.
 
     Args:
-        path: A list of one object per image: `R (3, 3)` world to camera, `T` the camera's centre in the world
-            in millimetres, `fx`, `fy`, `cx`, `cy` pixels; and `box` (left, top, right, bottom, pixels), where
-            the person is, by default the whole image.
+        path: The file or files. DenseWarper's own kind is a list of one object per image: `R (3, 3)` world to
+            camera, `T` the camera's centre in the world in millimetres, `fx`, `fy`, `cx`, `cy` pixels; and
+            `box` (left, top, right, bottom, pixels), where the person is, by default the whole image.
         count: How many images there are.
 
     Returns:
-        The cameras, and each one's box or None.
+        The cameras, without distortion, and each one's box or None.
 
     Raises:
         Pose3DError: Not such a file, a camera without intrinsics, or another number of cameras.
     """
-    path = Path(path)
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Pose3DError(f"{path}: cannot read the cameras: {error.strerror}") from None
-    except ValueError:
-        raise Pose3DError(f"{path}: not valid JSON; expected a list of one object per image") from None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise Pose3DError(f"{path}: expected a list of objects with R, T, fx, fy, cx, cy, one per image")
-    if len(entries) != count:
-        raise Pose3DError(f"{path}: holds {len(entries)} cameras, expected {count}, one per image")
-    labels = [str(number) for number in range(count)]
-    index, cameras = calibration_table([{"camera": entry} for entry in entries], labels, path)
-    boxes = []
-    for number, entry in enumerate(entries):
-        box = entry.get("box")
-        if box is not None:
-            try:
-                box = np.array(box, np.float32)
-            except (TypeError, ValueError):
-                box = np.zeros(0, np.float32)
-            if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
-                raise Pose3DError(f"{path}: camera {number}: box must be left, top, right, bottom in pixels")
-        boxes.append(box)
+    calibration = read_calibration(path)
+    cameras = calibration.cameras
+    if len(cameras) != count:
+        raise Pose3DError(
+            f"{calibration.source}: holds {len(cameras)} cameras ({', '.join(calibration.names)}), expected "
+            f"{count}, one per image"
+        )
+    boxes = boxes_of(path) if isinstance(path, (str, Path)) else []
+    if len(boxes) != count:
+        boxes = [None for _ in cameras]
     picked = Calibrations(
-        names=tuple(labels),
-        rotation=cameras.rotation[index],
-        centre=cameras.centre[index],
-        intrinsics=cameras.intrinsics[index],
+        names=calibration.names,
+        rotation=np.stack([camera.rotation for camera in cameras]).astype(np.float32),
+        centre=np.stack([camera.centre * 1000 for camera in cameras]).astype(np.float32),
+        intrinsics=np.stack([camera.matrix[[0, 1, 0, 1], [0, 1, 2, 2]] for camera in cameras]).astype(
+            np.float32
+        ),
     )
     return picked, boxes
 

@@ -92,9 +92,7 @@ class DenseWarperRelease(ImageRelease[DenseWarperConfig]):
         if program == "inference":
             flags += [
                 Flag(("--images",), None, "one image per view, in their order", metavar="FILE", nargs="+"),
-                Flag(
-                    ("--cameras",), None, "their calibration, .json; see docs/densewarper.md", metavar="FILE"
-                ),
+                Flag(("--cameras",), None, "their calibration; see docs/calibration.md", metavar="FILE"),
             ]
         return flags
 

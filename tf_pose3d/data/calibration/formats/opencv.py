@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tf_pose3d.data.calibration.assembly import assembled
+from tf_pose3d.data.calibration.assembly import METRES, assembled
 from tf_pose3d.data.calibration.opencv_yaml import matrix_of
 from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, Reading, camera_from_vectors
 from tf_pose3d.data.calibration.source import CalibrationSource, named
@@ -57,6 +57,7 @@ _NAMES = {
     "name": ("cameraname", "name", "camera", "serial", "serialnumber", "id"),
     "fisheye": ("fisheyemodel", "fisheye"),
     "model": ("distortionmodel", "cameramodel", "model"),
+    "unit": ("lengthunit", "unit", "units"),
 }
 _FISHEYE_MODELS = ("fisheye", "equidistant", "kannalabrandt4")
 _STEREO = ("M1", "D1", "M2", "D2")
@@ -143,6 +144,10 @@ def read(
     held = [(source, storage_of(source) or {}) for source in sources]
     cameras: list[CalibratedCamera] = []
     notes: list[str] = []
+    said = [_field(storage, "unit", keys or {})[1] for _, storage in held]
+    stated = sorted({value for value in said if isinstance(value, str) and value in METRES})
+    if len(stated) > 1:
+        raise Pose3DError(f"{named(sources)} state different units of length: {', '.join(stated)}")
     stereo = {key: value for _, storage in held for key, value in storage.items()}
     if all(key in stereo for key in _STEREO):
         cameras, notes = _stereo_pair(stereo, named(sources))
@@ -152,7 +157,9 @@ def read(
             cameras.append(camera)
             notes += said
     other = Reading("rotation and translation from camera to world", inverted(cameras))
-    return assembled(named(sources), "opencv", cameras, notes, None, [other], asked_unit=unit)
+    return assembled(
+        named(sources), "opencv", cameras, notes, stated[0] if stated else None, [other], asked_unit=unit
+    )
 
 
 def _camera(

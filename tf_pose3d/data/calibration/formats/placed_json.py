@@ -9,15 +9,19 @@ an image size; `name`, `width` and `height` are read where they are there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from tf_pose3d.data.calibration.assembly import assembled
 from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, camera_from_vectors
 from tf_pose3d.data.calibration.source import CalibrationSource, named
-from tf_pose3d.data.calibration.values import image_size, numbers, required, text_of, unused_keys
+from tf_pose3d.data.calibration.values import image_size, numbers, required, shown, text_of, unused_keys
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["entries_of", "matches", "read"]
+__all__ = ["boxes_of", "entries_of", "matches", "read"]
 
 _NEEDED = ("R", "T", "fx", "fy", "cx", "cy")
 _KEYS = (*_NEEDED, "k", "p", "box", "name", "width", "height")
@@ -54,6 +58,32 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     if not any(camera.size for camera in cameras):
         notes.append(f"{where}: no image sizes: that images were cropped or turned would not show")
     return assembled(where, "placed_json", cameras, notes, "mm", asked_unit=unit)
+
+
+def boxes_of(path: str | Path) -> list[npt.NDArray[np.float32] | None]:
+    """Each camera's `box` (left, top, right, bottom, pixels), or None; of files of other kinds nothing.
+
+    Raises:
+        Pose3DError: A box that is none.
+    """
+    if Path(path).is_dir():
+        return []
+    source = CalibrationSource(path)
+    if not matches(source):
+        return []
+    boxes: list[npt.NDArray[np.float32] | None] = []
+    for key, entry in entries_of(source.content).items():
+        if not isinstance(entry, Mapping) or entry.get("box") is None:
+            boxes.append(None)
+            continue
+        where = f"{source}: camera {key}: box"
+        left, top, right, bottom = numbers(entry["box"], where, (4,))
+        if right <= left or bottom <= top:
+            raise Pose3DError(
+                f"{where} must be left, top, right, bottom in pixels, got {shown(entry['box'])}"
+            )
+        boxes.append(np.array([left, top, right, bottom], np.float32))
+    return boxes
 
 
 def _camera(entry: Any, key: str, where: str) -> tuple[CalibratedCamera, list[str]]:
