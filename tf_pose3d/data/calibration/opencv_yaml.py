@@ -7,12 +7,12 @@ construct, anchors and aliases repeat parts without end: all three are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["matrix_of", "parse_opencv_yaml"]
 
@@ -23,7 +23,7 @@ _SPECIAL = {".nan": np.nan, ".inf": np.inf, "-.inf": -np.inf, "+.inf": np.inf}
 _KEY = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*'|[^\s"'\[\]{},&*!|>%@`#-][^:#\[\]{},]*?)\s*:(?=\s|$)""")
 
 
-def parse_opencv_yaml(text: str, where: object) -> dict[str, Any]:
+def parse_opencv_yaml(text: str, where: object) -> dict[str, Parsed]:
     """The mapping that a file holds; matrices become float64 arrays.
 
     Args:
@@ -36,7 +36,7 @@ def parse_opencv_yaml(text: str, where: object) -> dict[str, Any]:
     return _Parser(text, where).document()
 
 
-def matrix_of(value: Any, where: str) -> Any:
+def matrix_of(value: Parsed, where: str) -> Parsed:
     """A mapping of rows, cols and data as an array; other values as they are.
 
     Raises:
@@ -103,7 +103,7 @@ class _Parser:
         if pending is not None:
             raise self._fail(pending[0], "a list is not closed: the file is cut off")
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, Parsed]:
         if not self._lines:
             raise Pose3DError(f"{self._where} holds nothing")
         value = self._block(self._lines[0][1], 0)
@@ -114,14 +114,14 @@ class _Parser:
             raise Pose3DError(f"{self._where} holds a list, expected keys and values")
         return value
 
-    def _block(self, indent: int, depth: int) -> Any:
+    def _block(self, indent: int, depth: int) -> Parsed:
         if depth > _DEEPEST:
             raise self._fail(self._lines[self._next][0], "nested too deeply")
         if self._lines[self._next][2].startswith(("- ", "-\t")) or self._lines[self._next][2] == "-":
             return self._sequence(indent, depth)
         return self._mapping(indent, depth)
 
-    def _sequence(self, indent: int, depth: int) -> list[Any]:
+    def _sequence(self, indent: int, depth: int) -> list[Parsed]:
         values = []
         while self._next < len(self._lines):
             number, width, line = self._lines[self._next]
@@ -137,8 +137,8 @@ class _Parser:
             values.append(self._value(rest, number, indent, depth))
         return values
 
-    def _mapping(self, indent: int, depth: int) -> dict[str, Any]:
-        values: dict[str, Any] = {}
+    def _mapping(self, indent: int, depth: int) -> dict[str, Parsed]:
+        values: dict[str, Parsed] = {}
         while self._next < len(self._lines):
             number, width, line = self._lines[self._next]
             if width != indent:
@@ -157,7 +157,7 @@ class _Parser:
             values[key] = self._value(line[found.end() :].strip(), number, indent, depth)
         return values
 
-    def _value(self, rest: str, number: int, indent: int, depth: int) -> Any:
+    def _value(self, rest: str, number: int, indent: int, depth: int) -> Parsed:
         matrix = False
         for tag in _MATRIX_TAGS:
             if rest == tag or rest.startswith(f"{tag} "):
@@ -213,7 +213,7 @@ def _unquoted(text: str) -> str:
     return text
 
 
-def _scalar(text: str) -> Any:
+def _scalar(text: str) -> Parsed:
     if text[:1] in "\"'":
         return _unquoted(text)
     if _NUMBER.fullmatch(text):
@@ -227,12 +227,12 @@ _OPEN = object()
 _FLOW_TOKEN = re.compile(r"""\s*([\[\]{},]|"(?:[^"\\]|\\.)*"|'[^']*'|[^\[\]{},\s"'][^\[\]{},"']*)""")
 
 
-def _flow(text: str, fail: Any) -> Any:
+def _flow(text: str, fail: Callable[[str], Pose3DError]) -> Parsed:
     """A scalar, `[a, b]` or `{ a: 1 }` on one line."""
     if text[0] not in "[{":
         return _scalar(text)
     # Open lists and mappings, outermost first.
-    stack: list[list[Any] | dict[str, Any]] = []
+    stack: list[list[Parsed] | dict[str, Parsed]] = []
     place = 0
     while True:
         found = _FLOW_TOKEN.match(text, place)
@@ -241,7 +241,7 @@ def _flow(text: str, fail: Any) -> Any:
         token = found[1]
         place = found.end()
         if token in ("[", "{"):
-            new: list[Any] | dict[str, Any] = [] if token == "[" else {}
+            new: list[Parsed] | dict[str, Parsed] = [] if token == "[" else {}
             if stack:
                 _put(stack[-1], new, fail)
             if len(stack) >= _DEEPEST:
@@ -279,7 +279,7 @@ def _flow(text: str, fail: Any) -> Any:
                     _put(inside, _scalar(value.strip()), fail)
 
 
-def _put(inside: list[Any] | dict[str, Any], value: Any, fail: Any) -> None:
+def _put(inside: list[Parsed] | dict[str, Parsed], value: Parsed, fail: Callable[[str], Pose3DError]) -> None:
     if isinstance(inside, list):
         inside.append(value)
         return
@@ -289,6 +289,6 @@ def _put(inside: list[Any] | dict[str, Any], value: Any, fail: Any) -> None:
     inside[key] = value
 
 
-def _waiting(inside: dict[str, Any]) -> str | None:
+def _waiting(inside: dict[str, Parsed]) -> str | None:
     """The key whose value has not come yet."""
     return next((key for key in reversed(inside) if inside[key] is _OPEN), None)

@@ -8,13 +8,13 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tf_pose3d.data.archive import load_archive
 from tf_pose3d.data.calibration.opencv_yaml import parse_opencv_yaml
 from tf_pose3d.data.calibration.xml_text import parse_xml
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.json_text import decode_text, parse_json
+from tf_pose3d.types import Parsed
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -76,7 +76,7 @@ class CalibrationSource:
         return decode_text(self._content, self.path)
 
     @functools.cached_property
-    def content(self) -> Any:
+    def content(self) -> Parsed:
         """What the file holds: of TOML, YAML and JSON dicts and lists; of XML an `xml_text.Element`; of a
         pickle plain data, read without running anything in it.
 
@@ -93,7 +93,7 @@ class CalibrationSource:
             return parse_xml(self._content.lstrip(b" \t\r\n"), self.path)
         return load_archive(self.path, io.BytesIO(self._content))
 
-    def _toml(self) -> dict[str, Any]:
+    def _toml(self) -> dict[str, Parsed]:
         try:
             return tomllib.loads(self.text)
         except RecursionError:

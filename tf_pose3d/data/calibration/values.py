@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["image_size", "numbers", "required", "shown", "text_of", "unused_keys"]
 
 
-def shown(value: Any) -> str:
+def shown(value: Parsed) -> str:
     """A value of a file in a message: short, on one line."""
     text = " ".join(repr(value.tolist() if isinstance(value, np.ndarray) else value).split())
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def required(table: Mapping[str, Any], key: str, where: str) -> Any:
+def required(table: Mapping[str, Parsed], key: str, where: str) -> Parsed:
     """A key that must be there.
 
     Raises:
@@ -32,7 +32,7 @@ def required(table: Mapping[str, Any], key: str, where: str) -> Any:
     return table[key]
 
 
-def numbers(value: Any, where: str, *shapes: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def numbers(value: Parsed, where: str, *shapes: tuple[int, ...]) -> npt.NDArray[np.float64]:
     """A number or nested lists of numbers as an array.
 
     Args:
@@ -58,7 +58,7 @@ def numbers(value: Any, where: str, *shapes: tuple[int, ...]) -> npt.NDArray[np.
     raise Pose3DError(f"{where} is {shown(value)}: {len(flat)} numbers, expected {expected}")
 
 
-def _collect(value: Any, where: str, flat: list[float], depth: int) -> None:
+def _collect(value: Parsed, where: str, flat: list[float], depth: int) -> None:
     if isinstance(value, (list, tuple)) and depth < 4:
         for part in value:
             _collect(part, where, flat, depth + 1)
@@ -78,7 +78,7 @@ def _collect(value: Any, where: str, flat: list[float], depth: int) -> None:
     flat.append(number)
 
 
-def image_size(value: Any, where: str) -> tuple[int, int]:
+def image_size(value: Parsed, where: str) -> tuple[int, int]:
     """Width and height of an image; files write 1088.0, too.
 
     Raises:
@@ -90,7 +90,7 @@ def image_size(value: Any, where: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def text_of(value: Any, where: str) -> str:
+def text_of(value: Parsed, where: str) -> str:
     """A name: a text, or a whole number as text.
 
     Raises:
@@ -103,7 +103,7 @@ def text_of(value: Any, where: str) -> str:
     return value.strip()
 
 
-def unused_keys(table: Mapping[str, Any], known: Sequence[str], where: str) -> list[str]:
+def unused_keys(table: Mapping[str, Parsed], known: Sequence[str], where: str) -> list[str]:
     """A note on keys that no reader knows, or none."""
     unknown = [str(key)[:40] for key in table if key not in known]
     return [f"{where}: unknown keys {', '.join(unknown[:8])} are not used"] if unknown else []

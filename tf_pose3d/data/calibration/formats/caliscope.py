@@ -9,18 +9,18 @@ it was recorded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tf_pose3d.data.calibration.assembly import assembled
 from tf_pose3d.data.calibration.formats.camera_tables import camera_of_table, camera_tables_of
 from tf_pose3d.data.calibration.record import Calibration
 from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import shown, text_of
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]
 
 
-def _tables(content: Any) -> dict[str, dict[str, Any]]:
+def _tables(content: Parsed) -> dict[str, dict[str, Parsed]]:
     if not isinstance(content, Mapping):
         return {}
     held = content.get("cameras")

@@ -8,13 +8,13 @@ aniposelib the unit of the board that it was calibrated with; ours states `[meta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tf_pose3d.data.calibration.assembly import METRES, assembled
 from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, camera_from_vectors
 from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import image_size, numbers, required, shown, text_of, unused_keys
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["camera_of_table", "camera_tables_of", "matches", "read"]
 
@@ -23,7 +23,7 @@ _KEYS = ("name", "size", "matrix", "distortions", "rotation", "translation", "fi
 _OTHERS = ("metadata", "capture_volume", "charuco", "checkerboard", "point_estimates")
 
 
-def camera_tables_of(content: Any) -> dict[str, dict[str, Any]]:
+def camera_tables_of(content: Parsed) -> dict[str, dict[str, Parsed]]:
     """The tables of a TOML file that hold cameras."""
     if not isinstance(content, Mapping):
         return {}
@@ -39,7 +39,7 @@ def matches(source: CalibrationSource) -> bool:
     return source.kind == "toml" and bool(camera_tables_of(source.content))
 
 
-def camera_of_table(table: Mapping[str, Any], name: str, where: str) -> tuple[CalibratedCamera, list[str]]:
+def camera_of_table(table: Mapping[str, Parsed], name: str, where: str) -> tuple[CalibratedCamera, list[str]]:
     """A camera with lengths as in the file, and what there is to say.
 
     Args:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import image_size, numbers, text_of
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.lens import rotation_vector_to_matrix
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]
 
@@ -43,7 +43,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
         Pose3DError: One of the two is missing, or a camera in one of them.
     """
     where = named(sources)
-    storage: dict[str, Any] = {}
+    storage: dict[str, Parsed] = {}
     names: list[str] = []
     for source in sources:
         held = storage_of(source) or {}
@@ -68,7 +68,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     return assembled(where, "easymocap", cameras, notes, "m", asked_unit=unit)
 
 
-def _camera(storage: Mapping[str, Any], name: str, where: str) -> tuple[CalibratedCamera, list[str]]:
+def _camera(storage: Mapping[str, Parsed], name: str, where: str) -> tuple[CalibratedCamera, list[str]]:
     notes = []
     for key in (f"K_{name}", f"T_{name}"):
         if key not in storage:

@@ -8,7 +8,6 @@ tangential terms.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -18,11 +17,12 @@ from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, cam
 from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import image_size, numbers, required, text_of
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]
 
 
-def _groups(content: Any) -> dict[str, list[Any]]:
+def _groups(content: Parsed) -> dict[str, list[Parsed]]:
     """Subject -> its cameras."""
     if isinstance(content, list):
         content = {"": content}
@@ -66,7 +66,7 @@ def read(
     return assembled(where, "human36m", cameras, [], "mm", asked_unit=unit)
 
 
-def _camera(entry: Any, where: str) -> CalibratedCamera:
+def _camera(entry: Parsed, where: str) -> CalibratedCamera:
     if not isinstance(entry, Mapping):
         raise Pose3DError(f"{where} is no object with orientation and translation")
     quaternion = numbers(required(entry, "orientation", where), f"{where}: orientation", (4,))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +22,7 @@ from tf_pose3d.data.calibration.values import image_size, numbers, shown, text_o
 from tf_pose3d.data.calibration.xml_text import Element
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.lens import rotation_vector_to_matrix
+from tf_pose3d.types import Parsed
 
 __all__ = ["inverted", "matches", "read", "storage_of"]
 
@@ -63,7 +63,7 @@ _FISHEYE_MODELS = ("fisheye", "equidistant", "kannalabrandt4")
 _STEREO = ("M1", "D1", "M2", "D2")
 
 
-def storage_of(source: CalibrationSource) -> dict[str, Any] | None:
+def storage_of(source: CalibrationSource) -> dict[str, Parsed] | None:
     """Keys and values of a FileStorage file, matrices as arrays; None if it is something else."""
     content = source.content
     if isinstance(content, Element):
@@ -75,7 +75,7 @@ def storage_of(source: CalibrationSource) -> dict[str, Any] | None:
     return {str(key): matrix_of(value, f"{source}: {key}") for key, value in content.items()}
 
 
-def _xml_value(element: Element, where: str) -> Any:
+def _xml_value(element: Element, where: str) -> Parsed:
     if element.children and {child.name for child in element.children} == {"_"}:
         return [_xml_value(child, where) for child in element.children]
     if element.children:
@@ -97,7 +97,7 @@ def _plain(key: str) -> str:
     return key.lower().replace("_", "").replace("-", "")
 
 
-def _field(storage: Mapping[str, Any], field: str, keys: Mapping[str, str]) -> tuple[str, Any]:
+def _field(storage: Mapping[str, Parsed], field: str, keys: Mapping[str, str]) -> tuple[str, Parsed]:
     """The key under which a file holds a field, and the value; `("", None)` if it does not."""
     if field in keys:
         return keys[field], storage.get(keys[field])
@@ -163,7 +163,7 @@ def read(
 
 
 def _camera(
-    storage: Mapping[str, Any], path: Path, keys: Mapping[str, str]
+    storage: Mapping[str, Parsed], path: Path, keys: Mapping[str, str]
 ) -> tuple[CalibratedCamera, list[str]]:
     notes = []
     where = str(path)
@@ -203,7 +203,7 @@ def _camera(
     return camera, notes
 
 
-def _rotation(storage: Mapping[str, Any], keys: Mapping[str, str], where: str) -> npt.NDArray[np.float64]:
+def _rotation(storage: Mapping[str, Parsed], keys: Mapping[str, str], where: str) -> npt.NDArray[np.float64]:
     """The rotation matrix; vector and matrix, where both are there, must be the same."""
     key, value = _field(storage, "rotation", keys)
     turn = numbers(value, f"{where}: {key}", (3,), (3, 3))
@@ -221,7 +221,7 @@ def _rotation(storage: Mapping[str, Any], keys: Mapping[str, str], where: str) -
     return matrix
 
 
-def _is_fisheye(found: Mapping[str, tuple[str, Any]], where: str) -> bool:
+def _is_fisheye(found: Mapping[str, tuple[str, Parsed]], where: str) -> bool:
     key, value = found["fisheye"]
     if value is not None:
         if value not in (0, 1, True, False, "true", "false"):
@@ -231,7 +231,7 @@ def _is_fisheye(found: Mapping[str, tuple[str, Any]], where: str) -> bool:
     return isinstance(model, str) and _plain(model) in _FISHEYE_MODELS
 
 
-def _size(found: Mapping[str, tuple[str, Any]], where: str) -> tuple[int, int] | None:
+def _size(found: Mapping[str, tuple[str, Parsed]], where: str) -> tuple[int, int] | None:
     width, height = found["width"], found["height"]
     if width[1] is not None and height[1] is not None:
         return image_size([width[1], height[1]], f"{where}: {width[0]}, {height[0]}")
@@ -239,7 +239,7 @@ def _size(found: Mapping[str, tuple[str, Any]], where: str) -> tuple[int, int] |
     return None if value is None else image_size(value, f"{where}: {key}")
 
 
-def _stereo_pair(storage: Mapping[str, Any], where: str) -> tuple[list[CalibratedCamera], list[str]]:
+def _stereo_pair(storage: Mapping[str, Parsed], where: str) -> tuple[list[CalibratedCamera], list[str]]:
     """OpenCV's `stereo_calib`: the world is the first camera; R and T lead from it to the second."""
     missing = [key for key in ("R", "T") if key not in storage]
     if missing:

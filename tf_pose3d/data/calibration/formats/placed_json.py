@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +19,7 @@ from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, cam
 from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import image_size, numbers, required, shown, text_of, unused_keys
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.types import Parsed
 
 __all__ = ["boxes_of", "entries_of", "matches", "read"]
 
@@ -27,7 +27,7 @@ _NEEDED = ("R", "T", "fx", "fy", "cx", "cy")
 _KEYS = (*_NEEDED, "k", "p", "box", "name", "width", "height")
 
 
-def entries_of(content: Any) -> dict[str, Any]:
+def entries_of(content: Parsed) -> dict[str, Parsed]:
     """Name -> entry of a file of this kind."""
     if isinstance(content, list):
         return {str(number): entry for number, entry in enumerate(content)}
@@ -86,7 +86,7 @@ def boxes_of(path: str | Path) -> list[npt.NDArray[np.float32] | None]:
     return boxes
 
 
-def _camera(entry: Any, key: str, where: str) -> tuple[CalibratedCamera, list[str]]:
+def _camera(entry: Parsed, key: str, where: str) -> tuple[CalibratedCamera, list[str]]:
     if not isinstance(entry, Mapping):
         raise Pose3DError(f"{where} is no object with {', '.join(_NEEDED)}")
     fx, fy, cx, cy = (
