@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tf_pose3d.inference.reading import read_keypoints
     from tf_pose3d.models.family import families
     from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
+    from tf_pose3d.multicamera.road import triangulate
     from tf_pose3d.skeleton import layouts
     from tf_pose3d.training.run import train
     from tf_pose3d.weights.convert import convert
@@ -46,6 +47,7 @@ __all__ = [
     "read_keypoints",
     "save_model",
     "train",
+    "triangulate",
 ]
 
 # Imported when first asked for, so that `import tf_pose3d` does not start TensorFlow.
@@ -62,6 +64,7 @@ _PLACES = {
     "families": "tf_pose3d.models.family",
     "layouts": "tf_pose3d.skeleton",
     "train": "tf_pose3d.training.run",
+    "triangulate": "tf_pose3d.multicamera.road",
     "load": "tf_pose3d.inference.lifter",
     "load_config": "tf_pose3d.models.loading",
     "load_model": "tf_pose3d.models.loading",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.inference.keypoints import KeypointVideo
 
-__all__ = ["FORMATS", "ReadOptions", "read_keypoints"]
+__all__ = ["FORMATS", "ReadOptions", "read_keypoints", "read_source"]
 
 # Name -> module with `matches(source)` and `read(source, options)`, in the order in which they are asked.
 FORMATS = {
@@ -52,10 +52,17 @@ def read_keypoints(
         Pose3DError: The file cannot be read, or holds no keypoints in a known format; what its format's
             reader finds wrong.
     """
-    options = options or ReadOptions()
     if input_format is not None and input_format not in FORMATS:
         raise Pose3DError(f"unknown input format {input_format!r}, expected one of {', '.join(FORMATS)}")
-    source = Source(path)
+    return read_source(Source(path), input_format, options)
+
+
+def read_source(
+    source: Source, input_format: str | None = None, options: ReadOptions | None = None
+) -> KeypointVideo:
+    """As `read_keypoints`, of a file or folder that is open already."""
+    options = options or ReadOptions()
+    path = source.path
     if source.kind == "folder" and not source.json_files and not source.files(".txt"):
         raise Pose3DError(
             f"{path} is a folder without .json files (or .txt labels), expected OpenPose's, one a frame"

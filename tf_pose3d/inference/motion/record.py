@@ -9,9 +9,9 @@ import numpy as np
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.skeleton import Skeleton
+from tf_pose3d.skeleton import Skeleton, make_skeleton
 
-__all__ = ["Motion", "hold_poses"]
+__all__ = ["Motion", "hold_joints", "hold_poses"]
 
 
 def hold_poses(poses: np.ndarray) -> np.ndarray:
@@ -23,12 +23,26 @@ def hold_poses(poses: np.ndarray) -> np.ndarray:
     return poses[np.where(last < 0, np.argmax(present), last)]
 
 
+def hold_joints(poses: np.ndarray) -> np.ndarray:
+    """Poses `(F, J, 3)` in which each missing joint (NaN) stays where it was last, or where it is first
+    found.
+
+    A joint that is found nowhere stays NaN.
+    """
+    known = np.isfinite(poses).all(axis=-1)
+    frames = np.arange(len(poses))[:, None]
+    last = np.maximum.accumulate(np.where(known, frames, -1), axis=0)
+    first = np.argmax(known, axis=0)
+    return np.take_along_axis(poses, np.where(last < 0, first, last)[..., None], axis=0)
+
+
 @dataclasses.dataclass(frozen=True)
 class Motion:
     """One person's poses over time, with what belongs to them.
 
     Attributes:
-        poses: `(F, J, 3)` metres, camera frame (x right, y down, z away); NaN in frames without a pose.
+        poses: `(F, J, 3)` metres, camera frame (x right, y down, z away), or the world's (z up) where
+            `world`; NaN in frames without a pose, in the world also of single joints.
         skeleton: Names the J joints.
         root: Index of the root joint.
         fps: Frames per second.
@@ -39,6 +53,11 @@ class Motion:
         name: The recording's name; may be empty.
         uncertainty: `(F, J)` millimetres, see `LiftedPerson`, or None.
         frame: `(F,)` int64: what the source calls each frame; None: they are counted from 0.
+        world: The poses lie in the world, z up, and where they truly are.
+        zeros: Marker files hold 0 0 0 for joints that are found in no frame, as Pose2Sim's do.
+        error_px: `(F, J)` mean reprojection error, or None.
+        views: `(F, J)` how many views made each point, or None.
+        filled: `(F, J)` joints that a lifter supposed where views did not tell, or None.
 
     Raises:
         Pose3DError: Arrays that do not fit each other, or a root that is no joint.
@@ -55,6 +74,11 @@ class Motion:
     name: str = ""
     uncertainty: np.ndarray | None = None
     frame: np.ndarray | None = None
+    world: bool = False
+    zeros: bool = False
+    error_px: np.ndarray | None = None
+    views: np.ndarray | None = None
+    filled: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         joints = self.skeleton.num_joints
@@ -125,9 +149,48 @@ class Motion:
 
     @property
     def present(self) -> np.ndarray:
-        """`(F,)` bool: the frame has a pose."""
-        return np.isfinite(self.poses).all(axis=(1, 2))
+        """`(F,)` bool: the frame has a pose; in the world: of any joint."""
+        known = np.isfinite(self.poses).all(axis=2)
+        return known.any(axis=1) if self.world else known.all(axis=1)
 
     def held(self) -> np.ndarray:
         """`(F, J, 3)`: the poses, where frames without one repeat the last that has one, or the first."""
-        return hold_poses(self.poses)
+        return hold_joints(self.poses) if self.world else hold_poses(self.poses)
+
+    def in_camera_axes(self) -> np.ndarray:
+        """`(F, J, 3)` metres with the camera frame's axes (x right, y down, z away), from which marker files
+        go on.
+
+        The world's x, y, z are then away-wards negative, right and up: a marker file with y up holds (y, z,
+        x) of the world, as Pose2Sim writes it.
+        """
+        if not self.world:
+            return self.poses
+        return np.stack([self.poses[..., 1], -self.poses[..., 2], -self.poses[..., 0]], axis=-1)
+
+    def without_gaps(self) -> Motion:
+        """The motion for formats that have no gaps: joints found nowhere are gone, others stay where they
+        were.
+
+        Raises:
+            Pose3DError: No joint is found in any frame.
+        """
+        if not self.world:
+            return dataclasses.replace(self, poses=self.held())
+        kept = np.flatnonzero(np.isfinite(self.poses[..., 0]).any(axis=0))
+        if not len(kept):
+            raise Pose3DError(f"none of the {self.num_frames} frames has a pose, expected one or more")
+        poses = self.held()[:, kept]
+        skeleton = make_skeleton(self.skeleton.name, tuple(self.skeleton.joints[joint] for joint in kept))
+        if len(kept) == self.skeleton.num_joints:
+            skeleton = self.skeleton
+        return Motion(
+            poses=poses,
+            skeleton=skeleton,
+            root=skeleton.root,
+            fps=self.fps,
+            subject=self.subject,
+            name=self.name,
+            frame=self.frame,
+            world=True,
+        )

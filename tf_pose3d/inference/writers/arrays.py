@@ -25,7 +25,8 @@ def write(path: Path, motion: Motion) -> None:
     `.npz` holds `pose_3d (F, J, 3)`; `pose_2d (F, J, 2 or 3)` pixels; the values of
     `tf_pose3d.inference.writers.facts`; `frame (F,)`, the number of each row's frame in the source; `present
     (F,)`, false where there is no pose; where the model says, `uncertainty_mm (F, J)`, the radius that holds
-    the true joint nine times of ten; and with ground truth
+    the true joint nine times of ten; of several cameras `error_px (F, J)`, `views (F, J)` and, where a lifter
+    filled joints, `filled (F, J)`; and with ground truth
     `target (F, J, 3)` in the camera frame and `error_mm (F,)`, the mean joint error of each frame with both
     roots at the origin.
     """
@@ -46,6 +47,9 @@ def _arrays(motion: Motion) -> dict[str, Any]:
     }
     if motion.uncertainty is not None:
         arrays["uncertainty_mm"] = motion.uncertainty
+    for name, values in (("error_px", motion.error_px), ("views", motion.views), ("filled", motion.filled)):
+        if values is not None:
+            arrays[name] = values
     if motion.truth is not None:
         arrays["target"] = motion.truth
         arrays["error_mm"] = 1000 * mpjpe(motion.poses, motion.truth, root=motion.root).mean(1)

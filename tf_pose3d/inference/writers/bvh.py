@@ -76,7 +76,8 @@ def write(path: Path, motion: Motion) -> None:
     if not motion.present.any():
         raise Pose3DError(f"{path}: none of the {motion.num_frames} frames has a pose, expected one or more")
     with write_whole(path, "w") as file:
-        file.write(bvh_text(motion.held(), motion.skeleton, motion.fps))
+        whole = motion.without_gaps()
+        file.write(bvh_text(whole.in_camera_axes(), whole.skeleton, whole.fps))
 
 
 def constant_bones(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:

@@ -33,7 +33,10 @@ def check(path: Path, num_frames: int | None = None) -> None:
 
 
 def write(path: Path, motion: Motion) -> None:
-    """Writes joints as markers: millimetres, y up and z towards the camera, NaN in frames without a pose."""
+    """Writes joints as markers: millimetres, y up and z towards the camera, NaN in frames without a pose.
+
+    Motion of the world: y up, (X, Y, Z) being the world's (y, z, x), as in TRC files.
+    """
     import ezc3d
 
     points = np.ones((4, motion.skeleton.num_joints, motion.num_frames))

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_pose3d.files import write_whole
 from tf_pose3d.inference.motion.record import Motion
-from tf_pose3d.inference.writers.markers import marker_positions
+from tf_pose3d.inference.writers.markers import marker_names, marker_positions
 
 __all__ = ["check", "trc_text", "write"]
 
@@ -26,11 +26,17 @@ def write(path: Path, motion: Motion) -> None:
 def trc_text(motion: Motion, name: str) -> str:
     """The content of a `.trc` file: joints as markers, millimetres, y up and z towards the camera.
 
+    Motion of the world is as Pose2Sim writes it: metres, y up, (X, Y, Z) being the world's (y, z, x); its
+        names of
+    markers and their order; the source's frame numbers, and time as number over rate.
+
     Args:
         motion: Frames without a pose have no values.
         name: Of the file, which the format repeats inside: the format's own characters in it, tabs and line
             breaks, become spaces.
     """
+    if motion.world:
+        return _world_text(motion, name)
     joints = motion.skeleton.joints
     count = str(len(motion.poses))
     rate = f"{motion.fps:g}"
@@ -45,6 +51,25 @@ def trc_text(motion: Motion, name: str) -> str:
     for number, pose in enumerate(marker_positions(motion)):
         values = ["" if np.isnan(value) else f"{value:.3f}" for value in pose.reshape(-1)]
         lines.append("\t".join([str(number + 1), f"{number / motion.fps:.6f}", *values]))
+    return "\n".join(lines) + "\n"
+
+
+def _world_text(motion: Motion, name: str) -> str:
+    order, names = marker_names(motion)
+    numbers = motion.frame_numbers
+    rate, count = f"{motion.fps:g}", str(motion.num_frames)
+    first = str(numbers[0]) if len(numbers) else "0"
+    lines = [
+        f"PathFileType\t4\t(X/Y/Z)\t{_one_cell(name)}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames",
+        "\t".join([rate, rate, count, str(len(names)), "m", rate, first, count]),
+        "Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\t",
+        "\t\t" + "\t".join(f"X{number}\tY{number}\tZ{number}" for number in range(1, len(names) + 1)) + "\t",
+    ]
+    positions = marker_positions(motion)[:, order].reshape(motion.num_frames, -1) / 1000
+    for number, row in zip(numbers.tolist(), positions.tolist(), strict=True):
+        values = ["" if value != value else f"{value:.6f}" for value in row]
+        lines.append("\t".join([str(number), f"{number / motion.fps:.6f}", *values]))
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,2 @@
+"""Keypoints of several calibrated cameras to people in metres: matched, synchronised, triangulated,
+judged."""

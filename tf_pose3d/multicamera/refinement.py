@@ -1,0 +1,306 @@
+"""Bundle adjustment of one clip's poses: reprojection, bones of constant length and smooth motion together.
+
+The sum that is least at the result, in units of what is usual in the clip itself: squared pixels from every
+confident keypoint, under a loss that lets go of what lies far off (Geman and McClure's); squared deviations
+of bones from their median lengths; squared second differences in time. What is usual is measured: each view's
+pixels by its median residual; the noise of a joint from one frame to the next by its fourth differences, and
+its accelerations by what the second differences are above that noise. So exact keypoints stay where they are,
+and a fast motion is not smoothed more than its frames bear.
+
+Every frame and joint is solved at once: Gauss-Newton steps by conjugate gradients, whose matrix is never
+    formed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_pose3d.multicamera.rig import Rig
+from tf_pose3d.multicamera.triangulation import solve_symmetric
+from tf_pose3d.skeleton import Skeleton
+
+__all__ = ["ClipModel", "measure_clip", "refine_poses"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+_STEPS, _GRADIENTS = 4, 25
+# A residual of so many usual ones has half its pull.
+_KNEE = 3.0
+# Median of the length of a two-dimensional error, in its standard deviations per axis; of an absolute value.
+_RAYLEIGH, _NORMAL = 1.1774, 0.6745
+# Pixels: better than this no keypoint is known. Exact ones are then held to a hundredth of a millimetre.
+_FINEST = 0.01
+# Metres by which bones change from frame to frame: stiff ones, and those between joints of a flexible trunk.
+_STIFF, _FLEXIBLE = 0.004, 0.012
+_LIMBS = ("shoulder", "elbow", "hip", "knee")
+# Metres per frame squared: no joint's accelerations are thought smaller.
+_CALM = 1e-4
+# Fewer frames tell nothing about how a joint moves.
+_LEAST = 8
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClipModel:
+    """What is usual in a clip.
+
+    Attributes:
+        pixels: `(V,)` standard deviation of keypoints per axis and view.
+        bones: `(B, 2)` indices of parent and child.
+        lengths: `(B,)` metres, median over the frames.
+        spread: `(B,)` metres, how far a bone's length may lie off.
+        smoothness: `(J,)` weight of a squared second difference, per square metre.
+    """
+
+    pixels: Floats
+    bones: npt.NDArray[np.int64]
+    lengths: Floats
+    spread: Floats
+    smoothness: Floats
+
+
+def measure_clip(
+    poses: npt.NDArray[np.floating],
+    errors: npt.NDArray[np.floating],
+    used: Bools,
+    skeleton: Skeleton,
+    precision: Floats,
+) -> ClipModel:
+    """What is usual in a clip, from its first triangulation.
+
+    Args:
+        poses: `(F, J, 3)` metres, NaN where missing.
+        errors: `(V, F, J)` pixels.
+        used: `(V, F, J)` the views that made a point.
+        skeleton: Its bones.
+        precision: `(J,)` metres that a standard deviation of one pixel means for a joint, usually.
+    """
+    counts = used.sum(axis=0)
+    pixels = []
+    for view, chosen in enumerate(used):
+        # Two views can always nearly agree: residuals of points with more tell more.
+        told = errors[view][chosen & (counts > 2)]
+        if len(told) < 20:
+            told = errors[view][chosen]
+        pixels.append(float(np.median(told)) / _RAYLEIGH if len(told) else np.nan)
+    scale = np.array(pixels)
+    scale = np.where(np.isfinite(scale), scale, np.nanmedian(scale) if np.isfinite(scale).any() else 1.0)
+    # Residuals are smaller than errors: of 2 V numbers three are spent on the point.
+    share = float(np.clip(np.mean(counts[counts > 1]), 2, None)) if (counts > 1).any() else 2.0
+    scale = np.maximum(scale * np.sqrt(2 * share / (2 * share - 3)), _FINEST)
+    bones, lengths, spread = [], [], []
+    for parent, child in skeleton.bones:
+        length = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
+        seen = length[np.isfinite(length)]
+        if len(seen) < _LEAST or np.median(seen) < 1e-3:
+            continue
+        names = [skeleton.joints[joint].removeprefix("l_").removeprefix("r_") for joint in (parent, child)]
+        stiff = names[0] in _LIMBS and skeleton.joints[parent][:2] == skeleton.joints[child][:2]
+        bones.append((parent, child))
+        lengths.append(float(np.median(seen)))
+        spread.append(_STIFF if stiff else _FLEXIBLE)
+    noise, calm = _motion(poses)
+    level = float(np.median(scale))
+    assumed = np.maximum((precision * level) ** 2, 1e-18)
+    # What flickers from frame to frame is at most the keypoints' noise: more is motion. The data's weight is
+    # that of all their noise, of which the slow part cannot be told from motion.
+    noise = np.minimum(noise, assumed)
+    smoothness = np.nan_to_num(noise / np.maximum(calm, _CALM**2) / assumed)
+    return ClipModel(
+        scale,
+        np.array(bones, np.int64).reshape(-1, 2),
+        np.array(lengths),
+        np.array(spread),
+        smoothness,
+    )
+
+
+def _motion(poses: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Variances per axis of each joint `(J,)`: of its noise, and of its second differences without noise; NaN
+    where too few frames follow each other.
+    """
+    count = poses.shape[1]
+    if len(poses) < _LEAST:
+        return np.full(count, np.nan), np.full(count, np.nan)
+    second, fourth = np.diff(poses, 2, axis=0), np.diff(poses, 4, axis=0)
+    told = np.isfinite(fourth[..., 0]).sum(axis=0) >= _LEAST // 2
+    result = []
+    for differences, factor in ((fourth, 70.0), (second, 1.0)):
+        values = np.abs(np.where(told[None, :, None], differences, 0)).transpose(1, 0, 2).reshape(count, -1)
+        result.append((np.nanmedian(values, axis=1) / _NORMAL) ** 2 / factor)
+    noise, calm = result
+    noise, calm = np.where(told, noise, np.nan), np.where(told, calm, np.nan)
+    return noise, np.maximum(calm - 6 * noise, 0.1 * calm)
+
+
+def refine_poses(
+    rig: Rig,
+    rays: Floats,
+    weights: npt.NDArray[np.floating],
+    poses: npt.NDArray[np.floating],
+    model: ClipModel,
+    steps: int = _STEPS,
+) -> Floats:
+    """Poses at which the sum above is least.
+
+    Args:
+        rig: V cameras.
+        rays: `(V, F, J, 2)`, NaN where missing.
+        weights: `(V, F, J)`, 0 for keypoints that do not count.
+        poses: `(F, J, 3)` metres to begin with; what is NaN stays so.
+        model: Of `measure_clip`.
+        steps: Of Gauss-Newton.
+
+    Returns:
+        `(F, J, 3)`.
+    """
+    shape = poses.shape[:2]
+    here = np.isfinite(poses).all(axis=-1)
+    place = np.where(here[..., None], poses, 0.0).astype(np.float64)
+    seen = np.isfinite(rays).all(axis=-1) & (weights > 0) & here[None]
+    filled = np.nan_to_num(rays)
+    points = np.moveaxis(place, -1, 0).reshape(3, -1)
+    smooth = _Smoothness(here, model.smoothness)
+    for _ in range(steps):
+        matrix, side = _reprojection(rig, filled, weights, seen, points, model.pixels)
+        bones = _Bones(points.reshape(3, *shape), here, model)
+        grid = points.reshape(3, *shape)
+        side = side - smooth.product(grid).reshape(3, -1) + bones.gradient().reshape(3, -1)
+        diagonal = matrix + bones.diagonal().reshape(6, -1)
+        for index in (0, 3, 5):
+            diagonal[index] += smooth.diagonal.reshape(-1)
+        blank = ~here.reshape(-1)
+        for index in (0, 3, 5):
+            diagonal[index, blank] = 1.0
+        side[:, blank] = 0.0
+
+        def product(step: Floats, matrix: Floats = matrix, bones: _Bones = bones) -> Floats:
+            grid = step.reshape(3, *shape)
+            return (
+                _symmetric(matrix, step)
+                + smooth.product(grid).reshape(3, -1)
+                + bones.product(grid).reshape(3, -1)
+            )
+
+        points = points + _conjugate_gradients(product, side, diagonal)
+    result = np.moveaxis(points.reshape(3, *shape), 0, -1)
+    return np.where(here[..., None], result, np.nan)
+
+
+def _symmetric(matrix: Floats, vector: Floats) -> Floats:
+    """`(3, N)` products of symmetric matrices `(6, N)` with vectors."""
+    a, b, c, d, e, f = matrix
+    x, y, z = vector
+    return np.stack([a * x + b * y + c * z, b * x + d * y + e * z, c * x + e * y + f * z])
+
+
+def _reprojection(
+    rig: Rig, rays: Floats, weights: npt.NDArray[np.floating], seen: Bools, points: Floats, pixels: Floats
+) -> tuple[Floats, Floats]:
+    """Normal equations `(6, N)`, `(3, N)` of the reprojection at points `(3, N)`."""
+    count = points.shape[1]
+    matrix, side = np.zeros((6, count)), np.zeros((3, count))
+    for view in range(len(rig)):
+        rotation, focal = rig.rotation[view], rig.focal[view]
+        x, y, z = rotation @ points + rig.translation[view][:, None]
+        front = seen[view].reshape(-1) & (z > 0.05)
+        z = np.where(front, z, 1.0)
+        u, v = x / z, y / z
+        ray = rays[view].reshape(-1, 2)
+        du, dv = (ray[:, 0] - u) * focal, (ray[:, 1] - v) * focal
+        usual = (du * du + dv * dv) / (_KNEE * pixels[view]) ** 2
+        weight = np.where(front, weights[view].reshape(-1), 0.0) / (pixels[view] * (1 + usual)) ** 2
+        scale = focal / z
+        first = (rotation[0][:, None] - rotation[2][:, None] * u) * scale
+        second = (rotation[1][:, None] - rotation[2][:, None] * v) * scale
+        f, s = first * weight, second * weight
+        side += f * du + s * dv
+        for index, (i, j) in enumerate(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))):
+            matrix[index] += f[i] * first[j] + s[i] * second[j]
+    return matrix, side
+
+
+class _Smoothness:
+    """Squared second differences of joints that are there in three frames on end."""
+
+    def __init__(self, here: Bools, weights: Floats) -> None:
+        self.weight = (here[:-2] & here[1:-1] & here[2:]) * weights
+        self.diagonal = np.zeros(here.shape)
+        if len(here) > 2:
+            self.diagonal[:-2] += self.weight
+            self.diagonal[1:-1] += 4 * self.weight
+            self.diagonal[2:] += self.weight
+
+    def product(self, grid: Floats) -> Floats:
+        """The quadratic form's gradient at `(3, F, J)`."""
+        result = np.zeros_like(grid)
+        if grid.shape[1] > 2:
+            bend = (grid[:, :-2] - 2 * grid[:, 1:-1] + grid[:, 2:]) * self.weight
+            result[:, :-2] += bend
+            result[:, 1:-1] -= 2 * bend
+            result[:, 2:] += bend
+        return result
+
+
+class _Bones:
+    """Squared deviations of bones from their lengths, at one place."""
+
+    def __init__(self, grid: Floats, here: Bools, model: ClipModel) -> None:
+        self.parent, self.child = model.bones[:, 0], model.bones[:, 1]
+        vector = grid[:, :, self.child] - grid[:, :, self.parent]
+        length = np.sqrt((vector * vector).sum(axis=0))
+        self.direction = vector / np.maximum(length, 1e-6)
+        both = here[:, self.child] & here[:, self.parent] & (length > 1e-3)
+        off = length - model.lengths
+        # A bone that is far off is no bone of this person: it lets go, as keypoints do.
+        self.weight = both / (model.spread * (1 + (off / (10 * model.spread)) ** 2)) ** 2
+        self.pull = self.weight * off
+        self.shape = grid.shape
+
+    def _spread(self, values: Floats, sign: float) -> Floats:
+        """Sums over the bones of each joint: `values` at the child, `sign` times them at the parent."""
+        result = np.zeros((*values.shape[:-1], self.shape[-1]))
+        for bone, (parent, child) in enumerate(zip(self.parent, self.child, strict=True)):
+            result[..., child] += values[..., bone]
+            result[..., parent] += sign * values[..., bone]
+        return result
+
+    def gradient(self) -> Floats:
+        """`(3, F, J)` downhill."""
+        return self._spread(-self.pull * self.direction, -1.0)
+
+    def product(self, step: Floats) -> Floats:
+        along = ((step[:, :, self.child] - step[:, :, self.parent]) * self.direction).sum(axis=0)
+        return self._spread(self.weight * along * self.direction, -1.0)
+
+    def diagonal(self) -> Floats:
+        """`(6, F, J)` blocks of each joint."""
+        d, w = self.direction, self.weight
+        blocks = np.stack([w * d[i] * d[j] for i, j in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))])
+        return self._spread(blocks, 1.0)
+
+
+def _conjugate_gradients(product: object, side: Floats, diagonal: Floats) -> Floats:
+    """A step `(3, N)` that solves the normal equations, preconditioned by the blocks of each point."""
+    assert callable(product)
+    step = np.zeros_like(side)
+    rest = side.copy()
+    ready = np.nan_to_num(solve_symmetric(diagonal, rest))
+    way = ready.copy()
+    old = float((rest * ready).sum())
+    first = old
+    for _ in range(_GRADIENTS):
+        if old <= 1e-8 * first or old <= 0:
+            break
+        turned = product(way)
+        share = old / float((way * turned).sum())
+        step += share * way
+        rest -= share * turned
+        ready = np.nan_to_num(solve_symmetric(diagonal, rest))
+        new = float((rest * ready).sum())
+        way = ready + (new / old) * way
+        old = new
+    return step
