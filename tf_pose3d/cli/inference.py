@@ -11,6 +11,7 @@ from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
 from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input
+from tf_pose3d.cli.multicamera import is_multicamera, triangulate_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
 from tf_pose3d.cli.program import parse, run_program
 from tf_pose3d.errors import Pose3DError
@@ -33,7 +34,8 @@ def make_parser() -> Parser:
         description=(
             "Lifts people to 3D and draws them: a detector's keypoints, a video or a stream (--input), or a "
             "recording of a data set (--viz_subject). --demo needs neither weights nor data. The family is "
-            "the config's ARCH, else the weights', else --arch."
+            "the config's ARCH, else the weights', else --arch. Keypoints of several calibrated cameras are "
+            "triangulated: --input A B ... --cameras FILE, whose flags --input X --cameras Y --help shows."
         ),
     )
     parser.add_argument(
@@ -68,12 +70,16 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     """Runs the program; see `make_parser` for the flags.
 
     Returns:
-        The exit code: 0, or 130 where Ctrl-C left a part of the work done.
+        The exit code: 0, 130 where Ctrl-C left a part of the work done, or 3 where `--strict` finds cameras
+            wrong.
 
     Raises:
         Pose3DError: Bad input.
     """
     log = log or (lambda line: print(line, flush=True))
+    everything = list(sys.argv[1:] if arguments is None else arguments)
+    if is_multicamera(everything):
+        return triangulate_input(everything, log)
     given, shipped = shipped_arguments(arguments)
     parsed, release = parse(make_parser, given, "inference")
     if parsed.input is not None or parsed.demo:

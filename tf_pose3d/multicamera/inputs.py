@@ -1,4 +1,4 @@
-"""Keypoints of several views from files of any format, each matched with its camera by name."""
+"""Keypoints of several views from files of any format."""
 
 from __future__ import annotations
 
@@ -19,16 +19,11 @@ from tf_pose3d.inference.keypoints import KeypointVideo, Person, mark_missing
 from tf_pose3d.multicamera.detections import ViewDetections
 from tf_pose3d.skeleton import Skeleton, get_skeleton, make_skeleton
 
-__all__ = ["ViewClip", "common_skeleton", "match_names", "read_views", "view_clips"]
+__all__ = ["ViewClip", "Views", "common_skeleton", "read_views", "view_clips"]
 
 PathLike = str | os.PathLike[str]
 Views = PathLike | Sequence[PathLike] | Mapping[str, "PathLike | KeypointVideo | npt.NDArray[np.floating]"]
 
-# What folders and files of keypoints add to a camera's name.
-_ADDED = {
-    "json", "keypoints", "keypoint", "pose", "poses", "openpose", "2d", "kpts", "kpt", "sync", "tracked",
-    "associated", "images", "video", "views", "detections",
-}  # fmt: skip
 _FRAME = re.compile(r"^(.*?)([0-9]+)(?:_keypoints)?$")
 # Files of one folder are those of several cameras where as many have frames in common.
 _LEAST_COMMON = 2
@@ -258,92 +253,3 @@ def common_skeleton(skeletons: Sequence[Skeleton]) -> Skeleton:
         if len(skeleton.joints) == len(shared):
             return skeleton
     return make_skeleton(f"common_{len(shared)}", tuple(shared))
-
-
-def _plain(name: str) -> str:
-    """A name without case, and without what folders of keypoints add to it."""
-    words = [word for word in re.split(r"[^0-9a-z]+", name.lower()) if word]
-    kept = [word for word in words if word not in _ADDED]
-    return " ".join(kept or words)
-
-
-def _numbered(name: str) -> tuple[str, int] | None:
-    """A name's last word split into letters and number: `cam 07` and `cam7` are one."""
-    found = re.fullmatch(r"(.*?)\s*0*([0-9]+)", _plain(name))
-    return None if found is None else (found[1].strip(), int(found[2]))
-
-
-def match_names(
-    labels: Sequence[str], names: Sequence[str], given: Mapping[str, str] | None = None
-) -> list[int | None]:
-    """The camera of each view, by name alone.
-
-    A view is a camera's where their names are the same but for case, zeros before a number and the words that
-    folders of keypoints add (`cam01_json`); else where the camera's name stands in the view's as a whole
-    word; else where both are numbered (`view 2`, `2`) and the numbers of all views are those of all cameras.
-
-    Args:
-        labels: The views' names.
-        names: The cameras'.
-        given: View -> camera, as the user says.
-
-    Returns:
-        Index of the camera of each view, None where there is none.
-
-    Raises:
-        Pose3DError: Two views have one camera; a name in `given` that is not there.
-    """
-    given = dict(given or {})
-    for view, camera in given.items():
-        if view not in labels:
-            raise Pose3DError(
-                f"match {view}={camera}: there is no view {view}; there are {', '.join(labels)}"
-            )
-        if camera not in names:
-            raise Pose3DError(
-                f"match {view}={camera}: there is no camera {camera}; there are {', '.join(names)}"
-            )
-    matched: list[int | None] = []
-    for label in labels:
-        if label in given:
-            matched.append(list(names).index(given[label]))
-            continue
-        found = [index for index, name in enumerate(names) if _same_name(label, name)]
-        if not found:
-            words = _plain(label).split()
-            within = [index for index, name in enumerate(names) if _contains(words, _plain(name).split())]
-            longest = max((len(_plain(names[index])) for index in within), default=0)
-            found = [index for index in within if len(_plain(names[index])) == longest]
-        matched.append(found[0] if len(found) == 1 else None)
-    if all(camera is None for camera in matched):
-        matched = _by_number(labels, names)
-    for one, found_one in enumerate(matched):
-        for other in range(one):
-            if found_one is not None and matched[other] == found_one:
-                raise Pose3DError(
-                    f"views {labels[other]} and {labels[one]} both match camera {names[found_one]}; name "
-                    f"them by their cameras, or give --match VIEW=CAMERA"
-                )
-    return matched
-
-
-def _same_name(label: str, name: str) -> bool:
-    if _plain(label) == _plain(name):
-        return True
-    one, other = _numbered(label), _numbered(name)
-    return one is not None and one == other
-
-
-def _contains(words: list[str], part: list[str]) -> bool:
-    size = len(part)
-    return any(words[start : start + size] == part for start in range(len(words) - size + 1))
-
-
-def _by_number(labels: Sequence[str], names: Sequence[str]) -> list[int | None]:
-    views, cameras = [_numbered(label) for label in labels], [_numbered(name) for name in names]
-    mine = [entry[1] for entry in views if entry is not None]
-    theirs = [entry[1] for entry in cameras if entry is not None]
-    complete = len(mine) == len(labels) == len(set(mine)) and len(theirs) == len(names) == len(set(theirs))
-    if not complete or set(mine) != set(theirs):
-        return [None] * len(labels)
-    return [theirs.index(number) for number in mine]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 from collections.abc import Mapping, Sequence
 
@@ -14,19 +13,17 @@ from tf_pose3d.data.calibration import Calibration, fitted_to_images, read_calib
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.multicamera.association import associate
 from tf_pose3d.multicamera.detections import ViewDetections, dense_views
-from tf_pose3d.multicamera.diagnosis import Finding, Geometry, diagnose, measure_geometry, median_error
 from tf_pose3d.multicamera.filling import fill_single_views
-from tf_pose3d.multicamera.inputs import ViewClip, Views, match_names, read_views, view_clips
-from tf_pose3d.multicamera.known import mean_known, median_known
+from tf_pose3d.multicamera.inputs import ViewClip, Views, read_views, view_clips
+from tf_pose3d.multicamera.judgement import judge, make_report
+from tf_pose3d.multicamera.matching import JUDGED, main_keypoints, match_cameras
 from tf_pose3d.multicamera.pose2sim import Pose2SimRule, fill_gaps, triangulate_pose2sim
-from tf_pose3d.multicamera.reconstruction import Options, PersonPoints, confident, reconstruct
-from tf_pose3d.multicamera.report import CameraReport, PersonReport, Report
+from tf_pose3d.multicamera.reconstruction import Options, PersonPoints, reconstruct
 from tf_pose3d.multicamera.result import TriangulatedPerson, Triangulation
 from tf_pose3d.multicamera.rig import Rig, make_rig
-from tf_pose3d.multicamera.swaps import exchange
 from tf_pose3d.multicamera.synchronisation import synchronise
 from tf_pose3d.multicamera.timeline import Timeline, make_timeline, on_timeline, view_rates
-from tf_pose3d.multicamera.world import body_height, find_placement
+from tf_pose3d.multicamera.world import find_placement
 from tf_pose3d.skeleton import Skeleton
 
 __all__ = ["METHODS", "triangulate"]
@@ -36,12 +33,6 @@ Singles = npt.NDArray[np.float32]
 PathLike = str | os.PathLike[str]
 
 METHODS = ("robust", "pose2sim")
-# Frames that the geometry is judged by: the beginning of a longer clip tells enough.
-_JUDGED = 20_000
-# Orders of cameras that are tried to propose one where names tell nothing.
-_MOST_ORDERS = 5040
-# Metres: people are so tall.
-_SHORTEST, _TALLEST = 0.6, 2.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +120,7 @@ def triangulate(
     clips, skeleton = view_clips(read_views(views, layout=layout, input_format=input_format))
     notes = [f"{clip.label}: {note}" for clip in clips for note in clip.notes]
     warnings = [f"{clip.label}: {warning}" for clip in clips for warning in clip.warnings]
-    clips, calibration, said = _matched(clips, calibration, match, min_confidence)
+    clips, calibration, said = match_cameras(clips, calibration, match, min_confidence)
     notes += said
     rate, said = view_rates(clips, fps, rates)
     notes += said
@@ -140,7 +131,7 @@ def triangulate(
         warnings += doubts
     timeline = make_timeline(clips, rate, begins)
     detections = [on_timeline(clip, view, timeline) for view, clip in enumerate(clips)]
-    main = _main_keypoints(clips, detections, timeline)
+    main = main_keypoints(clips, detections, timeline)
     before = len(calibration.notes)
     sizes = [clip.size for clip in clips]
     calibration = settled(fitted_to_images(calibration, sizes, main), main)
@@ -175,98 +166,6 @@ def _given_offsets(clips: Sequence[ViewClip], offsets: Mapping[str, float] | Non
     return begins
 
 
-def _matched(
-    clips: list[ViewClip],
-    calibration: Calibration,
-    match: Mapping[str, str] | None,
-    min_confidence: float,
-) -> tuple[list[ViewClip], Calibration, list[str]]:
-    """The views and the cameras in their order.
-
-    Raises:
-        Pose3DError: A view without a camera, or fewer than two views; it proposes what fits where that is
-            plain.
-    """
-    labels = [clip.label for clip in clips]
-    if len(clips) < 2:
-        what = f"one view ({labels[0]})" if clips else "no view"
-        raise Pose3DError(f"{what}: triangulation needs keypoints of two calibrated cameras or more")
-    if len(calibration.cameras) < 2:
-        raise Pose3DError(
-            f"{calibration.source} holds one camera ({', '.join(calibration.names)}) for {len(clips)} views: "
-            "triangulation needs two or more"
-        )
-    found = match_names(labels, calibration.names, match)
-    without = [label for label, camera in zip(labels, found, strict=True) if camera is None]
-    counts = (
-        f"{len(calibration.cameras)} cameras ({', '.join(calibration.names)}) for {len(labels)} views "
-        f"({', '.join(labels)})"
-    )
-    if without:
-        proposal = _proposal(clips, calibration, found, min_confidence)
-        one = len(without) == 1
-        raise Pose3DError(
-            f"{calibration.source}: {counts}: view{'' if one else 's'} {', '.join(without)} "
-            f"{'matches' if one else 'match'} no camera by name; rename, or give --match "
-            f"VIEW=CAMERA{proposal}"
-        )
-    chosen = [calibration.names[camera] for camera in found if camera is not None]
-    notes = []
-    rest = [name for name in calibration.names if name not in chosen]
-    if rest:
-        notes.append(f"{counts}: {', '.join(rest)} {'is' if len(rest) == 1 else 'are'} not used")
-    empty = [clip.label for clip in clips if not len(clip.number)]
-    if empty:
-        kept = [row for row, clip in enumerate(clips) if len(clip.number)]
-        if len(kept) < 2:
-            raise Pose3DError(
-                f"{', '.join(empty)}: no person in any frame; triangulation needs two views with someone in "
-                "them"
-            )
-        notes.append(f"{', '.join(empty)}: no person in any frame")
-    return clips, calibration.select(chosen), notes
-
-
-def _proposal(
-    clips: list[ViewClip], calibration: Calibration, found: list[int | None], min_confidence: float
-) -> str:
-    """What fits where names do not tell, for the error's message; empty where that is not plain."""
-    open_views = [view for view, camera in enumerate(found) if camera is None]
-    spare = [camera for camera in range(len(calibration.cameras)) if camera not in found]
-    if len(spare) < len(open_views):
-        return ""
-    count = 1
-    for number in range(len(open_views)):
-        count *= len(spare) - number
-    timeline = make_timeline(clips, np.ones(len(clips)), np.zeros(len(clips)))
-    detections = [on_timeline(clip, view, timeline) for view, clip in enumerate(clips)]
-    keypoints = _main_keypoints(clips, detections, timeline)[:, :_JUDGED]
-    weights = confident(keypoints, min_confidence)
-    frames = np.flatnonzero(((weights > 0).sum(axis=2) > 2).sum(axis=0) >= 2)
-    if count > _MOST_ORDERS or not len(frames):
-        return ""
-    frames = frames[np.unique(np.linspace(0, len(frames) - 1, 24).astype(int))]
-    keypoints, weights = keypoints[:, frames], weights[:, frames].reshape(len(clips), -1)
-    errors = []
-    for order in itertools.permutations(spare, len(open_views)):
-        cameras = [
-            calibration.cameras[
-                camera if (camera := found[view]) is not None else order[open_views.index(view)]
-            ]
-            for view in range(len(clips))
-        ]
-        rig = make_rig(cameras)
-        rays = rig.rays(keypoints).reshape(len(clips), -1, 2)
-        errors.append((median_error(rig, rays, weights), order))
-    errors.sort()
-    pairs = [
-        f"{clips[view].label}={calibration.names[camera]}"
-        for view, camera in zip(open_views, errors[0][1], strict=True)
-    ]
-    other = f", any other order {errors[1][0]:.1f} px or more" if len(errors) > 1 else ""
-    return f"; likeliest by the reprojection error ({errors[0][0]:.1f} px{other}): --match {' '.join(pairs)}"
-
-
 def _synchronised(
     calibration: Calibration,
     clips: Sequence[ViewClip],
@@ -293,25 +192,6 @@ def _synchronised(
         for view in found.unsure
     ]
     return fastest / found.steps, found.offsets, notes, doubts
-
-
-def _main_keypoints(
-    clips: Sequence[ViewClip], detections: Sequence[ViewDetections], timeline: Timeline
-) -> Singles:
-    """`(V, F, J, 3)` of whoever is seen most in each view, at most `_JUDGED` frames: tells rigs before people
-    do."""
-    parts = []
-    for clip, view in zip(clips, detections, strict=True):
-        keep = np.ones(len(view), bool)
-        if len(clip.track) == len(view) and len(clip.track):
-            who, count = np.unique(clip.track, return_counts=True)
-            if view.crowd > 1:
-                keep = clip.track == who[np.argmax(count)]
-        keep &= view.frame < _JUDGED
-        _, first = np.unique(view.frame[keep], return_index=True)
-        rows = np.flatnonzero(keep)[first]
-        parts.append(ViewDetections(view.frame[rows], view.keypoints[rows]))
-    return dense_views(parts, None, min(timeline.count, _JUDGED))
 
 
 def _solved(
@@ -342,8 +222,10 @@ def _solved(
     judged, sides = main, np.zeros(main.shape[:2], bool)
     if points:
         first = points[0][1]
-        judged, sides = first.keypoints[:, :_JUDGED], first.swapped[:, :_JUDGED]
-    geometry, findings = _judged(rig, judged, sides, skeleton, settings, points)
+        judged, sides = first.keypoints[:, :JUDGED], first.swapped[:, :JUDGED]
+    least = settings.options.min_confidence
+    poses = points[0][1].pose_3d if points else None
+    geometry, findings = judge(rig, judged, sides, skeleton, least, poses)
     placement = find_placement(rig, [person.pose_3d for _, person in points], skeleton, settings.world)
     if placement.note:
         notes = [*notes, placement.note]
@@ -372,7 +254,7 @@ def _solved(
         )
     if not people:
         warnings = [*warnings, "no person is seen by two cameras at once: there is nothing to write"]
-    report = _report(placed, labels, timeline, people, geometry, findings, settings, notes)
+    report = make_report(placed, labels, timeline, people, geometry, findings, settings.method, least, notes)
     return Triangulation(
         tuple(people), placed, labels, skeleton, timeline, report, tuple(notes), tuple(warnings)
     )
@@ -406,112 +288,4 @@ def _points(
         used,
         error.astype(np.float32),
         np.zeros(keypoints.shape[:2], bool),
-    )
-
-
-def _judged(
-    rig: Rig,
-    keypoints: Singles,
-    swapped: npt.NDArray[np.bool_],
-    skeleton: Skeleton,
-    settings: _Settings,
-    points: Sequence[tuple[str, PersonPoints]],
-) -> tuple[Geometry, list[Finding]]:
-    """How well the rig fits, with sides put right, and what is wrong with it, with sides as the detectors
-    gave them."""
-    weights = confident(keypoints, settings.options.min_confidence)
-    geometry = measure_geometry(rig, keypoints, weights)
-    raw = exchange(keypoints, skeleton, swapped) if swapped.any() else keypoints
-    findings = diagnose(rig, raw, confident(raw, settings.options.min_confidence), geometry)
-    if not findings and points:
-        height = body_height(points[0][1].pose_3d, skeleton)
-        if np.isfinite(height) and not _SHORTEST <= height <= _TALLEST:
-            findings = [_wrong_scale(rig, height, geometry.error)]
-    return geometry, findings
-
-
-def _wrong_scale(rig: Rig, height: float, error: float) -> Finding:
-    units = {0.001: "millimetres", 0.01: "centimetres", 1000.0: "metres read as millimetres"}
-    fitting = [words for factor, words in units.items() if _SHORTEST <= height * factor <= _TALLEST]
-    what = f": its lengths seem to be {fitting[0]} (--camera_unit)" if fitting else ""
-    text = (
-        f"the person would be {height:.3g} m tall by the calibration of cameras {', '.join(rig.names)}{what}"
-    )
-    return Finding("unit", rig.names, text, error, error)
-
-
-def _report(
-    rig: Rig,
-    labels: tuple[str, ...],
-    timeline: Timeline,
-    people: Sequence[TriangulatedPerson],
-    geometry: Geometry,
-    findings: Sequence[Finding],
-    settings: _Settings,
-    notes: Sequence[str],
-) -> Report:
-    cameras = []
-    least = settings.options.min_confidence
-    for view, (name, label) in enumerate(zip(rig.names, labels, strict=True)):
-        excluded = seen = float("nan")
-        swapped: set[int] = set()
-        if people:
-            weights = np.asarray(confident(people[0].keypoints[view], least) > 0)
-            # Of a point that was found, a confident keypoint that did not help to make it was left out.
-            told = np.asarray(weights & np.isfinite(people[0].pose_3d[..., 0]) & ~people[0].filled)
-            excluded = float((told & ~people[0].used[view]).sum() / max(int(told.sum()), 1))
-            rows = np.flatnonzero(people[0].present)
-            seen = float(weights[rows].any(axis=1).mean()) if len(rows) else float("nan")
-            for person in people:
-                swapped |= set(person.frame[person.swapped[view]].tolist())
-        cameras.append(
-            CameraReport(
-                name,
-                label,
-                float(geometry.camera[view]),
-                excluded,
-                seen,
-                float(timeline.offsets[view]),
-                float(timeline.steps[view]),
-                tuple(sorted(swapped)),
-            )
-        )
-    persons = []
-    for person in people:
-        found = np.isfinite(person.pose_3d[..., 0]) & ~person.filled
-        there = person.frame[person.present]
-        turned = {
-            camera: tuple(person.frame[person.swapped[view]].tolist())
-            for view, camera in enumerate(rig.names)
-            if person.swapped[view].any()
-        }
-        persons.append(
-            PersonReport(
-                id=person.id,
-                frames=len(there),
-                first=int(there[0]) if len(there) else 0,
-                last=int(there[-1]) if len(there) else 0,
-                points=int(found.sum()),
-                three_views=float((person.views_used[found] >= 3).mean()) if found.any() else float("nan"),
-                error_px=float(mean_known(person.error.ravel())),
-                height=body_height(person.pose_3d, person.skeleton),
-                swapped=turned,
-                filled=int(person.filled.sum()),
-            )
-        )
-    distance = float("nan")
-    if people:
-        middle = median_known(people[0].pose_3d.reshape(-1, 3), axis=0)
-        distance = float(np.median(np.linalg.norm(rig.centres - middle, axis=1) / rig.focal))
-    return Report(
-        cameras=tuple(cameras),
-        people=tuple(persons),
-        error_px=geometry.error,
-        mean_error_px=geometry.mean,
-        error_mm=1000 * geometry.error * distance,
-        pairs=geometry.pairs,
-        three_views=persons[0].three_views if persons else float("nan"),
-        findings=tuple(findings),
-        method=settings.method,
-        notes=tuple(notes),
     )

@@ -1,0 +1,225 @@
+"""Which camera a view is of: by name, never by position; where names do not tell, an order is proposed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from tf_pose3d.data.calibration import Calibration
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.multicamera.detections import ViewDetections, dense_views
+from tf_pose3d.multicamera.diagnosis import median_error
+from tf_pose3d.multicamera.inputs import ViewClip
+from tf_pose3d.multicamera.reconstruction import confident
+from tf_pose3d.multicamera.rig import make_rig
+from tf_pose3d.multicamera.timeline import Timeline, make_timeline, on_timeline
+
+__all__ = ["JUDGED", "main_keypoints", "match_cameras", "match_names"]
+
+Singles = npt.NDArray[np.float32]
+
+# Frames that the geometry is judged by: the beginning of a longer clip tells enough.
+JUDGED = 20_000
+# Orders of cameras that are tried to propose one where names tell nothing; the one that is proposed has at most
+# this share of the next one's error.
+_MOST_ORDERS = 5040
+_DECIDES = 0.6
+# What folders and files of keypoints add to a camera's name.
+_ADDED = {
+    "json", "keypoints", "keypoint", "pose", "poses", "openpose", "2d", "kpts", "kpt", "sync", "tracked",
+    "associated", "images", "video", "views", "detections",
+}  # fmt: skip
+
+
+def match_names(
+    labels: Sequence[str], names: Sequence[str], given: Mapping[str, str] | None = None
+) -> list[int | None]:
+    """The camera of each view, by name alone.
+
+    A view is a camera's where their names are the same but for case, zeros before a number and the words that
+    folders of keypoints add (`cam01_json`); else where the camera's name stands in the view's as a whole
+    word; else where both are numbered (`view 2`, `2`) and the numbers of all views are those of all cameras.
+
+    Args:
+        labels: The views' names.
+        names: The cameras'.
+        given: View -> camera, as the user says.
+
+    Returns:
+        Index of the camera of each view, None where there is none.
+
+    Raises:
+        Pose3DError: Two views have one camera; a name in `given` that is not there.
+    """
+    given = dict(given or {})
+    for view, camera in given.items():
+        if view not in labels:
+            raise Pose3DError(
+                f"match {view}={camera}: there is no view {view}; there are {', '.join(labels)}"
+            )
+        if camera not in names:
+            raise Pose3DError(
+                f"match {view}={camera}: there is no camera {camera}; there are {', '.join(names)}"
+            )
+    matched: list[int | None] = []
+    for label in labels:
+        if label in given:
+            matched.append(list(names).index(given[label]))
+            continue
+        found = [index for index, name in enumerate(names) if _same_name(label, name)]
+        if not found:
+            words = _plain(label).split()
+            within = [index for index, name in enumerate(names) if _contains(words, _plain(name).split())]
+            longest = max((len(_plain(names[index])) for index in within), default=0)
+            found = [index for index in within if len(_plain(names[index])) == longest]
+        matched.append(found[0] if len(found) == 1 else None)
+    if all(camera is None for camera in matched):
+        matched = _by_number(labels, names)
+    for one, found_one in enumerate(matched):
+        for other in range(one):
+            if found_one is not None and matched[other] == found_one:
+                raise Pose3DError(
+                    f"views {labels[other]} and {labels[one]} both match camera {names[found_one]}; name "
+                    f"them by their cameras, or give --match VIEW=CAMERA"
+                )
+    return matched
+
+
+def _same_name(label: str, name: str) -> bool:
+    if _plain(label) == _plain(name):
+        return True
+    one, other = _numbered(label), _numbered(name)
+    return one is not None and one == other
+
+
+def _contains(words: list[str], part: list[str]) -> bool:
+    size = len(part)
+    return any(words[start : start + size] == part for start in range(len(words) - size + 1))
+
+
+def _by_number(labels: Sequence[str], names: Sequence[str]) -> list[int | None]:
+    views, cameras = [_numbered(label) for label in labels], [_numbered(name) for name in names]
+    mine = [entry[1] for entry in views if entry is not None]
+    theirs = [entry[1] for entry in cameras if entry is not None]
+    complete = len(mine) == len(labels) == len(set(mine)) and len(theirs) == len(names) == len(set(theirs))
+    if not complete or set(mine) != set(theirs):
+        return [None] * len(labels)
+    return [theirs.index(number) for number in mine]
+
+
+def _plain(name: str) -> str:
+    """A name without case, and without what folders of keypoints add to it."""
+    words = [word for word in re.split(r"[^0-9a-z]+", name.lower()) if word]
+    kept = [word for word in words if word not in _ADDED]
+    return " ".join(kept or words)
+
+
+def _numbered(name: str) -> tuple[str, int] | None:
+    """A name's last word split into letters and number: `cam 07` and `cam7` are one."""
+    found = re.fullmatch(r"(.*?)\s*0*([0-9]+)", _plain(name))
+    return None if found is None else (found[1].strip(), int(found[2]))
+
+
+def match_cameras(
+    clips: list[ViewClip],
+    calibration: Calibration,
+    match: Mapping[str, str] | None,
+    min_confidence: float,
+) -> tuple[list[ViewClip], Calibration, list[str]]:
+    """The views and the cameras in their order.
+
+    Raises:
+        Pose3DError: A view without a camera, or fewer than two views; it proposes what fits where that is
+            plain.
+    """
+    labels = [clip.label for clip in clips]
+    if len(clips) < 2:
+        what = f"one view ({labels[0]})" if clips else "no view"
+        raise Pose3DError(f"{what}: triangulation needs keypoints of two calibrated cameras or more")
+    if len(calibration.cameras) < 2:
+        raise Pose3DError(
+            f"{calibration.source} holds one camera ({', '.join(calibration.names)}) for {len(clips)} views: "
+            "triangulation needs two or more"
+        )
+    found = match_names(labels, calibration.names, match)
+    without = [label for label, camera in zip(labels, found, strict=True) if camera is None]
+    counts = (
+        f"{len(calibration.cameras)} cameras ({', '.join(calibration.names)}) for {len(labels)} views "
+        f"({', '.join(labels)})"
+    )
+    if without:
+        proposal = _proposal(clips, calibration, min_confidence)
+        one = len(without) == 1
+        raise Pose3DError(
+            f"{calibration.source}: {counts}: view{'' if one else 's'} {', '.join(without)} "
+            f"{'matches' if one else 'match'} no camera by name; rename, or give --match "
+            f"VIEW=CAMERA{proposal}"
+        )
+    chosen = [calibration.names[camera] for camera in found if camera is not None]
+    notes = []
+    rest = [name for name in calibration.names if name not in chosen]
+    if rest:
+        notes.append(f"{counts}: {', '.join(rest)} {'is' if len(rest) == 1 else 'are'} not used")
+    empty = [clip.label for clip in clips if not len(clip.number)]
+    if empty:
+        kept = [row for row, clip in enumerate(clips) if len(clip.number)]
+        if len(kept) < 2:
+            raise Pose3DError(
+                f"{', '.join(empty)}: no person in any frame; triangulation needs two views with someone in "
+                "them"
+            )
+        notes.append(f"{', '.join(empty)}: no person in any frame")
+    return clips, calibration.select(chosen), notes
+
+
+def _proposal(clips: Sequence[ViewClip], calibration: Calibration, min_confidence: float) -> str:
+    """What fits where names do not tell, for the error's message; empty where there are too few cameras."""
+    views, count = len(clips), len(calibration.cameras)
+    if count < views or math.perm(count, views) > _MOST_ORDERS:
+        return ""
+    timeline = make_timeline(clips, np.ones(views), np.zeros(views))
+    detections = [on_timeline(clip, view, timeline) for view, clip in enumerate(clips)]
+    keypoints = main_keypoints(clips, detections, timeline)
+    weights = confident(keypoints, min_confidence)
+    frames = np.flatnonzero(((weights > 0).sum(axis=2) > 2).sum(axis=0) >= 2)
+    if not len(frames):
+        return ""
+    frames = frames[np.unique(np.linspace(0, len(frames) - 1, 24).astype(int))]
+    keypoints, weights = keypoints[:, frames], weights[:, frames].reshape(views, -1)
+    errors = []
+    for order in itertools.permutations(range(count), views):
+        rig = make_rig([calibration.cameras[camera] for camera in order])
+        errors.append((median_error(rig, rig.rays(keypoints).reshape(views, -1, 2), weights), order))
+    errors.sort()
+    best = errors[0]
+    if len(errors) > 1 and best[0] > _DECIDES * errors[1][0]:
+        return "; by the reprojection error no order is plainly the right one"
+    pairs = " ".join(
+        f"{clip.label}={calibration.names[camera]}" for clip, camera in zip(clips, best[1], strict=True)
+    )
+    other = f", any other order {errors[1][0]:.1f} px or more" if len(errors) > 1 else ""
+    return f"; likeliest by the reprojection error ({best[0]:.1f} px{other}): --match {pairs}"
+
+
+def main_keypoints(
+    clips: Sequence[ViewClip], detections: Sequence[ViewDetections], timeline: Timeline
+) -> Singles:
+    """`(V, F, J, 3)` of whoever is seen most in each view, at most `JUDGED` frames: tells rigs before people
+    do."""
+    parts = []
+    for clip, view in zip(clips, detections, strict=True):
+        keep = np.ones(len(view), bool)
+        if len(clip.track) == len(view) and len(clip.track):
+            who, count = np.unique(clip.track, return_counts=True)
+            if view.crowd > 1:
+                keep = clip.track == who[np.argmax(count)]
+        keep &= view.frame < JUDGED
+        _, first = np.unique(view.frame[keep], return_index=True)
+        rows = np.flatnonzero(keep)[first]
+        parts.append(ViewDetections(view.frame[rows], view.keypoints[rows]))
+    return dense_views(parts, None, min(timeline.count, JUDGED))
