@@ -168,7 +168,7 @@ def make_parser() -> Parser:
         metavar="FILTER",
         help="smooth the poses: butterworth or butterworth:HZ (6), without delay",
     )
-    add_picture_flags(parser)
+    add_picture_flags(parser, several=True)
     return parser
 
 
@@ -324,6 +324,29 @@ def _write(parsed: Namespace, result: Triangulation, log: Log) -> None:
             check_motion_file(path, len(person.pose_3d))
             person.save(path)
             log(f"wrote {path}")
+    if parsed.viz_output is not None and result.people:
+        _draw(parsed, result, log)
+
+
+def _draw(parsed: Namespace, result: Triangulation, log: Log) -> None:
+    from tf_pose3d.multicamera.matching import match_names
+    from tf_pose3d.multicamera.pictures import triangulation_scene
+    from tf_pose3d.render import draw
+
+    videos = {}
+    if parsed.viz_video:
+        stems = [Path(video).stem for video in parsed.viz_video]
+        for stem, video, view in zip(
+            stems, parsed.viz_video, match_names(stems, result.rig.names), strict=True
+        ):
+            if view is None:
+                raise Pose3DError(f"--viz_video {video}: {stem} is none of {', '.join(result.rig.names)}")
+            videos[result.labels[view]] = video
+    scene = triangulation_scene(
+        result, parsed.viz_skip, parsed.viz_downsample, parsed.viz_limit, videos or None
+    )
+    count = draw(scene, parsed.viz_output, parsed.viz_size, None, parsed.viz_bitrate, show_progress=True)
+    log(f"wrote {parsed.viz_output}: {count} frame{'s' * (count != 1)}, {scene.fps:g} per second")
 
 
 def _named(path: str, person: TriangulatedPerson, several: bool) -> str:

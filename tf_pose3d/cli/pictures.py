@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["add_picture_flags", "check_output", "check_pictures", "draw_pictures"]
 
 
-def add_picture_flags(parser: Parser) -> None:
-    """Flags of pictures."""
+def add_picture_flags(parser: Parser, several: bool = False) -> None:
+    """Flags of pictures.
+
+    Args:
+        parser: Takes them.
+        several: Of several cameras, whose videos are as many.
+    """
     picture = parser.add_argument_group("pictures")
     picture.add_argument(
         "--viz_output",
@@ -29,7 +34,12 @@ def add_picture_flags(parser: Parser) -> None:
         help="draw into FILE: .gif, .mp4, .png (a sheet, or with %%04d in its name every frame) or .html",
     )
     picture.add_argument(
-        "--viz_video", metavar="FILE", help="the recording's video, to draw under the 2D pose"
+        "--viz_video",
+        metavar="FILE",
+        nargs="+" if several else None,
+        help="the cameras' videos, named as they are, to draw under what they saw (.html)"
+        if several
+        else "the recording's video, to draw under the 2D pose",
     )
     picture.add_argument("--viz_skip", type=int, default=0, metavar="N", help="leave out the first N frames")
     picture.add_argument("--viz_downsample", type=int, default=1, metavar="N", help="draw every N-th frame")

@@ -25,8 +25,8 @@ Singles = npt.NDArray[np.float32]
 
 # Frames that the geometry is judged by: the beginning of a longer clip tells enough.
 JUDGED = 20_000
-# Orders of cameras that are tried to propose one where names tell nothing; the one that is proposed has at most
-# this share of the next one's error.
+# Orders of cameras that are tried to propose one where names tell nothing; the one that is proposed has at
+# most this share of the next one's error.
 _MOST_ORDERS = 5040
 _DECIDES = 0.6
 # What folders and files of keypoints add to a camera's name.

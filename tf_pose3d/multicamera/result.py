@@ -156,6 +156,14 @@ class Triangulation:
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.array(self.pose_3d, dtype=dtype)
 
+    def _repr_html_(self) -> str:
+        """The interactive viewer, for notebooks; every n-th frame of clips with more than 3,000."""
+        from tf_pose3d.multicamera.pictures import triangulation_scene
+        from tf_pose3d.render.html import html_document, notebook_frame
+
+        scene = triangulation_scene(self, downsample=max(-(-self.timeline.count // 3000), 1))
+        return notebook_frame(html_document(scene)[0])
+
     @property
     def person(self) -> TriangulatedPerson:
         """The first person.

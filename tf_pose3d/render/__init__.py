@@ -7,6 +7,16 @@
 """
 
 from tf_pose3d.render.picture import FORMATS, check_picture, draw
-from tf_pose3d.render.scene import Scene, Track, make_scene, select_frames
+from tf_pose3d.render.scene import Scene, SceneCamera, SceneView, Track, make_scene, select_frames
 
-__all__ = ["FORMATS", "Scene", "Track", "check_picture", "draw", "make_scene", "select_frames"]
+__all__ = [
+    "FORMATS",
+    "Scene",
+    "SceneCamera",
+    "SceneView",
+    "Track",
+    "check_picture",
+    "draw",
+    "make_scene",
+    "select_frames",
+]

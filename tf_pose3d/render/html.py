@@ -6,15 +6,15 @@ import base64
 import html
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tf_pose3d.render import style
-from tf_pose3d.render.scene import Scene
-from tf_pose3d.render.view import ELEVATION, fit_view, input_region
+from tf_pose3d.render.scene import Scene, SceneView
+from tf_pose3d.render.view import ELEVATION, fit_view, image_region, input_region
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,10 +29,12 @@ _NOTEBOOK_HEIGHT = 720
 
 
 def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
-    """Coordinates as 16 bit multiples of a step, which is as fine as their range allows."""
+    """Coordinates as 16 bit multiples of a step, which is as fine as their range allows; NaN as -32768."""
+    missing = np.isnan(values)
     values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     step = max(finest, float(np.abs(values).max(initial=0)) / 32767)
-    data = np.round(values / step).astype("<i2").tobytes()
+    # The page takes the lowest number of 16 bits for nothing.
+    data = np.where(missing, -32768, np.round(values / step)).astype("<i2").tobytes()
     return {"step": step, "data": base64.b64encode(data).decode("ascii")}
 
 
@@ -42,12 +44,17 @@ def _data_uri(picture: Image) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def html_document(scene: Scene, pictures: Iterable[Image] | None = None) -> tuple[str, int]:
+def html_document(
+    scene: Scene,
+    pictures: Iterable[Image] | None = None,
+    view_pictures: Sequence[Iterable[Image] | None] = (),
+) -> tuple[str, int]:
     """The page and the number of frames in it.
 
     Args:
         scene: What to show.
         pictures: Video frames, RGB, one per frame of the scene; where they end, the page ends.
+        view_pictures: The same of each of the scene's views, None for those without a video.
 
     Returns:
         HTML text: poses to half a millimetre, video frames as JPEG, everything else in plain JavaScript.
@@ -82,13 +89,44 @@ def html_document(scene: Scene, pictures: Iterable[Image] | None = None) -> tupl
                 "title": track.title,
                 "poses": _packed(track.poses[:count], _FINEST_3D),
                 "error_mm": None if track.error_mm is None else np.round(track.error_mm[:count], 2).tolist(),
+                "company": []
+                if track.company is None
+                else [_packed(other[:count], _FINEST_3D) for other in track.company],
             }
             for track in scene.tracks
         ],
         "images": images,
+        "views": [
+            _view(view, count, None if not view_pictures else view_pictures[number])
+            for number, view in enumerate(scene.views)
+        ],
+        "cameras": [
+            {
+                "name": camera.name,
+                "centre": np.round(camera.centre, 4).tolist(),
+                "corners": np.round(camera.corners, 4).tolist(),
+            }
+            for camera in scene.cameras
+        ],
     }
     template = resources.files("tf_pose3d.render").joinpath("viewer.html").read_text(encoding="utf-8")
     return template.replace("{{SCENE}}", _script_data(document)), count
+
+
+def _view(view: SceneView, count: int, pictures: Iterable[Image] | None) -> dict[str, Any]:
+    """One of several cameras' images: what was found in it, and where the poses lie in it."""
+    images = []
+    if pictures is not None:
+        images = [_data_uri(picture) for picture, _ in zip(pictures, range(count), strict=False)]
+    left, top, side = image_region(view.pose_2d, view.image_size, whole=pictures is not None)
+    return {
+        "name": view.name,
+        "image_size": list(view.image_size),
+        "window": [left, top, side],
+        "pose_2d": _packed(view.pose_2d[:count], _FINEST_2D),
+        "projected": _packed(view.projected[:count], _FINEST_2D),
+        "images": images,
+    }
 
 
 def _script_data(document: dict[str, Any]) -> str:

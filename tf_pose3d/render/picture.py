@@ -165,7 +165,13 @@ def _draw_html(
         frames = _counted(
             _video_frames(scene, video, (round(width * scale), round(height * scale))), progress
         )
-    text, count = html_document(scene, frames)
+    view_frames = []
+    for view in scene.views:
+        width, height = view.image_size
+        scale = _HTML_FRAME * size / max(width, height)
+        shown = (round(width * scale), round(height * scale))
+        view_frames.append(None if view.video is None else _video_frames(scene, view.video, shown))
+    text, count = html_document(scene, frames, view_frames)
     with write_whole(path, "w") as file:
         file.write(text)
     return count

@@ -12,7 +12,16 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.metrics import mpjpe
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["LEVEL", "Scene", "Track", "make_scene", "select_frames", "viewer_azimuth"]
+__all__ = [
+    "LEVEL",
+    "Scene",
+    "SceneCamera",
+    "SceneView",
+    "Track",
+    "make_scene",
+    "select_frames",
+    "viewer_azimuth",
+]
 
 # Orientation of a camera that is held level: its x is the world's x, its y points down, it looks along y.
 LEVEL = np.array([0.5**0.5, -(0.5**0.5), 0.0, 0.0])
@@ -26,11 +35,60 @@ class Track:
         title: `"Prediction"` or `"Ground truth"`.
         poses: `(F, J, 3)` metres, world frame with z up, the floor at z = 0.
         error_mm: `(F,)` mean joint error of each frame, or None.
+        company: `(P, F, J, 3)` other people in the same place, NaN where they are not, or None.
     """
 
     title: str
     poses: np.ndarray
     error_mm: np.ndarray | None = None
+    company: np.ndarray | None = None
+
+    def take(self, numbers: np.ndarray) -> Track:
+        """Some of the frames, by index."""
+        return dataclasses.replace(
+            self,
+            poses=self.poses[numbers],
+            error_mm=None if self.error_mm is None else self.error_mm[numbers],
+            company=None if self.company is None else self.company[:, numbers],
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class SceneView:
+    """What one of several cameras saw, and where the poses lie in its image.
+
+    Attributes:
+        name: The camera's.
+        image_size: Width and height of the image, pixels.
+        pose_2d: `(F, J, 2)` pixels, NaN where nothing was found.
+        projected: `(F, J, 2)` pixels of the 3D pose in this image, NaN where there is none.
+        video: Its video, drawn under both, or None.
+    """
+
+    name: str
+    image_size: tuple[int, int]
+    pose_2d: np.ndarray
+    projected: np.ndarray
+    video: str | None = None
+
+    def take(self, numbers: np.ndarray) -> SceneView:
+        """Some of the frames, by index."""
+        return dataclasses.replace(self, pose_2d=self.pose_2d[numbers], projected=self.projected[numbers])
+
+
+@dataclasses.dataclass(frozen=True)
+class SceneCamera:
+    """A camera as it stands in the world.
+
+    Attributes:
+        name: Its name.
+        centre: `(3,)` metres.
+        corners: `(4, 3)` metres: the corners of its image a little in front of it, in their order round it.
+    """
+
+    name: str
+    centre: np.ndarray
+    corners: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +105,8 @@ class Scene:
         image_size: Width and height of the image that `pose_2d` lies in, pixels.
         tracks: The 3D panels, from left to right.
         azimuth: Degrees from the world's x axis to the side from which the viewer looks.
+        views: What each of several cameras saw, for the interactive page; else empty.
+        cameras: Where they stand; else empty.
     """
 
     title: str
@@ -58,22 +118,20 @@ class Scene:
     image_size: tuple[int, int]
     tracks: tuple[Track, ...]
     azimuth: float
+    views: tuple[SceneView, ...] = ()
+    cameras: tuple[SceneCamera, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def take(self, numbers: np.ndarray) -> Scene:
         """Some of the pictures, by index."""
-        tracks = tuple(
-            dataclasses.replace(
-                track,
-                poses=track.poses[numbers],
-                error_mm=None if track.error_mm is None else track.error_mm[numbers],
-            )
-            for track in self.tracks
-        )
         return dataclasses.replace(
-            self, frames=self.frames[numbers], pose_2d=self.pose_2d[numbers], tracks=tracks
+            self,
+            frames=self.frames[numbers],
+            pose_2d=self.pose_2d[numbers],
+            tracks=tuple(track.take(numbers) for track in self.tracks),
+            views=tuple(view.take(numbers) for view in self.views),
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_pose3d.render.scene import Scene
 
-__all__ = ["ELEVATION", "View", "fit_view", "input_region"]
+__all__ = ["ELEVATION", "View", "fit_view", "image_region", "input_region"]
 
 # Degrees above the horizon, as in VideoPose3D's pictures.
 ELEVATION = 15.0
@@ -95,8 +95,19 @@ def input_region(scene: Scene, whole: bool) -> tuple[float, float, float]:
         scene: Its image and 2D poses.
         whole: Show the whole image, not only the part where the person is.
     """
-    low, high, share = np.zeros(2), np.array(scene.image_size, float), 1.0
-    points = scene.pose_2d.reshape(-1, 2)
+    return image_region(scene.pose_2d, scene.image_size, whole)
+
+
+def image_region(pose_2d: np.ndarray, image_size: tuple[int, int], whole: bool) -> tuple[float, float, float]:
+    """As `input_region`, of any image.
+
+    Args:
+        pose_2d: `(F, J, 2)` pixels.
+        image_size: Width and height, pixels.
+        whole: See `input_region`.
+    """
+    low, high, share = np.zeros(2), np.array(image_size, float), 1.0
+    points = pose_2d.reshape(-1, 2)
     points = points[np.isfinite(points).all(axis=1)]
     if not whole and len(points):
         low, high, share = points.min(axis=0), points.max(axis=0), 1.1
