@@ -255,9 +255,21 @@ def test_the_videopose3d_layout_works_too(place, run):
         "--set DATASET_TEST_3D_SUBSAMPLE_STEP=100",
     )
     assert code == 0, error
-    code, error, out = run("eval", "--weights out/checkpoints/best --dataset synthetic --test_subset S9")
+    # The weights say what they were trained on, for eval.py and for LCN's own command.
+    assert read_config("out/checkpoints/last_weights_0001.h5")["DATASET"] == "synthetic"
+    code, error, out = run("eval", "--weights out/checkpoints/best --test_subset S9")
     assert code == 0, error
     assert "LCN's protocol" in out
+    shutil.rmtree("dataset")
+    shutil.copytree("out", "experiment/test1")
+    code, error, out = run("inference", "--mask-type locally_connected --knn 3 --channels 4 --layers 1")
+    assert code == 0, error
+    assert "LCN's protocol" in out
+    assert np.load("experiment/test1/predictions_synthetic.npz").files
+    lifted = "--mask-type locally_connected --knn 3 --viz_subject S9 --viz_action Walking --output walk.npz"
+    code, error, out = run("inference", lifted)
+    assert code == 0, error
+    assert np.load("walk.npz")["pose_3d"].shape[1:] == (17, 3)
 
 
 @pytest.mark.parametrize("name", ["lcn_gt", "lcn_dt"])

@@ -86,7 +86,12 @@ def keras_2_weights(path):
 
     with h5py.File(path, "r") as file:
         assert file.attrs["backend"] == "tensorflow"
-        assert isinstance(file.attrs["keras_version"], str)
+        # Keras wrote bytes; the h5py of its time gives text where the character set is UTF-8, and its
+        # reader calls `decode` of what it gets.
+        for name in ("backend", "keras_version"):
+            kind = h5py.h5a.open(file.id, name.encode()).get_type()
+            assert kind.get_class() == h5py.h5t.STRING
+            assert kind.get_cset() == h5py.h5t.CSET_ASCII
         return {
             layer: [(name, np.asarray(file[layer][name])) for name in names(file[layer], "weight_names")]
             for layer in names(file, "layer_names")

@@ -39,6 +39,12 @@ class Parser(argparse.ArgumentParser):
         args = sys.argv[1:] if args is None else args
         return super().parse_known_args([underscored(argument) for argument in args], namespace)
 
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        """Flags that a text may be short for: none. argparse would read `-d x` as `-drop x`, and `-sun` as
+        `-s un`, whatever `allow_abbrev` says.
+        """
+        return []
+
     def error(self, message: str) -> NoReturn:
         raise Pose3DError(f"{message} (see --help)")
 

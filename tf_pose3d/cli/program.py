@@ -22,6 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["parse", "run_program", "start_tensorflow"]
 
+# What a program without arguments is told.
+_EXAMPLES = {
+    "train": "train.py --config quickstart --dataset synthetic --out_dir logs/first",
+    "eval": "eval.py --weights models/x.h5 --dataset data/data_3d_h36m.npz --keypoints gt",
+    "inference": "inference.py --input keypoints.json --width 1920 --height 1080 --fps 30 --output pose.npz, "
+    "or inference.py --demo",
+}
+_NEEDED = {
+    "train": "a --config and an --out_dir",
+    "eval": "--weights, and the --dataset to evaluate them on",
+    "inference": "--input with keypoints or a video, a recording of a data set (--viz_subject), or --demo",
+}
+
 
 def _read_names(arguments: Sequence[str]) -> tuple[str | None, Path | None, str | None]:
     """ARCH of --config, the file that --weights means, and --arch.
@@ -78,6 +91,10 @@ def parse(
         Pose3DError: Unknown or missing flags, or nothing that tells the family.
     """
     given = [underscored(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
+    if not given:
+        raise Pose3DError(
+            f"nothing to do: give {_NEEDED[program]}; e.g. {_EXAMPLES[program]} (--help lists all flags)"
+        )
     asks_help = bool({"-h", "--help"} & set(given))
     parser = make_parser()
     if asks_help and not {a.partition("=")[0] for a in given} & {"--arch", "--config", "--weights"}:
@@ -95,7 +112,8 @@ def parse(
     if release is None:
         raise Pose3DError(
             "which model family? Give a --config with ARCH, weights that hold their config, or --arch "
-            "(weights of the original releases hold none: give the config file beside them)"
+            "(weights of the original releases hold none: give the config file beside them); e.g. "
+            f"{_EXAMPLES[program]}"
         )
     release.complete_arguments(program, parsed)
     return parsed, release

@@ -330,6 +330,9 @@ class Trainer:
         state = load_checkpoint(path, self._groups())
         for key, value in self.config.to_dict().items():
             before = state["config"].get(key)
+            # Earlier runs did not note their data set.
+            if key == "DATASET" and before is None:
+                continue
             if before != value and key not in _FREE_KEYS:
                 raise Pose3DError(
                     f"{path}: was trained with {key} {before}, this run says {value}; "

@@ -152,7 +152,7 @@ def run_training(
     log(f"{len(examples)} training {protocol.examples}")
     for note in examples.notes():
         log(note)
-    config = family.config_from_data(config, examples)
+    config = _naming_data(family.config_from_data(config, examples), source)
     validation = None
     if val_subset is not None:
         val_examples = examples_of(config, source_val, val_subset, "val", log)
@@ -197,6 +197,16 @@ def run_training(
     result.test = _test(family, config, tested, test_examples, log)
     write_json(folder / f"test_{test_subset}.json", {"weights": str(tested), "evaluation_mm": result.test})
     return result
+
+
+def _naming_data(config: TrainingConfig, source: Source) -> TrainingConfig:
+    """The config with the data set that is trained on: weights are tested on it where nobody names one.
+
+    Data without a test protocol are not named.
+    """
+    if source.name == (config.DATASET or "h36m") or not source.dataset.has_test:
+        return config
+    return config.replace(DATASET=source.name)
 
 
 def _subset(text: str | None) -> str | None:

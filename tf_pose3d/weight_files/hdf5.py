@@ -81,8 +81,10 @@ def save_weights(
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         _write_names(file, "layer_names", list(layers))
-        file.attrs["backend"] = "tensorflow"  # states the kernels' layout to Keras 2
-        file.attrs["keras_version"] = keras.__version__
+        # As ASCII bytes, as Keras wrote them: readers of its time decode them. `backend` states the kernels'
+        # layout to Keras 2.
+        file.attrs["backend"] = b"tensorflow"
+        file.attrs["keras_version"] = keras.__version__.encode("ascii")
         file.attrs[_VERSION] = __version__
         if config is not None:
             file.attrs[_CONFIG] = json.dumps(config)

@@ -184,12 +184,19 @@ class LCNRelease(Release["LCNConfig"]):
     ) -> bool:
         """Predicts the whole test set into `result_MODE.pkl` and `.npz`, as the release does.
 
-        With a recording to lift (`--viz_subject`), or another data set than the pickles, that is left to
-        `inference.py`.
+        With another data set than the pickles (the one that the weights were trained on, where none is
+        named), the tables are printed and the poses go into `predictions_DATASET.npz`. A recording to lift
+        (`--viz_subject`) is left to `inference.py`.
         """
-        dataset = arguments.dataset or config.DATASET
-        if dataset != "lcn" or arguments.viz_subject is not None:
+        named = arguments.dataset or (config.DATASET if config.DATASET != LCNConfig().DATASET else None)
+        arguments.dataset = named or model.config.DATASET
+        if arguments.viz_subject is not None:
             return False
+        if arguments.dataset != "lcn":
+            if arguments.output is not None or arguments.viz_output is not None:
+                return False
+            self._predict_test_set(arguments, config, model, log)
+            return True
         from tf_pose3d.data.datasets import read_sequences
         from tf_pose3d.data.lcn_pickles import read_items
         from tf_pose3d.evaluation.lcn_results import denormalized
@@ -213,3 +220,19 @@ class LCNRelease(Release["LCNConfig"]):
         for path in lcn_experiment.write_result(folder, mode, result):
             log(f"wrote {path}")
         return True
+
+    def _predict_test_set(
+        self, arguments: argparse.Namespace, config: LCNConfig, model: keras.Model, log: Log
+    ) -> None:
+        """Tables and poses of the test set of a data set whose poses need no boxes."""
+        from tf_pose3d.cli.data_flags import find_test_source
+        from tf_pose3d.evaluation.evaluate import run_evaluation
+        from tf_pose3d.evaluation.protocols import get_protocol
+
+        trained = model.config.replace(EVAL_FLIP=config.EVAL_FLIP)
+        source = find_test_source(arguments, trained, self)
+        folder = require_writable_folder(arguments.result_folder)
+        run = run_evaluation(model, trained, source, "test", log, str(arguments.weights), show_progress=True)
+        path = folder / f"predictions_{source.name}.npz"
+        get_protocol(self.family).save_predictions(path, run.evaluations, run.examples)
+        log(f"wrote {path}")
