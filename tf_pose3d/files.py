@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import math
 import os
@@ -120,7 +121,8 @@ def resolve_weights(path: str | os.PathLike) -> Path:
 
     A bare name of `shipped_weights` is that file of the package. A name with an extension is that file. A
     name without one is a prefix: the first of the `.h5` files that begin with it, in alphabetical order
-    (`logs/x/best_weights` finds `logs/x/best_weights_0040.h5`).
+    (`logs/x/best_weights` finds `logs/x/best_weights_0040.h5`), else a file of that name, or the prefix or
+    folder of a TensorFlow 1 checkpoint.
 
     Raises:
         Pose3DError: there is no such file; the message lists the `.h5` files of the folder and the names of
@@ -139,7 +141,12 @@ def resolve_weights(path: str | os.PathLike) -> Path:
         found = [file for file in _h5_files(folder) if file.startswith(name)]
         if found:
             return Path(folder, found[0])
-        if os.path.isfile(text):
+        # A TensorFlow 1 checkpoint is named by the prefix of its files, or by their folder.
+        if (
+            os.path.isfile(text)
+            or os.path.isfile(f"{text}.index")
+            or glob.glob(f"{glob.escape(text)}/*.index")
+        ):
             return Path(text)
         sought = f"no weight file {text}*.h5"
         if name and os.path.isdir(text):

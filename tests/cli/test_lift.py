@@ -409,3 +409,39 @@ def test_the_demo_needs_nothing(run):
     assert float(out[0].rsplit("(MPJPE) ", 1)[1].split()[0]) < 110
     assert Path("demo.html").stat().st_size > 10_000
     assert Path("demo.gif").read_bytes()[:6] == b"GIF89a"
+
+
+def test_the_video_tells_size_and_rate(weights, clip, tmp_path, capfd):
+    av = pytest.importorskip("av")
+    video = tmp_path / "clip.mp4"
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height = 1000, 1002
+        for _ in range(2 * FRAMES):
+            container.mux(stream.encode(av.VideoFrame(1000, 1002, "yuv420p")))
+        container.mux(stream.encode())
+    marks = [
+        [
+            {"x": x / 1000, "y": y / 1002, "visibility": 0.9}
+            for x, y in np.resize(pose[:, :2], (33, 2)).tolist()
+        ]
+        for pose in clip
+    ]
+    source = tmp_path / "marks.json"
+    source.write_text(json.dumps(marks))
+    output = tmp_path / "o.npz"
+    flags = ["--weights", str(weights), "--input", str(source), "--output", str(output)]
+    assert main([*flags]) == 2
+    assert "give its size by --width and --height" in capfd.readouterr().err
+    assert main([*flags, "--viz_video", str(video)]) == 0
+    captured = capfd.readouterr()
+    assert "1000x1002, 25 per second, as" in captured.out
+    assert f"has {FRAMES} frames, {video} {2 * FRAMES}: was every frame detected" in captured.err
+    held = np.load(output)
+    assert (int(held["width"]), int(held["height"]), float(held["fps"])) == (1000, 1002, 25)
+    # What is said goes before what the video tells.
+    assert (
+        main([*flags, "--viz_video", str(video), "--fps", "50", "--width", "1000", "--height", "1002"]) == 0
+    )
+    assert float(np.load(output)["fps"]) == 50
+    assert "was every frame" not in capfd.readouterr().err

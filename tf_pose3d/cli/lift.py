@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
 from tf_pose3d.errors import Pose3DError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tf_pose3d.config import TrainingConfig
     from tf_pose3d.inference.keypoints import KeypointVideo, Person
     from tf_pose3d.inference.lifter import LiftedPerson, Lifter
+    from tf_pose3d.render.video import VideoReader
 
 __all__ = ["add_input_flags", "check_input_flags", "lift_input", "write_person"]
 
@@ -215,29 +216,72 @@ def _check_pictures(arguments: Namespace, video: KeypointVideo) -> None:
 
 def _read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
     """The keypoints, with what flags say about them, and whether Ctrl-C cut them short."""
+    from tf_pose3d.inference.formats import ReadOptions, read_keypoints
     from tf_pose3d.inference.lifter import check_clip
-    from tf_pose3d.inference.reading import read_keypoints, with_facts
+    from tf_pose3d.inference.reading import with_facts
 
     interrupted = False
     if arguments.detector is not None:
         video, interrupted = _detect(arguments, log)
+        video = with_facts(video, arguments.width, arguments.height, arguments.fps)
     else:
-        video = read_keypoints(
-            arguments.input,
-            layout=arguments.layout,
-            width=arguments.width,
-            height=arguments.height,
-            recording=arguments.recording,
-            input_format=arguments.input_format,
+        shown = _video_facts(arguments)
+        options = ReadOptions(
+            arguments.layout,
+            arguments.width,
+            arguments.height,
+            arguments.recording,
+            *((None, None) if shown is None else (shown.width, shown.height)),
         )
-    video = with_facts(video, arguments.width, arguments.height, arguments.fps)
+        video = read_keypoints(arguments.input, arguments.input_format, options)
+        video = with_facts(video, arguments.width, arguments.height, arguments.fps)
+        if shown is not None:
+            video = _with_video(video, shown, log)
     if video.width is None or video.height is None:
-        raise Pose3DError(f"{video.source} does not tell the image size; give --width and --height")
+        raise Pose3DError(
+            f"{video.source} does not tell the image size; give --width and --height, or the video by "
+            "--viz_video"
+        )
     if video.fps is None:
         video = dataclasses.replace(video, fps=_FPS)
         log(f"{video.source} does not tell its frame rate: taken as {_FPS:g} per second (--fps)")
     check_clip(video.width, video.height, video.fps, video.source)
     return video, interrupted
+
+
+def _video_facts(arguments: Namespace) -> VideoReader | None:
+    """The video that `--viz_video` names."""
+    if arguments.viz_video is None:
+        return None
+    from tf_pose3d.extras import require_av
+
+    require_av()
+    from tf_pose3d.render.video import VideoReader
+
+    return VideoReader(arguments.viz_video)
+
+
+def _with_video(video: KeypointVideo, shown: VideoReader, log: Log) -> KeypointVideo:
+    """The keypoints with size and rate of the video that they were found in, where nothing else says."""
+    facts: dict[str, Any] = {}
+    if video.width is None or video.height is None:
+        facts |= {"width": video.width or shown.width, "height": video.height or shown.height}
+    if video.fps is None and shown.fps is not None:
+        facts["fps"] = shown.fps
+    if facts:
+        words = [f"{facts['width']}x{facts['height']}"] if "width" in facts else []
+        words += [f"{facts['fps']:g} per second"] if "fps" in facts else []
+        log(f"{video.source}: {', '.join(words)}, as {shown.path} says")
+        video = dataclasses.replace(video, **facts)
+    told, found = shown.num_frames, video.num_frames
+    # People may leave before the end, and files may count a frame more.
+    if told and "fps" in facts and not 0.6 * told <= found <= told + 1:
+        message = (
+            f"{video.source} has {found} frames, {shown.path} {told}: was every frame detected, and is it "
+            "this video? --fps is the rate of the keypoints"
+        )
+        video = dataclasses.replace(video, warnings=(*video.warnings, message))
+    return video
 
 
 def _detect(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:

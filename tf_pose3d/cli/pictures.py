@@ -39,7 +39,7 @@ def add_picture_flags(parser: Parser, several: bool = False) -> None:
         nargs="+" if several else None,
         help="the cameras' videos, named as they are, to draw under what they saw (.html)"
         if several
-        else "the recording's video, to draw under the 2D pose",
+        else "the recording's video, to draw under the 2D pose; gives size and rate where --input does not",
     )
     picture.add_argument("--viz_skip", type=int, default=0, metavar="N", help="leave out the first N frames")
     picture.add_argument("--viz_downsample", type=int, default=1, metavar="N", help="draw every N-th frame")

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tf_pose3d.backend import require_tensorflow_backend
-from tf_pose3d.cli.flags import Parser, underscored
+from tf_pose3d.cli.flags import Parser, parse_overrides, underscored
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.process import tune_process
 
 if TYPE_CHECKING:
     from tf_pose3d.cli.releases.release import Release
     from tf_pose3d.models.family import Family
+    from tf_pose3d.weights.opening import ForeignWeights
 
 __all__ = ["parse", "run_program", "start_tensorflow"]
 
@@ -54,21 +55,49 @@ def _read_names(arguments: Sequence[str]) -> tuple[str | None, Path | None, str 
 
 def _find_release(
     arguments: Sequence[str], arch: str | None, weights: Path | None, named: str | None
-) -> Release | None:
+) -> tuple[Release | None, ForeignWeights | None]:
     """The release of the family by config, else by weights, else by --arch, else by what the flags imply.
 
     Args:
         arguments: All flags.
         arch, weights, named: Of `_read_names`.
+
+    Returns:
+        It, or None, and the weights where they are another release's checkpoint.
     """
     from tf_pose3d.cli.releases import find_release_by_flags, get_release
     from tf_pose3d.models.family import get_family
     from tf_pose3d.weight_files.hdf5 import read_config
+    from tf_pose3d.weights.opening import find_foreign_weights
 
-    if arch is None and weights is not None:
+    told = named or find_release_by_flags({argument.partition("=")[0] for argument in arguments})
+    foreign = None
+    if weights is not None:
+        foreign = find_foreign_weights(weights, arch or told)
+    if arch is None and foreign is not None:
+        arch = foreign.converter.arch
+    elif arch is None and weights is not None:
         arch = (read_config(weights) or {}).get("ARCH")
-    arch = arch or named or find_release_by_flags({argument.partition("=")[0] for argument in arguments})
-    return None if arch is None else get_release(get_family(arch))
+    arch = arch or told
+    return None if arch is None else get_release(get_family(arch)), foreign
+
+
+def _convert(foreign: ForeignWeights, release: Release, parsed: argparse.Namespace, program: str) -> None:
+    """Converts a release's checkpoint under what config file and flags say."""
+    from tf_pose3d.weights.opening import config_values
+
+    values = config_values(parsed.config, foreign)
+    values.update({name: value for name, value in parse_overrides(parsed.set).items() if "." not in name})
+    for flag in release.flags(program):
+        value = getattr(parsed, flag.destination, None)
+        if flag.key is not None and "." not in flag.key and value is not None:
+            values[flag.key] = value
+
+    def log(line: str) -> None:
+        # Not among the results: they may be piped into another program.
+        print(f"{program}.py: {line}", file=sys.stderr, flush=True)
+
+    foreign.convert(values, log)
 
 
 def _describe(family: Family) -> str:
@@ -102,7 +131,7 @@ def parse(
     names = _read_names(given)
     start_tensorflow()
     require_tensorflow_backend(f"{program}.py")
-    release = _find_release(given, *names)
+    release, foreign = _find_release(given, *names)
     if release is not None:
         group = parser.add_argument_group(f"flags of {release.family.arch}")
         for flag in release.flags(program):
@@ -115,6 +144,8 @@ def parse(
             "(weights of the original releases hold none: give the config file beside them); e.g. "
             f"{_EXAMPLES[program]}"
         )
+    if foreign is not None:
+        _convert(foreign, release, parsed, program)
     release.complete_arguments(program, parsed)
     return parsed, release
 

@@ -13,6 +13,7 @@ from tf_pose3d.evaluation.examples import examples_of
 from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import load_model
+from tf_pose3d.weights.opening import converted_weights
 
 if TYPE_CHECKING:
     import keras
@@ -111,7 +112,9 @@ def evaluate(
     """
     name = "model"
     if isinstance(model, (str, os.PathLike)):
-        name, model = str(model), load_model(model)
+        name = str(model)
+        with converted_weights(model, log=log or (lambda line: None)):
+            model = load_model(model)
     config = model.config.replace(**keys) if keys else model.config
     spec = get_family(config.ARCH).data_spec(config, "test")
     source = choose_source(dataset, config, spec, options, test=True)

@@ -593,8 +593,9 @@ def load(
         poses = lifter(keypoints_2d, width=1920, height=1080, fps=30, layout="coco_17")
 
     Args:
-        weights: `.h5` file, or `"general"`, the lifter for everybody, or `"general_frame"`, the same frame by
-            frame, for streams.
+        weights: `.h5` file; a checkpoint of an original release (`.bin`, `.pth`, TensorFlow 1), which is
+            converted on the way where it and `config` tell all; or `"general"`, the lifter for everybody, or
+            `"general_frame"`, the same frame by frame, for streams.
         config, arch: See `tf_pose3d.load_model`.
         min_confidence, max_gap, normalization: See `Lifter`.
 
@@ -602,8 +603,10 @@ def load(
         Pose3DError: As `tf_pose3d.load_model` and `Lifter`.
     """
     from tf_pose3d.models.loading import load_model
+    from tf_pose3d.weights.opening import converted_weights
 
-    model = load_model(weights, config, arch)
+    with converted_weights(weights, config, arch):
+        model = load_model(weights, config, arch)
     return make_lifter(model, None, min_confidence, max_gap, normalization)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from tf_pose3d.models.loading import as_config, load_model
 from tf_pose3d.training.distribution import is_chief, make_strategy
 from tf_pose3d.training.loop import Trainer, TrainingResult
 from tf_pose3d.types import Parsed
+from tf_pose3d.weights.opening import converted_weights
 
 __all__ = ["run_training", "train"]
 
@@ -90,20 +92,23 @@ def train(
         )
         for record, path in records
     ]
-    return run_training(
-        settings,
-        out_dir,
-        sources[0],
-        sources[1],
-        train_subset=train_subset,
-        val_subset=val_subset,
-        test_subset=test_subset,
-        weights=weights,
-        resume=resume,
-        strategy=strategy,
-        log=log,
-        name=name,
-    )
+    with contextlib.ExitStack() as stack:
+        if weights is not None:
+            stack.enter_context(converted_weights(weights, settings, log=log))
+        return run_training(
+            settings,
+            out_dir,
+            sources[0],
+            sources[1],
+            train_subset=train_subset,
+            val_subset=val_subset,
+            test_subset=test_subset,
+            weights=weights,
+            resume=resume,
+            strategy=strategy,
+            log=log,
+            name=name,
+        )
 
 
 def run_training(

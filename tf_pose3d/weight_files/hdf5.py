@@ -31,8 +31,17 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
 from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
+from tf_pose3d.weight_files.tensorflow1 import find_tensorflow1_checkpoint
 
-__all__ = ["load_weights", "read_config", "read_layout", "save_weights"]
+__all__ = [
+    "drop_weights",
+    "hold_weights",
+    "kind_of_weights",
+    "load_weights",
+    "read_config",
+    "read_layout",
+    "save_weights",
+]
 
 _CONFIG = "tf_pose3d_config"
 _VERSION = "tf_pose3d_version"
@@ -72,6 +81,18 @@ def save_weights(
         Pose3DError: the model is not built, holds variables of its own, has two top-level layers of one name
             or weights that are not finite; or the file cannot be written.
     """
+    buffer = _as_hdf5(model, path, config, attributes)
+    with write_whole(path) as output:
+        output.write(buffer.getbuffer())
+
+
+def _as_hdf5(
+    model: keras.Model,
+    path: str | os.PathLike,
+    config: Mapping[str, Any] | None,
+    attributes: Mapping[str, Any],
+) -> io.BytesIO:
+    """The content of a weight file; see `save_weights`."""
     reserved = {"layer_names", "backend", "keras_version", _CONFIG, _VERSION} & attributes.keys()
     if reserved:
         raise ValueError(f"attributes {sorted(reserved)} are written by save_weights itself")
@@ -104,8 +125,63 @@ def save_weights(
                 group.create_dataset(name, data=value)
         if _TOP_LEVEL not in layers:
             _write_names(file.create_group(_TOP_LEVEL), "weight_names", [])
-    with write_whole(path) as output:
-        output.write(buffer.getbuffer())
+    return buffer
+
+
+# Weights that this process converted on the way, by what the checkpoint's file was then.
+_HELD: dict[tuple[str, int, int], bytes] = {}
+
+
+def _identity(path: str | os.PathLike) -> tuple[str, int, int]:
+    """The file, its size and when it was changed; of a TensorFlow 1 checkpoint its table's."""
+    place = os.path.realpath(path)
+    prefix = find_tensorflow1_checkpoint(place) if not os.path.isfile(place) else None
+    facts = os.stat(place if prefix is None else f"{prefix}.index")
+    return place, facts.st_size, facts.st_mtime_ns
+
+
+def hold_weights(path: str | os.PathLike, model: keras.Model, config: Mapping[str, Any]) -> None:
+    """Lets all readers of this module find weights under the path of the checkpoint that they came from.
+
+    Args:
+        path: The checkpoint, as it is or will be given to them.
+        model: With the checkpoint's weights.
+        config: See `save_weights`.
+    """
+    _HELD[_identity(path)] = _as_hdf5(model, path, config, {}).getvalue()
+
+
+def drop_weights(path: str | os.PathLike) -> None:
+    """Forgets what `hold_weights` holds of a path."""
+    place = os.path.realpath(path)
+    for held in [held for held in _HELD if held[0] == place]:
+        del _HELD[held]
+
+
+def kind_of_weights(path: str | os.PathLike) -> str:
+    """What a file of weights is by its content.
+
+    Returns:
+        `"hdf5"`, `"pytorch"`, `"tensorflow1"` (a file, prefix or folder of a checkpoint), or `""`: something
+        else, or nothing at all.
+    """
+    try:
+        if not os.path.isfile(path) or os.fspath(path).endswith((".index", ".meta")) or _is_shard(path):
+            return "tensorflow1" if find_tensorflow1_checkpoint(path) is not None else ""
+        if str(path).endswith(".keras"):
+            return ""
+        with open(path, "rb") as file:
+            head = file.read(len(_SIGNATURE))
+    except OSError:
+        return ""
+    if head == _SIGNATURE:
+        return "hdf5"
+    # A zip file, or a pickle of protocol 2 and above.
+    return "pytorch" if head[:2] == b"PK" or (head[:1] == b"\x80" and head[1:2] < b"\x06") else ""
+
+
+def _is_shard(path: str | os.PathLike) -> bool:
+    return re.search(r"\.data-\d{5}-of-\d{5}$", os.fspath(path)) is not None
 
 
 def load_weights(model: keras.Model, path: str | os.PathLike, strict: bool = True) -> list[str]:
@@ -353,6 +429,21 @@ def _read_names(group: h5py.Group, attribute: str) -> list[str] | None:
 @contextlib.contextmanager
 def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
     """The open HDF5 file; what goes wrong while it is read becomes one line that names it."""
+    held = _HELD.get(_identity(path)) if _HELD and os.path.exists(path) else None
+    if held is None:
+        _require_hdf5(path)
+    try:
+        with h5py.File(path if held is None else io.BytesIO(held), "r", locking=False) as file:
+            yield file
+    except Pose3DError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # what h5py makes of damage
+        reason = " ".join(str(error).split())
+        raise Pose3DError(f"{path} is truncated or damaged: {reason}") from error
+
+
+def _require_hdf5(path: str | os.PathLike) -> None:
+    """Raises a Pose3DError of a file that is missing or something else."""
     try:
         with open(path, "rb") as file:
             signature = file.read(len(_SIGNATURE))
@@ -360,16 +451,16 @@ def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
         raise Pose3DError(f"{path} does not exist") from None
     except OSError as error:
         raise Pose3DError(f"cannot read {path}: {error.strerror}") from error
-    if signature != _SIGNATURE:
+    if signature == _SIGNATURE:
+        return
+    kind = {"pytorch": "a PyTorch checkpoint", "tensorflow1": "of a TensorFlow 1 checkpoint"}
+    found = kind.get(kind_of_weights(path))
+    if found is None:
         raise Pose3DError(f"{path} is not an HDF5 file")
-    try:
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
-    except Pose3DError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # what h5py makes of damage
-        reason = " ".join(str(error).split())
-        raise Pose3DError(f"{path} is truncated or damaged: {reason}") from error
+    raise Pose3DError(
+        f"{path} is not an HDF5 file but {found}: convert it by "
+        f"python tools/convert_weights.py {path} --arch FAMILY --out models/NAME.h5"
+    )
 
 
 def _file_layers(file: h5py.File, path: str | os.PathLike) -> dict[str, _FileLayer]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
     from tf_pose3d.weight_files.checkpoint import Checkpoint
 
-__all__ = ["CONVERTERS", "assignment_values", "convert", "get_converter"]
+__all__ = [
+    "CONVERTERS",
+    "another_family",
+    "assignment_values",
+    "convert",
+    "convert_checkpoint",
+    "get_converter",
+]
 
 # ARCH -> where the family's converter lives. Imported on demand.
 CONVERTERS: dict[str, str] = {
@@ -87,17 +94,27 @@ def convert(
     """
     converter = get_converter(arch)
     held = _read(converter, checkpoint)
-    if not converter.recognises(held):
-        raise Pose3DError(_another_family(converter, held))
-    config = _make_config(converter, held, overrides)
+    model = convert_checkpoint(converter, held, overrides)
     if log is not None:
         given = {converter.key_of(name) for name in overrides}
-        for line in converter.notes(held, config, given):
+        for line in converter.notes(held, model.config, given):
             log(line)
-    model = build_model(config)
-    _assign(converter, model, config, held)
     if out is not None:
         save_model(model, out)
+    return model
+
+
+def convert_checkpoint(converter: Converter, held: Checkpoint, overrides: Mapping[str, Any]) -> keras.Model:
+    """As `convert`, of a checkpoint that is read.
+
+    Raises:
+        Pose3DError: As `convert`.
+    """
+    if not converter.recognises(held):
+        raise Pose3DError(another_family(converter, held))
+    config = _make_config(converter, held, overrides)
+    model = build_model(config)
+    _assign(converter, model, config, held)
     return model
 
 
@@ -122,7 +139,8 @@ def _read(converter: Converter, checkpoint: str | os.PathLike | Sequence[str | o
     return first
 
 
-def _another_family(converter: Converter, held: Checkpoint) -> str:
+def another_family(converter: Converter, held: Checkpoint) -> str:
+    """What to say of a checkpoint that a family's converter does not recognise."""
     for name in CONVERTERS:
         other = get_converter(name)
         if type(other) is not type(converter) and other.recognises(held):
@@ -134,7 +152,7 @@ def _another_family(converter: Converter, held: Checkpoint) -> str:
     )
 
 
-def _make_config(converter: Converter, held: Checkpoint, overrides: dict[str, Any]) -> Config:
+def _make_config(converter: Converter, held: Checkpoint, overrides: Mapping[str, Any]) -> Config:
     family = get_family(converter.arch)
     found = converter.config_values(held)
     wanted = {

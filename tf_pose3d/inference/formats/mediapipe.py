@@ -72,7 +72,8 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
         listed.append(number)
         for points in people_of_frame(frame, where):
             found.add(number, None, points, where)
-    warnings = _to_pixels(found, width, height, str(source))
+    size = width or options.video_width, height or options.video_height
+    warnings = _to_pixels(found, *size, str(source))
     return make_video(
         source,
         "mediapipe",

@@ -32,12 +32,16 @@ class ReadOptions:
         layout: Joint layout.
         width, height: Image size in pixels.
         recording: Which recording of a file with several.
+        video_width, video_height: Size of the video that the keypoints were found in, where it is at hand;
+            for files of fractions that do not tell it.
     """
 
     layout: str | None = None
     width: int | None = None
     height: int | None = None
     recording: str | None = None
+    video_width: int | None = None
+    video_height: int | None = None
 
 
 def natural_order(name: str) -> list[tuple[bool, int, str]]:

@@ -127,9 +127,10 @@ def _scale(found: Detections, options: ReadOptions, where: str) -> None:
     points = np.stack(found.points)[..., :2]
     if not np.nanmax(np.abs(points), initial=0) <= 1.5:
         return
-    if not options.width or not options.height:
+    width, height = options.width or options.video_width, options.height or options.video_height
+    if not width or not height:
         raise Pose3DError(
             f"{where}: its coordinates are fractions of the image; give its size by --width and --height"
         )
     for detection in found.points:
-        detection[:, :2] *= (options.width, options.height)
+        detection[:, :2] *= (width, height)

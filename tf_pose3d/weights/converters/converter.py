@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.config import Config
 
-
-__all__ = ["Assignment", "Converter"]
+__all__ = ["Assignment", "Choice", "Converter"]
 
 
 def _unchanged(array: np.ndarray) -> np.ndarray:
@@ -42,6 +41,21 @@ class Assignment:
     transform: Callable[..., np.ndarray] = _unchanged
 
 
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Something that a checkpoint does not tell and that changes what the model computes.
+
+    Attributes:
+        keys: Config keys, any of which says it.
+        text: The values that there are, and which belongs to which release.
+        example: The likeliest value of the first key, as `--set` takes it.
+    """
+
+    keys: tuple[str, ...]
+    text: str
+    example: str
+
+
 ConfigT = TypeVar("ConfigT", bound="Config")
 
 
@@ -51,11 +65,13 @@ class Converter(abc.ABC, Generic[ConfigT]):
     Attributes:
         arch: The family's ARCH.
         telling_tensor: A tensor name that every checkpoint of the family holds, for messages.
+        kind: Of its checkpoints, as `tf_pose3d.weight_files.hdf5.kind_of_weights` calls it.
         aliases: The release's names, in upper case, of keys that this package names otherwise.
     """
 
     arch: ClassVar[str]
     telling_tensor: ClassVar[str]
+    kind: ClassVar[str] = "pytorch"
     aliases: ClassVar[Mapping[str, str]] = {}
 
     def read(self, path: str | os.PathLike) -> Checkpoint:
@@ -101,6 +117,10 @@ class Converter(abc.ABC, Generic[ConfigT]):
             config: What it is converted under.
             given: Config keys that the caller says.
         """
+        return []
+
+    def choices(self, checkpoint: Checkpoint) -> list[Choice]:
+        """What somebody must say before the checkpoint can be used; `convert` supposes the likeliest."""
         return []
 
     def key_of(self, name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weight_files.tensorflow1 import read_tensorflow1_checkpoint
-from tf_pose3d.weights.converters.converter import Assignment, Converter
+from tf_pose3d.weights.converters.converter import Assignment, Choice, Converter
 
 if TYPE_CHECKING:
     from tf_pose3d.models.lcn.config import LCNConfig
@@ -32,6 +32,7 @@ class LCNConverter(Converter["LCNConfig"]):
 
     arch = "LCN"
     telling_tensor = f"{_SCOPE}/w1"
+    kind = "tensorflow1"
     aliases: ClassVar[dict[str, str]] = {"MAX_NORM": "WEIGHT_MAX_NORM"}
 
     def read(self, path: str | os.PathLike) -> Checkpoint:
@@ -61,6 +62,15 @@ class LCNConverter(Converter["LCNConfig"]):
             "LAYERS": sum(1 for name in tensors if _BLOCK.fullmatch(name)),
             "MASK_TYPE": "locally_connected_learnable" if learned else "locally_connected",
         }
+
+    def choices(self, checkpoint: Checkpoint) -> list[Choice]:
+        return [
+            Choice(
+                ("KNN", "MASK", "MASK_SOURCE"),
+                "which joints are connected, by hops on the graph (the release's --knn) or the mask itself",
+                "3",
+            )
+        ]
 
     def assignments(self, model: LCN, config: LCNConfig) -> Iterator[Assignment]:
         if model.mask_layer is not None:

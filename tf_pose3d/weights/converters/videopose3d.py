@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import LAYOUTS, get_skeleton
 from tf_pose3d.weight_files.checkpoint import Checkpoint
-from tf_pose3d.weights.converters.converter import Assignment, Converter
+from tf_pose3d.weights.converters.converter import Assignment, Choice, Converter
 from tf_pose3d.weights.converters.temporal_layers import (
     dense_filter_widths,
     kernel_widths,
@@ -93,6 +93,22 @@ class VideoPose3DConverter(Converter["VideoPose3DConfig"]):
                     f"{checkpoint.source} reads {reads} joints a frame and gives {gives}; {key} is {name} of "
                     f"{held}, expected one of {joints}: {expected} (--set {key}=NAME)"
                 )
+
+    def choices(self, checkpoint: Checkpoint) -> list[Choice]:
+        reads, gives = _joints(checkpoint)
+        found = []
+        # Where it reads as many joints as it gives, these may be the detector's or the poses' own.
+        if reads == gives == get_skeleton(_DETECTED).num_joints:
+            found.append(
+                Choice(
+                    ("INPUT_SKELETON",),
+                    f"the {reads} joints that it reads, {_POSES[gives]}, or {_DETECTED} for "
+                    "pretrained_h36m_detectron_coco.bin",
+                    _POSES[gives],
+                )
+            )
+        found.append(Choice(("CAUSAL",), "true where it was trained with --causal, else false", "false"))
+        return found
 
     def notes(self, checkpoint: Checkpoint, config: VideoPose3DConfig, given: Collection[str]) -> list[str]:
         reads, gives = _joints(checkpoint)
