@@ -1,4 +1,8 @@
-"""Training state in one file: variables, optimizer, averages and counters."""
+"""Training state in one file: variables, optimizer, averages and counters.
+
+Read as strictly as weights: shapes and types are compared before numbers are read, all numbers must be
+finite, and nothing is assigned before everything fits.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,25 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
+from tf_pose3d.json_text import parse_json
+from tf_pose3d.weight_files.hdf5 import opened_hdf5, stored_dataset
 
-__all__ = ["checkpoint_path", "latest_checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "DamagedCheckpoint",
+    "checkpoint_path",
+    "load_checkpoint",
+    "load_latest_checkpoint",
+    "run_checkpoints",
+    "save_checkpoint",
+]
 
-_NAME = re.compile(r"cp_(\d+)(?:_step_(\d+))?\.h5")
+_NAME = re.compile(r"cp_([0-9]{4,9})(?:_step_([0-9]{1,15}))?\.h5")
 
 Groups = Mapping[str, list[keras.Variable]]
+
+
+class DamagedCheckpoint(Pose3DError):
+    """A checkpoint that is cut off, altered, or was never one; another of the run may do."""
 
 
 def checkpoint_path(folder: str | os.PathLike, epoch: int, step: int | None = None) -> Path:
@@ -30,20 +47,14 @@ def checkpoint_path(folder: str | os.PathLike, epoch: int, step: int | None = No
     return Path(folder) / f"cp_{epoch:04d}{suffix}.h5"
 
 
-def latest_checkpoint(folder: str | os.PathLike) -> Path:
-    """The checkpoint of the latest step in a folder.
-
-    Raises:
-        Pose3DError: If there is none.
-    """
+def run_checkpoints(folder: str | os.PathLike) -> list[Path]:
+    """The checkpoints in a folder, the latest step first."""
     found = []
     for path in Path(folder).glob("cp_*.h5"):
         match = _NAME.fullmatch(path.name)
         if match:
             found.append((int(match[1]), int(match[2] or 0), path))
-    if not found:
-        raise Pose3DError(f"{folder}: no checkpoint (cp_*.h5) to continue from; start without it")
-    return max(found)[-1]
+    return [path for _, _, path in sorted(found, reverse=True)]
 
 
 def save_checkpoint(path: str | os.PathLike, groups: Groups, state: Mapping[str, Any]) -> None:
@@ -52,7 +63,7 @@ def save_checkpoint(path: str | os.PathLike, groups: Groups, state: Mapping[str,
     Args:
         path: The file.
         groups: Name -> variables, whose order identifies them.
-        state: What JSON can hold.
+        state: What JSON can hold; see `load_checkpoint`.
 
     Raises:
         Pose3DError: The file cannot be written.
@@ -70,36 +81,142 @@ def save_checkpoint(path: str | os.PathLike, groups: Groups, state: Mapping[str,
         file.write(buffer.getbuffer())
 
 
+def load_latest_checkpoint(
+    folder: str | os.PathLike, groups: Groups, log: Callable[[str], None]
+) -> tuple[Path, dict[str, Any]]:
+    """Restores the latest checkpoint of a folder that is whole.
+
+    Args:
+        folder: Of the run's checkpoints.
+        groups: See `save_checkpoint`.
+        log: Takes a line for each that is damaged.
+
+    Returns:
+        The file, and its state.
+
+    Raises:
+        Pose3DError: There is none, all are damaged, or the latest whole one is of another run.
+    """
+    found = run_checkpoints(folder)
+    if not found:
+        raise Pose3DError(f"{folder}: no checkpoint (cp_*.h5) to continue from; start without it")
+    for place, path in enumerate(found):
+        try:
+            return path, load_checkpoint(path, groups)
+        except DamagedCheckpoint as error:
+            if place + 1 == len(found):
+                raise Pose3DError(
+                    f"{error}; it is the last of {len(found)} checkpoints in {folder}, none is whole: "
+                    "start anew"
+                ) from None
+            log(f"{error}: passed over, trying the one before, {found[place + 1].name}")
+    raise AssertionError("the loop returns or raises")
+
+
 def load_checkpoint(path: str | os.PathLike, groups: Groups) -> dict[str, Any]:
     """Restores what `save_checkpoint` wrote; nothing is assigned before everything fits.
 
     Returns:
-        The state.
+        The state: `step`, a whole number; `config`, an object; `history`, metric -> pairs of epoch and value;
+        `best_weights` and `last_weights`, file names or None.
 
     Raises:
-        Pose3DError: Unreadable or truncated file, or variables of other number or shape.
+        DamagedCheckpoint: An unreadable or truncated file, numbers that are not finite, or another state.
+        Pose3DError: Variables of other number, shape or type than this run's.
     """
     try:
-        with h5py.File(path, "r") as file:
-            state = json.loads(file.attrs["state"])
-            values = []
-            for name, variables in groups.items():
-                group = file.get(name)
-                if group is None or len(group) != len(variables):
-                    held = "none" if group is None else len(group)
-                    raise Pose3DError(
-                        f"{path}: holds {held} variables of the {name}, this run has {len(variables)}"
-                    )
-                for index, variable in enumerate(variables):
-                    value = group[str(index)][()]
-                    if value.shape != tuple(variable.shape):
-                        raise Pose3DError(
-                            f"{path}: {variable.path} has shape {value.shape}, this run's has "
-                            f"{tuple(variable.shape)}"
-                        )
-                    values.append((variable, value))
-    except (OSError, KeyError) as error:
-        raise Pose3DError(f"{path}: not a complete checkpoint ({error})") from None
+        with opened_hdf5(path) as file:
+            state = _state(file, path)
+            pairs = _fitting(file, path, groups)
+            values = [(variable, _value(dataset, variable, path)) for variable, dataset in pairs]
+    except _Misfit as error:
+        raise Pose3DError(str(error)) from None
+    except DamagedCheckpoint:
+        raise
+    except Pose3DError as error:
+        raise DamagedCheckpoint(str(error)) from None
     for variable, value in values:
         variable.assign(value)
     return state
+
+
+class _Misfit(Pose3DError):
+    """A whole checkpoint of another run."""
+
+
+def _fitting(
+    file: h5py.File, path: str | os.PathLike, groups: Groups
+) -> list[tuple[keras.Variable, h5py.Dataset]]:
+    """Each variable and where its values are, after shapes and types were compared."""
+    pairs = []
+    for name, variables in groups.items():
+        group = file.get(name)
+        if not isinstance(group, h5py.Group) or len(group) != len(variables):
+            held = len(group) if isinstance(group, h5py.Group) else "none"
+            raise _Misfit(f"{path}: holds {held} variables of the {name}, this run has {len(variables)}")
+        for index, variable in enumerate(variables):
+            dataset = stored_dataset(group, str(index))
+            if dataset is None:
+                raise DamagedCheckpoint(f"{path} is damaged: number {index} of the {name} is no stored array")
+            if dataset.shape != tuple(variable.shape):
+                raise _Misfit(
+                    f"{path}: {variable.path} has shape {dataset.shape}, this run's has "
+                    f"{tuple(variable.shape)}"
+                )
+            # HDF5 has no bfloat16, and stores its bytes.
+            if dataset.dtype.kind != "V" and dataset.dtype != np.dtype(variable.dtype):
+                raise DamagedCheckpoint(
+                    f"{path} is damaged: {variable.path} is stored as {dataset.dtype}, this run's is "
+                    f"{variable.dtype}"
+                )
+            pairs.append((variable, dataset))
+    return pairs
+
+
+def _value(dataset: h5py.Dataset, variable: keras.Variable, path: str | os.PathLike) -> np.ndarray:
+    value = dataset[()]
+    if value.dtype.kind == "f" and not np.isfinite(value).all():
+        raise DamagedCheckpoint(f"{path} is damaged: {variable.path} holds NaN or infinity")
+    return value
+
+
+def _state(file: h5py.File, path: str | os.PathLike) -> dict[str, Any]:
+    """The counters, checked; see `load_checkpoint`."""
+    text = file.attrs.get("state")
+    if not isinstance(text, str):
+        raise DamagedCheckpoint(f"{path} has no text of the training state: it is no checkpoint, or damaged")
+    state = parse_json(text, f"{path}: its state")
+    if not isinstance(state, dict):
+        raise DamagedCheckpoint(f"{path} is damaged: its state is no object")
+    step = state.get("step")
+    checks = {
+        "step": type(step) is int and 0 <= step < 2**53,
+        "config": isinstance(state.get("config"), dict),
+        "history": _is_history(state.get("history")),
+        "best_weights": _is_file_name(state.get("best_weights")),
+        "last_weights": _is_file_name(state.get("last_weights")),
+    }
+    wrong = [name for name, right in checks.items() if not right]
+    if wrong:
+        held = repr(state.get(wrong[0]))
+        raise DamagedCheckpoint(f"{path} is damaged: the {wrong[0]} of its state is {held[:60]}")
+    return state
+
+
+def _is_history(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    for pairs in value.values():
+        if not isinstance(pairs, list):
+            return False
+        for pair in pairs:
+            if not isinstance(pair, list) or len(pair) != 2 or type(pair[0]) is not int:
+                return False
+            # A metric may be NaN; JSON as Python writes it says so.
+            if type(pair[1]) not in (int, float) or (isinstance(pair[1], int) and abs(pair[1]) > 2**53):
+                return False
+    return True
+
+
+def _is_file_name(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and re.fullmatch(r"[\w.-]+\.h5", value) is not None)

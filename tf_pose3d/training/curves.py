@@ -70,11 +70,12 @@ class TrainingCurves:
         path = self.folder / "curves.csv"
         if not path.is_file():
             return
-        with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = list(csv.reader(file)) or [[]]
+        header: list[str] = []
         try:
+            with path.open(newline="", encoding="utf-8") as file:
+                header, *rows = list(csv.reader(file)) or [[]]
             values = [tuple(float(value) for value in row) for row in rows]
-        except ValueError:
+        except (ValueError, csv.Error):
             values = [()]
         if tuple(header) != _COLUMNS or any(len(row) != len(_COLUMNS) for row in values):
             raise Pose3DError(f"{path} is damaged, expected columns {', '.join(_COLUMNS)}; move it away")

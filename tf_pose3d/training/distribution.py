@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["STRATEGIES", "is_chief", "make_strategy"]
+__all__ = ["STRATEGIES", "cluster_name", "is_chief", "make_strategy"]
 
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
 
@@ -56,6 +56,12 @@ def is_chief() -> bool:
     """Whether this process is the one of several workers that writes files."""
     task = _tf_config().get("task", {})
     return task.get("type", "worker") in ("chief", "worker") and task.get("index", 0) == 0
+
+
+def cluster_name() -> str:
+    """Names the workers of this run, the same for all of them; empty: there is one process."""
+    workers = _workers()
+    return ",".join(map(str, workers)) if len(workers) > 1 else ""
 
 
 def _workers() -> list[str]:

@@ -20,8 +20,8 @@ from tf_pose3d.models.family import Family
 from tf_pose3d.progress import Progress, format_duration
 from tf_pose3d.training.checkpoints import (
     checkpoint_path,
-    latest_checkpoint,
     load_checkpoint,
+    load_latest_checkpoint,
     save_checkpoint,
 )
 from tf_pose3d.training.curves import TrainingCurves
@@ -89,6 +89,7 @@ class Trainer:
         initial_weights: `.h5` file to start from.
         chief: Whether this process writes files.
         log: Receives lines of text.
+        before_saving: Called before weights and checkpoints are written; may raise Pose3DError.
 
     Raises:
         Pose3DError: On settings that do not fit, and from `run`.
@@ -105,7 +106,9 @@ class Trainer:
         initial_weights: Path | None = None,
         chief: bool = True,
         log: Callable[[str], None] = print,
+        before_saving: Callable[[], None] | None = None,
     ) -> None:
+        self.before_saving = before_saving or (lambda: None)
         self.family = family
         self.config = config
         self.examples = examples
@@ -223,7 +226,7 @@ class Trainer:
         """
         config = self.config
         if resume:
-            self._restore(resume if isinstance(resume, Path) else latest_checkpoint(self.folder))
+            self._restore(resume if isinstance(resume, Path) else None)
         first_epoch = self.step // self.steps_per_epoch + 1
         with contextlib.ExitStack() as stack:
             stop = stack.enter_context(StopSignals())
@@ -312,6 +315,7 @@ class Trainer:
     def _save(self, path: Path) -> None:
         if not self.chief:
             return
+        self.before_saving()
         state = {
             "step": self.step,
             "config": self.config.to_dict(),
@@ -326,8 +330,12 @@ class Trainer:
         self._save(path)
         raise Interrupted(number, path)
 
-    def _restore(self, path: Path) -> None:
-        state = load_checkpoint(path, self._groups())
+    def _restore(self, named: Path | None) -> None:
+        """Takes up a run at the checkpoint that is named, else at the latest one that is whole."""
+        if named is None:
+            path, state = load_latest_checkpoint(self.folder, self._groups(), self.log)
+        else:
+            path, state = named, load_checkpoint(named, self._groups())
         for key, value in self.config.to_dict().items():
             before = state["config"].get(key)
             # Earlier runs did not note their data set.
@@ -350,6 +358,7 @@ class Trainer:
         path = self.folder / f"{name}_{epoch:04d}.h5"
         if not self.chief:
             return path
+        self.before_saving()
         save_weights(self.validated_model, path, self.config.to_dict())
         if previous is not None and previous != path:
             previous.unlink(missing_ok=True)

@@ -19,7 +19,8 @@ from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json, write_whole
 from tf_pose3d.models.family import Family, get_family
 from tf_pose3d.models.loading import as_config, load_model
-from tf_pose3d.training.distribution import is_chief, make_strategy
+from tf_pose3d.training.distribution import cluster_name, is_chief, make_strategy
+from tf_pose3d.training.folder_lock import hold_folder
 from tf_pose3d.training.loop import Trainer, TrainingResult
 from tf_pose3d.types import Parsed
 from tf_pose3d.weights.opening import converted_weights
@@ -151,57 +152,60 @@ def run_training(
     distribution = make_strategy(strategy, config.GPU_ID)
     chief = is_chief()
     folder = require_writable_folder(out_dir)
+    with hold_folder(folder, cluster_name(), chief, log) as lock:
+        log(f"reading {source.name}, subset {train_subset}")
+        examples = examples_of(config, source, train_subset, "train", log)
+        log(f"{len(examples)} training {protocol.examples}")
+        for note in examples.notes():
+            log(note)
+        config = _naming_data(family.config_from_data(config, examples), source)
+        validation = None
+        if val_subset is not None:
+            val_examples = examples_of(config, source_val, val_subset, "val", log)
+            available = val_examples.num_centres
+            if available < config.VALIDATION_EXAMPLES:
+                raise Pose3DError(
+                    f"VALIDATION_EXAMPLES is {config.VALIDATION_EXAMPLES}, but {val_subset} of "
+                    f"{source_val.name} has {available} {protocol.examples}"
+                )
+            log(f"{available} validation {protocol.examples}")
 
-    log(f"reading {source.name}, subset {train_subset}")
-    examples = examples_of(config, source, train_subset, "train", log)
-    log(f"{len(examples)} training {protocol.examples}")
-    for note in examples.notes():
-        log(note)
-    config = _naming_data(family.config_from_data(config, examples), source)
-    validation = None
-    if val_subset is not None:
-        val_examples = examples_of(config, source_val, val_subset, "val", log)
-        available = val_examples.num_centres
-        if available < config.VALIDATION_EXAMPLES:
-            raise Pose3DError(
-                f"VALIDATION_EXAMPLES is {config.VALIDATION_EXAMPLES}, but {val_subset} of "
-                f"{source_val.name} has {available} {protocol.examples}"
-            )
-        log(f"{available} validation {protocol.examples}")
+            def validation(model: keras.Model) -> dict[str, float]:
+                return protocol.validate(model, config, val_examples, action_wise)
 
-        def validation(model: keras.Model) -> dict[str, float]:
-            return protocol.validate(model, config, val_examples, action_wise)
-
-    trainer = Trainer(
-        family,
-        config,
-        examples,
-        folder,
-        distribution,
-        validation,
-        start,
-        chief=chief,
-        log=log if chief else _mute,
-    )
-    if chief:
-        write_json(folder / f"{name}_complete.json", config.to_dict())
-    result = trainer.run(resume=resume)
-    if not chief:
+        trainer = Trainer(
+            family,
+            config,
+            examples,
+            folder,
+            distribution,
+            validation,
+            start,
+            chief=chief,
+            log=log if chief else _mute,
+            before_saving=None if lock is None else lock.require,
+        )
+        if chief:
+            write_json(folder / f"{name}_complete.json", config.to_dict())
+        result = trainer.run(resume=resume)
+        if not chief:
+            return result
+        _copy_best(config, folder, result, log)
+        if test_subset is None:
+            return result
+        if not source_val.dataset.has_test:
+            log(f"no test: {source_val.name} has no test protocol")
+            return result
+        tested = result.best_weights or result.last_weights
+        if tested is None:
+            raise Pose3DError(f"{folder}: no weights to test, EPOCHS is {config.EPOCHS}")
+        log(f"testing {tested}")
+        test_examples = examples_of(config, source_val, test_subset, "test", log)
+        result.test = _test(family, config, tested, test_examples, log)
+        write_json(
+            folder / f"test_{test_subset}.json", {"weights": str(tested), "evaluation_mm": result.test}
+        )
         return result
-    _copy_best(config, folder, result, log)
-    if test_subset is None:
-        return result
-    if not source_val.dataset.has_test:
-        log(f"no test: {source_val.name} has no test protocol")
-        return result
-    tested = result.best_weights or result.last_weights
-    if tested is None:
-        raise Pose3DError(f"{folder}: no weights to test, EPOCHS is {config.EPOCHS}")
-    log(f"testing {tested}")
-    test_examples = examples_of(config, source_val, test_subset, "test", log)
-    result.test = _test(family, config, tested, test_examples, log)
-    write_json(folder / f"test_{test_subset}.json", {"weights": str(tested), "evaluation_mm": result.test})
-    return result
 
 
 def _naming_data(config: TrainingConfig, source: Source) -> TrainingConfig:

@@ -29,6 +29,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
+from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
 from tf_pose3d.weight_files.tensorflow1 import find_tensorflow1_checkpoint
@@ -38,9 +39,11 @@ __all__ = [
     "hold_weights",
     "kind_of_weights",
     "load_weights",
+    "opened_hdf5",
     "read_config",
     "read_layout",
     "save_weights",
+    "stored_dataset",
 ]
 
 _CONFIG = "tf_pose3d_config"
@@ -205,7 +208,7 @@ def load_weights(model: keras.Model, path: str | os.PathLike, strict: bool = Tru
     """
     wanted = {layer: weights for layer, weights in _model_layers(model).items() if weights}
     values: list[tuple[keras.Variable, np.ndarray]] = []
-    with _opened(path) as file:
+    with opened_hdf5(path) as file:
         present = {layer: datasets for layer, datasets in _file_layers(file, path).items() if datasets}
         present = _under_model_names(model, wanted, present)
         missing = [layer for layer in wanted if layer not in present]
@@ -242,14 +245,13 @@ def read_config(path: str | os.PathLike) -> dict[str, Any] | None:
     Raises:
         Pose3DError: the file is missing, not HDF5 or damaged, or its config is not a JSON object.
     """
-    with _opened(path) as file:
+    with opened_hdf5(path) as file:
         text = file.attrs.get(_CONFIG)
     if text is None:
         return None
-    try:
-        config = json.loads(text)
-    except (TypeError, ValueError) as error:
-        raise Pose3DError(f"{path}: attribute {_CONFIG} is not JSON ({error})") from error
+    if not isinstance(text, str):
+        raise Pose3DError(f"{path}: attribute {_CONFIG} is no text")
+    config = parse_json(text, f"{path}: attribute {_CONFIG}")
     if not isinstance(config, dict):
         raise Pose3DError(f"{path}: attribute {_CONFIG} is not a JSON object")
     return config
@@ -261,7 +263,7 @@ def read_layout(path: str | os.PathLike) -> dict[str, list[tuple[str, tuple[int,
     Raises:
         Pose3DError: the file is missing, not HDF5, damaged or not in this layout.
     """
-    with _opened(path) as file:
+    with opened_hdf5(path) as file:
         return {
             layer: [(name, dataset.shape) for name, dataset in datasets]
             for layer, datasets in _file_layers(file, path).items()
@@ -427,8 +429,12 @@ def _read_names(group: h5py.Group, attribute: str) -> list[str] | None:
 
 
 @contextlib.contextmanager
-def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
-    """The open HDF5 file; what goes wrong while it is read becomes one line that names it."""
+def opened_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """The open HDF5 file; what goes wrong while it is read becomes one line that names it.
+
+    Raises:
+        Pose3DError: It is missing, no HDF5 file, truncated or damaged.
+    """
     held = _HELD.get(_identity(path)) if _HELD and os.path.exists(path) else None
     if held is None:
         _require_hdf5(path)
@@ -440,6 +446,21 @@ def _opened(path: str | os.PathLike) -> Iterator[h5py.File]:
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:  # what h5py makes of damage
         reason = " ".join(str(error).split())
         raise Pose3DError(f"{path} is truncated or damaged: {reason}") from error
+
+
+def stored_dataset(group: h5py.Group, name: str) -> h5py.Dataset | None:
+    """A dataset of numbers whose values lie in the file itself; None: there is no such.
+
+    Links into other files, virtual datasets and external storage would read what the file does not hold.
+    """
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        return None
+    dataset = group.get(name)
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
+        return None
+    if dataset.shape is None or dataset.dtype.kind not in "fiubV":
+        return None
+    return dataset
 
 
 def _require_hdf5(path: str | os.PathLike) -> None:
@@ -494,8 +515,8 @@ def _datasets(root: h5py.Group, layer: str, path: str | os.PathLike) -> _FileLay
     place = group.attrs.get(_PATH)
     datasets.place = place if isinstance(place, str) else None
     for name in names:
-        dataset = group.get(name)
-        if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiub":
+        dataset = stored_dataset(group, name)
+        if dataset is None or dataset.dtype.kind not in "fiub":
             raise Pose3DError(f"{path} is damaged: weight {name} of layer {layer} is listed but not stored")
         datasets.append((name, dataset))
     return datasets
