@@ -189,8 +189,26 @@ def test_resuming_needs_a_checkpoint_that_fits(tmp_path):
         make_trainer(tmp_path, TEMPORAL_EMBED_DIM=32).run(resume=True)
     checkpoint = tmp_path / "checkpoints" / "cp_0001.h5"
     checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
-    with pytest.raises(Pose3DError, match="not a complete checkpoint"):
+    with pytest.raises(Pose3DError, match=r"cp_0001.h5 is truncated or damaged.* none is whole: start anew"):
         make_trainer(tmp_path).run(resume=True)
+
+
+def test_a_damaged_last_checkpoint_costs_an_epoch(tmp_path, whole):
+    trainer, expected_result = whole
+    make_trainer(tmp_path, first_weights, EPOCHS=2).run()
+    damaged = tmp_path / "checkpoints" / "cp_0002.h5"
+    damaged.write_bytes(damaged.read_bytes()[:-3000])
+    said = []
+    second = make_trainer(tmp_path, first_weights)
+    second.log = said.append
+    result = second.run(resume=True)
+    assert f"{damaged} is truncated or damaged" in said[0]
+    assert said[1] == f"continuing from {tmp_path / 'checkpoints' / 'cp_0001.h5'}, step 4"
+    for expected, got in zip(weights_of(trainer), weights_of(second), strict=True):
+        np.testing.assert_array_equal(expected, got)
+    assert result.history.values == expected_result.history.values
+    assert result.best_weights.name == expected_result.best_weights.name
+    assert result.best_weights.exists()
 
 
 def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):

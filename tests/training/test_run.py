@@ -108,3 +108,15 @@ def test_runs_of_earlier_versions_go_on(golden, tmp_path, name):
         weights_of(result.last_weights), weights_of(folder / "last_weights_0002.h5"), strict=True
     ):
         np.testing.assert_allclose(again, before, rtol=1e-4, atol=0.02 * rate)
+
+
+def test_a_folder_that_another_run_holds(tmp_path):
+    from tf_pose3d.training.folder_lock import hold_folder
+
+    tmp_path.joinpath("run").mkdir()
+    with (
+        hold_folder(tmp_path / "run", log=lambda line: None),
+        pytest.raises(Pose3DError, match=r"run is in use by process \d+ on"),
+    ):
+        tf_pose3d.train("martinez", tmp_path / "run", dataset="synthetic", log=lambda line: None)
+    assert list((tmp_path / "run").iterdir()) == []

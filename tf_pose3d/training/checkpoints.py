@@ -21,6 +21,7 @@ import numpy as np
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
 from tf_pose3d.json_text import parse_json
+from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import opened_hdf5, stored_dataset
 
 __all__ = [
@@ -203,7 +204,7 @@ def _state(file: h5py.File, path: str | os.PathLike) -> dict[str, Any]:
     return state
 
 
-def _is_history(value: Any) -> bool:
+def _is_history(value: Parsed) -> bool:
     if not isinstance(value, dict):
         return False
     for pairs in value.values():
@@ -218,5 +219,5 @@ def _is_history(value: Any) -> bool:
     return True
 
 
-def _is_file_name(value: Any) -> bool:
+def _is_file_name(value: Parsed) -> bool:
     return value is None or (isinstance(value, str) and re.fullmatch(r"[\w.-]+\.h5", value) is not None)

@@ -19,6 +19,7 @@ from tf_pose3d.config import Config, read_config_file
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import families
 from tf_pose3d.models.loading import load_config
+from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import drop_weights, hold_weights, kind_of_weights
 from tf_pose3d.weights.convert import CONVERTERS, another_family, convert_checkpoint, get_converter
 
@@ -104,7 +105,7 @@ def _short_name(arch: str) -> str:
     return next(short for short, named in families().items() if named == arch)
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: Parsed) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else shlex.quote(str(value).replace(" ", ""))
