@@ -27,6 +27,10 @@ class GeneralConfig(MotionViewConfig):
     CONSTANT_BONES: bool = key(
         True, "Directions and lengths of bones, the lengths one mean over the clip; false: free joints."
     )
+    KNEES_FORWARD: bool = key(True, "Knees cannot bend backwards; false: as the network has them.")
+    LOSS_ALIGNED: float = key(
+        0.0, "Weight of the mean joint distance after the best shift, turn and size, metres.", minimum=0
+    )
     LOSS_UNCERTAINTY: float = key(0.02, "Weight of the uncertainty's likelihood.", minimum=0)
     LOSS_VELOCITY: float = key(0.0, "Weight of the error of velocities, metres a frame.", minimum=0)
     LOSS_BONES: float = key(0.1, "Weight of the error of bone lengths, metres.", minimum=0)

@@ -8,6 +8,7 @@ from keras import ops
 
 from tf_pose3d.data.motion_clips import MOTION_FPS, MOTION_SKELETON
 from tf_pose3d.data.motion_views import MotionSpec
+from tf_pose3d.geometry.small_alignment import aligned_residual
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.models.general.config import GeneralConfig
 from tf_pose3d.models.general.model import GeneralNet
@@ -37,6 +38,7 @@ class GeneralFamily(Family[GeneralConfig]):
             config.DILATIONS,
             config.VIRTUAL_CAMERA,
             config.CONSTANT_BONES,
+            config.KNEES_FORWARD,
             name="general",
         )
         model.build()
@@ -61,6 +63,8 @@ class GeneralFamily(Family[GeneralConfig]):
             pose = outputs["pose_3d_sequence"]
             distance = _norm(pose - target)
             total = ops.mean(distance)
+            if config.LOSS_ALIGNED:
+                total = total + config.LOSS_ALIGNED * ops.mean(_norm(aligned_residual(pose, target)))
             if config.LOSS_UNCERTAINTY:
                 scale = outputs["scale"][:, :, 1:]
                 error = ops.stop_gradient(distance[:, :, 1:])

@@ -11,6 +11,7 @@ from keras import ops
 
 from tf_pose3d.data.motion_clips import MOTION_SKELETON
 from tf_pose3d.data.motion_views import DETECTOR_SKELETON
+from tf_pose3d.geometry.knees import bend_forwards, front_of
 from tf_pose3d.geometry.virtual_camera import turn_back, virtual_view
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
@@ -34,6 +35,8 @@ _LENGTHS = {
 }
 # Mean and spread of the logarithm of sizes that cameras see.
 _LOG_SIZE, _LOG_SIZE_SPREAD = -2.4, 0.7
+# How far a knee may lie behind the line from hip to ankle, metres.
+_KNEE_MARGIN = 0.035
 # Typical uncertainty of a joint, metres.
 _RADIUS = 0.08
 
@@ -187,6 +190,8 @@ class GeneralNet(PoseModel):
         use_virtual_camera: False: rays are centred and scaled, no camera is turned.
         constant_bones: Poses of bone directions and of lengths that are means over the clip's frames; else
             of free joints.
+        knees_forward: No knee lies more than 35 mm behind the line from hip to ankle, as hips and trunk say
+            what is behind: 99.8 % of real legs that are bent. See `geometry/knees.py`.
 
     Input (dict): keypoints_2d `(B, N, 13, 3)` or `(B, 13, 3)` in `DETECTOR_SKELETON`: normalised screen
     coordinates and confidence, 0 where unseen; intrinsics `(B, 11)`, see `Camera.intrinsics`.
@@ -203,6 +208,7 @@ class GeneralNet(PoseModel):
         dilations: Sequence[int] = (),
         use_virtual_camera: bool = True,
         constant_bones: bool = True,
+        knees_forward: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -213,6 +219,7 @@ class GeneralNet(PoseModel):
             "dilations": list(dilations),
             "use_virtual_camera": use_virtual_camera,
             "constant_bones": constant_bones,
+            "knees_forward": knees_forward,
         }
         self.joints = get_skeleton(MOTION_SKELETON).num_joints
         kinds, self._kinds = bone_groups()
@@ -329,6 +336,8 @@ class GeneralNet(PoseModel):
         if self.settings["constant_bones"]:
             lengths = ops.exp(ops.take(log_lengths, self._kinds, axis=-1))
             bones = bones * ops.expand_dims(lengths, -1)
+        if self.settings["knees_forward"]:
+            bones = _bend_knees(bones)
         poses = ops.swapaxes(ops.matmul(ops.swapaxes(bones, -1, -2), self._chain), -1, -2)
         scale = raw["scale"]
         radius = self.calibration(scale)
@@ -343,6 +352,17 @@ class GeneralNet(PoseModel):
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.settings}
+
+
+def _bend_knees(bones: Tensor) -> Tensor:
+    """`(..., 16, 3)` bones whose shins bend the right way, see `bend_forwards`."""
+    joints = get_skeleton(MOTION_SKELETON).joints[1:]
+    parts = {joint: bones[..., number, :] for number, joint in enumerate(joints)}
+    front = front_of(parts["l_hip"] - parts["r_hip"], parts["spine"] + parts["neck"])
+    for side in "lr":
+        ankle = f"{side}_ankle"
+        parts[ankle] = bend_forwards(parts[f"{side}_knee"], parts[ankle], front, _KNEE_MARGIN)
+    return ops.stack([parts[joint] for joint in joints], axis=-2)
 
 
 def _centred(rays: Tensor, confidence: Tensor) -> tuple[Tensor, Tensor]:
