@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from tf_pose3d.cli import gendb, prepare_human36m, prepare_humaneva, prepare_multiview
+from tf_pose3d.cli import gendb, prepare_human36m, prepare_humaneva, prepare_motion, prepare_multiview
 from tf_pose3d.cli.program import Parser, run_program
 
 __all__ = ["PREPARATIONS", "main"]
@@ -15,6 +15,7 @@ PREPARATIONS = {
     "h36m": (prepare_human36m.main, "Human3.6M's poses, as VideoPose3D's files (tools/prepare_data_h36m.py)"),
     "humaneva": (prepare_humaneva.main, "HumanEva-I's poses (tools/prepare_data_humaneva.py)"),
     "lcn": (gendb.main, "LCN's pickles of Human3.6M (tools/gendb.py)"),
+    "motion": (prepare_motion.main, "motion capture for the general lifter (tools/prepare_motion.py)"),
     "multiview": (prepare_multiview.main, "images of several cameras (tools/prepare_multiview.py)"),
 }
 

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -15,7 +15,15 @@ from tf_pose3d.data.datasets import MotionDataset, Option
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import LAYOUTS, convert_joints, get_skeleton, make_skeleton
 
-__all__ = ["DATASET", "MOTION_FPS", "MOTION_SKELETON", "MotionClips", "load_motion", "save_motion"]
+__all__ = [
+    "DATASET",
+    "MOTION_FPS",
+    "MOTION_SKELETON",
+    "MotionClips",
+    "load_motion",
+    "resample_motion",
+    "save_motion",
+]
 
 MOTION_SKELETON = "h36m_17"
 # Frames per second that clips are held at.
@@ -111,12 +119,20 @@ class MotionClips:
         return self.select(~held), self.select(held)
 
 
-def load_motion(path: str | Path, log: Callable[[str], None] = lambda line: None) -> MotionClips:
+def load_motion(
+    path: str | Path, log: Callable[[str], None] = lambda line: None, metres: float = 1.0, up: str = "z"
+) -> MotionClips:
     """Reads a motion file, or all `.npz` files of a folder.
 
     A file holds `positions (F, J, 3)` in metres with z up, and may hold `joints` (names; else h36m_17 where
     J is 17), `offsets`, `names`, `subjects`, `sources`, `weights` and `fps` (else 30). Other rates are
     resampled, which `log` is told once.
+
+    Args:
+        path: The file or folder.
+        log: Takes a line for the user.
+        metres: Length of the file's unit, where it is another.
+        up: The axis that is up, `y` or `z`.
 
     Raises:
         Pose3DError: A file that is no motion, of an unknown layout, in another unit or with another axis up;
@@ -126,13 +142,13 @@ def load_motion(path: str | Path, log: Callable[[str], None] = lambda line: None
     if not path.exists():
         raise Pose3DError(f"{path} does not exist, expected a motion file (.npz) or a folder of them")
     if not path.is_dir():
-        return _read(path, log)
+        return _read(path, log, metres, up)
     files = sorted(path.rglob("*.npz"))
     if not files:
         raise Pose3DError(
             f"{path}: no .npz file in this folder; docs/general.md says what a motion file holds"
         )
-    parts = [_read(file, log) for file in files]
+    parts = [_read(file, log, metres, up) for file in files]
     lengths = np.concatenate([part.lengths for part in parts])
     return MotionClips(
         np.concatenate([part.positions for part in parts]),
@@ -144,7 +160,7 @@ def load_motion(path: str | Path, log: Callable[[str], None] = lambda line: None
     )
 
 
-def save_motion(path: str | Path, clips: MotionClips) -> None:
+def save_motion(path: str | Path | IO[Any], clips: MotionClips) -> None:
     """Writes what `load_motion` reads."""
     np.savez_compressed(
         path,
@@ -159,13 +175,15 @@ def save_motion(path: str | Path, clips: MotionClips) -> None:
     )
 
 
-def _read(path: Path, log: Callable[[str], None]) -> MotionClips:
+def _read(path: Path, log: Callable[[str], None], metres: float, up: str) -> MotionClips:
     archive = load_archive(path)
     require_keys(archive, path, "positions")
     positions = np.asarray(archive["positions"])
     if positions.ndim != 3 or positions.shape[2] != 3 or not np.issubdtype(positions.dtype, np.number):
         raise Pose3DError(f"{path}: positions has shape {positions.shape}, expected (frames, joints, 3)")
-    positions = _in_layout(positions.astype(np.float32), archive, path)
+    positions = _in_layout(positions.astype(np.float32) * np.float32(metres), archive, path)
+    if up == "y":
+        positions = np.stack([positions[..., 0], -positions[..., 2], positions[..., 1]], axis=-1)
     offsets = np.asarray(archive.get("offsets", [0, len(positions)]), np.int64)
     if offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(positions):
         raise Pose3DError(f"{path}: offsets must run from 0 to the {len(positions)} frames")
@@ -189,7 +207,7 @@ def _read(path: Path, log: Callable[[str], None]) -> MotionClips:
     clips = [positions[first:last] for first, last in itertools.pairwise(offsets)]
     if fps != MOTION_FPS:
         log(f"{path}: {fps:g} frames per second, resampled to {MOTION_FPS:g}")
-        clips = [_resample(clip, fps) for clip in clips]
+        clips = [resample_motion(clip, fps) for clip in clips]
     usable = np.array([len(clip) >= _SHORTEST and bool(np.isfinite(clip).all()) for clip in clips])
     if not usable.any():
         raise Pose3DError(f"{path}: no usable clip, expected one of {_SHORTEST} frames or more, all finite")
@@ -233,7 +251,7 @@ def _in_layout(positions: np.ndarray, archive: dict[str, Any], path: Path) -> np
     return convert_joints(positions, make_skeleton(path.stem, tuple(names)), wanted)
 
 
-def _resample(clip: np.ndarray, fps: float) -> np.ndarray:
+def resample_motion(clip: np.ndarray, fps: float) -> np.ndarray:
     """A clip at `MOTION_FPS`, between frames linearly."""
     if len(clip) < _SHORTEST:
         return clip
