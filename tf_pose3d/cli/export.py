@@ -27,6 +27,9 @@ def make_parser() -> Parser:
         help="config file or a shipped one's name, for weights that hold none",
     )
     parser.add_argument("--format", required=True, choices=tuple(_ENDINGS), help="what to write")
+    parser.add_argument(
+        "--half", action="store_true", help="hold weights in float16, in half the space (tflite and onnx)"
+    )
     parser.add_argument("--out", metavar="PATH", help="where (default: beside the weights, by their name)")
     return parser
 
@@ -47,11 +50,12 @@ def export(arguments: Sequence[str] | None = None, log: Callable[[str], None] | 
 
     weights = resolve_weights(given.weights)
     out = Path(given.out) if given.out else weights.with_suffix(_ENDINGS[given.format])
-    report = export_model(load_model(weights, given.config), out, given.format)
+    report = export_model(load_model(weights, given.config), out, given.format, given.half)
     for name, shape in report["inputs"].items():
-        log(f"input {name}: {['batch' if size is None else size for size in shape]}")
+        free = "frames" if report["examples"] == "frames" else "batch"
+        log(f"input {name}: {[free if size is None else size for size in shape]}")
     log(
-        f"wrote {out}: poses of {report['windows']} windows agree with the model's within "
+        f"wrote {out}: poses of {report['count']} {report['examples']} agree with the model's within "
         f"{1000 * report['difference_m']:.2g} mm"
     )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
+
+from tf_pose3d.types import Tensor
 
 __all__ = ["bend_forwards", "front_of"]
 
-Tensor = Any
+
 _SMALL = 1e-8
 
 
@@ -19,7 +19,11 @@ def front_of(across: Tensor, up: Tensor) -> Tensor:
         across: `(..., 3)` from the right to the left hip.
         up: `(..., 3)` along the trunk.
     """
-    front = ops.cross(across, up)
+    # By its components: neither ONNX nor TensorFlow Lite has a cross product.
+    a, b = ([vectors[..., number] for number in range(3)] for vectors in (across, up))
+    front = ops.stack(
+        [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]], axis=-1
+    )
     return front * ops.rsqrt(ops.maximum(ops.sum(ops.square(front), axis=-1, keepdims=True), _SMALL))
 
 

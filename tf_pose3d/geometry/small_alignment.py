@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
+
+from tf_pose3d.types import Tensor
 
 __all__ = ["aligned_residual"]
 
-Tensor = Any
+
 _SMALL = 1e-6
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import tempfile
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +14,9 @@ import tensorflow as tf
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.extras import install_command
-from tf_pose3d.files import require_writable_folder, staged
+from tf_pose3d.files import require_writable_folder
+from tf_pose3d.inference.export_clip import ClipForward, clip_example
+from tf_pose3d.inference.export_files import require_onnx, write_onnx, write_saved_model, write_tflite
 from tf_pose3d.inference.lifter import Lifter
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.ops.exporting import exporting
@@ -30,7 +28,6 @@ FORMATS = ("saved_model", "tflite", "onnx")
 # Largest difference between poses of the export and of the model, metres.
 TOLERANCE = 1e-4
 
-_OPSET = 17
 _FRAMES = 40
 _MIRRORED_INTRINSICS = np.ones(11, np.float32)
 _MIRRORED_INTRINSICS[[4, 9]] = -1
@@ -53,23 +50,27 @@ class _Noted(dict):
         return self[key] if key in self else default  # noqa: SIM401
 
 
-def export_model(model: keras.Model, path: str | Path, file_format: str) -> dict[str, Any]:
+def export_model(
+    model: keras.Model, path: str | Path, file_format: str, half: bool = False
+) -> dict[str, Any]:
     """Writes a model's forward pass, mirrored averaging included where its config has it.
 
     The exported function takes a batch of windows by name, as the model reads them: `keypoints_2d
     (B, N, J, C)` in normalised screen coordinates (N = 1 for single frames) and, where the family reads
     them, `stride_mask (B, N)`, `intrinsics (B, 11)`, `root_depth (B, 1, 1)`. It gives `pose_3d (B, J, 3)`,
-    metres, root-centred. The compiled operations of this package are not part of such files; `keras.ops`
+    metres, root-centred. The general lifter's takes one clip of any length and gives every frame, see
+    `ClipForward`. The compiled operations of this package are not part of such files; `keras.ops`
     computes the same there.
 
     Args:
         model: With its weights; `model.config` is its config.
         path: A folder for `saved_model`, else a file.
         file_format: One of `FORMATS`. TFLite files take one window at a time.
+        half: Hold weights in float16, in half the space (ONNX and TFLite); they compute in float32.
 
     Returns:
         `inputs` (name -> shape), `difference_m`: the largest distance between a coordinate of the exported
-        model's poses and of the model's, over `windows` windows of random keypoints.
+        model's poses and of the model's, over `count` random `examples` (`"windows"` or `"frames"`).
 
     Raises:
         Pose3DError: An unknown format, a missing library, an operation that the format lacks, or poses that
@@ -77,41 +78,57 @@ def export_model(model: keras.Model, path: str | Path, file_format: str) -> dict
     """
     if file_format not in FORMATS:
         raise Pose3DError(f"unknown export format {file_format!r}, expected one of {', '.join(FORMATS)}")
+    if half and file_format == "saved_model":
+        raise Pose3DError("a SavedModel holds weights as they are, float16 is for tflite and onnx")
     if file_format == "onnx":
-        _require_onnx()
+        require_onnx()
     path = Path(path)
     require_writable_folder(path.parent)
-    batch = _example(model)
-    function = _Forward(model, batch)
+    whole_clips = hasattr(model, "lift_frames")
+    function: ClipForward | _Forward
+    if whole_clips:
+        batch = clip_example()
+        function = ClipForward(model, model.config.EVAL_FLIP)
+    else:
+        batch = _example(model)
+        function = _Forward(model, batch)
     batch = {name: batch[name] for name in function.names}
-    count = 1 if file_format == "tflite" else None
     signature = {
-        name: tf.TensorSpec((count, *values.shape[1:]), values.dtype, name=name)
+        name: tf.TensorSpec(_open_shape(name, values, file_format, whole_clips), values.dtype, name=name)
         for name, values in batch.items()
     }
     module = tf.Module()
     # Held, so that saving finds the weights.
     module.model = model
-    module.predict = tf.function(lambda **inputs: {"pose_3d": function(inputs)}, autograph=False)
-    write = {"saved_model": _write_saved_model, "tflite": _write_tflite, "onnx": _write_onnx}[file_format]
+    module.predict = tf.function(lambda **inputs: function(inputs), autograph=False)
+    write = {"saved_model": write_saved_model, "tflite": write_tflite, "onnx": write_onnx}[file_format]
     with exporting():
         concrete = module.predict.get_concrete_function(**signature)
         _refuse_own_operations(concrete)
-        run = write(path, module, concrete)
-    expected = function(batch).numpy()
+        run = write(path, module, concrete, half)
+    expected = function(batch)
     found = run({name: values.numpy() for name, values in batch.items()})
-    difference = float(np.abs(found - expected).max())
+    difference = max(float(np.abs(found[name] - expected[name].numpy()).max()) for name in expected)
     if not difference <= TOLERANCE:
         _remove(path)
         raise Pose3DError(
             f"{path}: poses of the exported model are up to {difference:.2g} m from the model's, expected "
             f"at most {TOLERANCE:g}; nothing is kept"
         )
+    poses = expected["pose_3d"]
     return {
         "inputs": {name: list(spec.shape) for name, spec in signature.items()},
         "difference_m": difference,
-        "windows": len(expected),
+        "count": poses.shape[1] if whole_clips else len(poses),
+        "examples": "frames" if whole_clips else "windows",
     }
+
+
+def _open_shape(name: str, values: tf.Tensor, file_format: str, whole_clips: bool) -> tuple[int | None, ...]:
+    """Shape of an input: open in its batch (TFLite: one), or in the frames of its clip."""
+    if not whole_clips:
+        return (1 if file_format == "tflite" else None, *values.shape[1:])
+    return (1, None, *values.shape[2:]) if name == "keypoints_2d" else tuple(values.shape)
 
 
 def _example(model: keras.Model) -> Batch:
@@ -155,7 +172,10 @@ class _Forward:
         self._flips = lifter.config.EVAL_FLIP
         self._input_flip, self._flip_order = lifter.input_skeleton.flip_order, lifter.skeleton.flip_order
 
-    def __call__(self, batch: Batch) -> tf.Tensor:
+    def __call__(self, batch: Batch) -> dict[str, tf.Tensor]:
+        return {"pose_3d": self._poses(batch)}
+
+    def _poses(self, batch: Batch) -> tf.Tensor:
         poses = tf.cast(self._model(batch, training=False)["pose_3d"], tf.float32)
         if not self._flips:
             return poses
@@ -188,93 +208,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _write_saved_model(path: Path, module: tf.Module, concrete: Parsed) -> Callable[[dict], np.ndarray]:
-    if path.exists() and (
-        not path.is_dir() or (any(path.iterdir()) and not (path / "saved_model.pb").exists())
-    ):
-        raise Pose3DError(f"{path} exists and is no SavedModel, expected a new folder")
-    tf.saved_model.save(module, str(path), signatures={"serving_default": concrete})
-    loaded = tf.saved_model.load(str(path)).signatures["serving_default"]
-    return lambda batch: loaded(**{k: tf.constant(v) for k, v in batch.items()})["pose_3d"].numpy()
-
-
-def _write_tflite(path: Path, module: tf.Module, concrete: Parsed) -> Callable[[dict], np.ndarray]:
-    # The converter leaves weights as variables, which its interpreter finds uninitialised.
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(concrete)])
-    try:
-        content = converter.convert()
-    except Exception as error:  # the converter raises what it likes for an operation that it lacks
-        first = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-        raise Pose3DError(f"{path}: TensorFlow Lite cannot hold this model: {first}") from None
-    with staged(path) as temporary:
-        temporary.write_bytes(content)
-    with warnings.catch_warnings():
-        # TensorFlow points to the package that will hold the interpreter one day.
-        warnings.simplefilter("ignore")
-        interpreter = tf.lite.Interpreter(model_content=content)
-    interpreter.allocate_tensors()
-    places = {held["name"].partition(":")[0]: held["index"] for held in interpreter.get_input_details()}
-    output = interpreter.get_output_details()[0]["index"]
-
-    def run(batch: dict[str, np.ndarray]) -> np.ndarray:
-        poses = []
-        for number in range(len(next(iter(batch.values())))):
-            for name, values in batch.items():
-                interpreter.set_tensor(places[name], values[number : number + 1])
-            interpreter.invoke()
-            poses.append(interpreter.get_tensor(output))
-        return np.concatenate(poses)
-
-    return run
-
-
-def _require_onnx() -> None:
-    missing = [name for name in ("tf2onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise Pose3DError(f"ONNX needs {' and '.join(missing)}: {install_command('onnx')}")
-
-
-def _erfc(context: Parsed, node: Parsed, name: str, arguments: list) -> None:
-    """Erfc, which tf2onnx lacks and GELU needs, as 1 - Erf."""
-    node.type, node.domain = "Erf", ""
-    one = context.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
-    context.insert_new_node_on_output("Sub", node.output[0], inputs=[one, node.output[0]])
-
-
-def _write_onnx(path: Path, module: tf.Module, concrete: Parsed) -> Callable[[dict], np.ndarray]:
-    import onnxruntime
-    import tf2onnx
-
-    signature = list(concrete.structured_input_signature[1].values())
-    names = [spec.name for spec in signature]
-
-    @tf.function(input_signature=signature, autograph=False)
-    def positional(*values: tf.Tensor) -> tf.Tensor:
-        return module.predict(**dict(zip(names, values, strict=True)))["pose_3d"]
-
-    with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / "model.onnx"
-        try:
-            tf2onnx.convert.from_function(
-                positional,
-                input_signature=signature,
-                opset=_OPSET,
-                output_path=str(made),
-                custom_op_handlers={"Erfc": (_erfc, [])},
-            )
-            session = onnxruntime.InferenceSession(str(made), providers=["CPUExecutionProvider"])
-        except Exception as error:  # neither library has one class for what it cannot convert
-            reason = " ".join(str(error).split())[:200]
-            raise Pose3DError(f"{path}: ONNX cannot hold this model: {reason}") from None
-        with staged(path) as temporary:
-            shutil.copyfile(made, temporary)
-
-    def run(batch: dict[str, np.ndarray]) -> np.ndarray:
-        inputs = {held.name: batch[name] for held, name in zip(session.get_inputs(), names, strict=True)}
-        return session.run(None, inputs)[0]
-
-    return run

@@ -13,52 +13,18 @@ from tf_pose3d.data.motion_clips import MOTION_SKELETON
 from tf_pose3d.data.motion_views import DETECTOR_SKELETON
 from tf_pose3d.geometry.knees import bend_forwards, front_of
 from tf_pose3d.geometry.virtual_camera import turn_back, virtual_view
+from tf_pose3d.models.general.assembly import BONE_LENGTHS, KNEE_MARGIN, bone_chain, bone_groups
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.types import Tensor
 
-__all__ = ["GeneralNet", "bone_groups"]
+__all__ = ["GeneralNet"]
 
 
-# Lengths in metres round which the network predicts, by the joint at the bone's end: a typical adult's.
-_LENGTHS = {
-    "hip": 0.09,
-    "knee": 0.40,
-    "ankle": 0.41,
-    "spine": 0.22,
-    "neck": 0.25,
-    "head": 0.16,
-    "head_top": 0.12,
-    "shoulder": 0.18,
-    "elbow": 0.28,
-    "wrist": 0.26,
-}
 # Mean and spread of the logarithm of sizes that cameras see.
 _LOG_SIZE, _LOG_SIZE_SPREAD = -2.4, 0.7
-# How far a knee may lie behind the line from hip to ankle, metres.
-_KNEE_MARGIN = 0.035
 # Typical uncertainty of a joint, metres.
 _RADIUS = 0.08
-
-
-def bone_groups() -> tuple[list[str], np.ndarray]:
-    """Names of the bones that have one length on both sides, and which of them each of the 16 bones is."""
-    joints = get_skeleton(MOTION_SKELETON).joints[1:]
-    names = [joint.removeprefix("l_").removeprefix("r_") for joint in joints]
-    kinds = list(dict.fromkeys(names))
-    return kinds, np.array([kinds.index(name) for name in names])
-
-
-def _chain() -> np.ndarray:
-    """`(16, 17)`: 1 where a bone lies between the root and a joint."""
-    skeleton = get_skeleton(MOTION_SKELETON)
-    matrix = np.zeros((skeleton.num_joints - 1, skeleton.num_joints), np.float32)
-    for joint in range(skeleton.num_joints):
-        ancestor = joint
-        while ancestor != skeleton.root:
-            matrix[ancestor - 1, joint] = 1
-            ancestor = skeleton.parents[ancestor]
-    return matrix
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -223,8 +189,8 @@ class GeneralNet(PoseModel):
         }
         self.joints = get_skeleton(MOTION_SKELETON).num_joints
         kinds, self._kinds = bone_groups()
-        self._log_lengths = np.log([_LENGTHS[kind] for kind in kinds]).astype(np.float32)
-        self._chain = _chain()
+        self._log_lengths = np.log([BONE_LENGTHS[kind] for kind in kinds]).astype(np.float32)
+        self._chain = bone_chain()
         bones = self.joints - 1
         self._parts = [3 * bones, len(kinds), self.joints] if constant_bones else [3 * bones, 0, self.joints]
         outputs = sum(self._parts)
@@ -361,7 +327,7 @@ def _bend_knees(bones: Tensor) -> Tensor:
     front = front_of(parts["l_hip"] - parts["r_hip"], parts["spine"] + parts["neck"])
     for side in "lr":
         ankle = f"{side}_ankle"
-        parts[ankle] = bend_forwards(parts[f"{side}_knee"], parts[ankle], front, _KNEE_MARGIN)
+        parts[ankle] = bend_forwards(parts[f"{side}_knee"], parts[ankle], front, KNEE_MARGIN)
     return ops.stack([parts[joint] for joint in joints], axis=-2)
 
 
