@@ -28,7 +28,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--format", required=True, choices=tuple(_ENDINGS), help="what to write")
     parser.add_argument(
-        "--half", action="store_true", help="hold weights in float16, in half the space (tflite and onnx)"
+        "--half", action="store_true", help="hold weights in float16, in half the space (onnx)"
     )
     parser.add_argument("--out", metavar="PATH", help="where (default: beside the weights, by their name)")
     return parser

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder
 from tf_pose3d.inference.export_clip import ClipForward, clip_example
-from tf_pose3d.inference.export_files import require_onnx, write_onnx, write_saved_model, write_tflite
+from tf_pose3d.inference.export_files import Run, require_onnx, write_onnx, write_saved_model, write_tflite
 from tf_pose3d.inference.lifter import Lifter
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.ops.exporting import exporting
@@ -66,7 +67,7 @@ def export_model(
         model: With its weights; `model.config` is its config.
         path: A folder for `saved_model`, else a file.
         file_format: One of `FORMATS`. TFLite files take one window at a time.
-        half: Hold weights in float16, in half the space (ONNX and TFLite); they compute in float32.
+        half: Hold weights in float16, in half the space (ONNX alone); they compute in float32.
 
     Returns:
         `inputs` (name -> shape), `difference_m`: the largest distance between a coordinate of the exported
@@ -78,8 +79,8 @@ def export_model(
     """
     if file_format not in FORMATS:
         raise Pose3DError(f"unknown export format {file_format!r}, expected one of {', '.join(FORMATS)}")
-    if half and file_format == "saved_model":
-        raise Pose3DError("a SavedModel holds weights as they are, float16 is for tflite and onnx")
+    if half and file_format != "onnx":
+        raise Pose3DError(f"float16 weights are for onnx, not for {file_format}")
     if file_format == "onnx":
         require_onnx()
     path = Path(path)
@@ -101,11 +102,16 @@ def export_model(
     # Held, so that saving finds the weights.
     module.model = model
     module.predict = tf.function(lambda **inputs: function(inputs), autograph=False)
-    write = {"saved_model": write_saved_model, "tflite": write_tflite, "onnx": write_onnx}[file_format]
+    writers: dict[str, Callable[[Path, tf.Module, Parsed], Run]] = {
+        "saved_model": write_saved_model,
+        "tflite": write_tflite,
+        "onnx": functools.partial(write_onnx, half=half),
+    }
+    write = writers[file_format]
     with exporting():
         concrete = module.predict.get_concrete_function(**signature)
         _refuse_own_operations(concrete)
-        run = write(path, module, concrete, half)
+        run = write(path, module, concrete)
     expected = function(batch)
     found = run({name: values.numpy() for name, values in batch.items()})
     difference = max(float(np.abs(found[name] - expected[name].numpy()).max()) for name in expected)

@@ -27,7 +27,7 @@ _OPSET = 17
 _SMALL_CONSTANT = 64
 
 
-def write_saved_model(path: Path, module: tf.Module, concrete: Parsed, half: bool) -> Run:
+def write_saved_model(path: Path, module: tf.Module, concrete: Parsed) -> Run:
     if path.exists() and (
         not path.is_dir() or (any(path.iterdir()) and not (path / "saved_model.pb").exists())
     ):
@@ -42,14 +42,11 @@ def write_saved_model(path: Path, module: tf.Module, concrete: Parsed, half: boo
     return run
 
 
-def write_tflite(path: Path, module: tf.Module, concrete: Parsed, half: bool) -> Run:
+def write_tflite(path: Path, module: tf.Module, concrete: Parsed) -> Run:
     # The converter leaves weights as variables, which its interpreter finds uninitialised.
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(concrete)])
-    if half:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.target_spec.supported_types = [tf.float16]
     try:
         content = converter.convert()
     except Exception as error:  # the converter raises what it likes for an operation that it lacks
@@ -104,7 +101,7 @@ def _erfc(context: Parsed, node: Parsed, name: str, arguments: list) -> None:
     context.insert_new_node_on_output("Sub", node.output[0], inputs=[one, node.output[0]])
 
 
-def write_onnx(path: Path, module: tf.Module, concrete: Parsed, half: bool) -> Run:
+def write_onnx(path: Path, module: tf.Module, concrete: Parsed, half: bool = False) -> Run:
     import onnxruntime
     import tf2onnx
 
