@@ -71,6 +71,20 @@ def _distances(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.where(count > 0, mean / diagonal[:, None], np.inf)
 
 
+def _apart(before: np.ndarray, after: np.ndarray) -> float:
+    """`_distances` of one detection `(J, 3)` and another."""
+    held = before[:, 0] == before[:, 0]
+    box = before[held, :2]
+    step = (after[:, :2] - before[:, :2])[held]
+    step = step[step[:, 0] == step[:, 0]]
+    if not len(step):
+        return np.inf
+    width, height = (box.max(axis=0) - box.min(axis=0)).tolist()
+    return float(np.sqrt((step * step).sum(axis=1)).mean()) / max(
+        (width * width + height * height) ** 0.5, 1.0
+    )
+
+
 def link_detections(detections: Iterable[tuple[int, list[np.ndarray]]]) -> tuple[Person, ...]:
     """People of detections without ids: each joins the nearest person of the frames before.
 
@@ -91,7 +105,12 @@ def link_detections(detections: Iterable[tuple[int, list[np.ndarray]]]) -> tuple
         found = [keypoints for keypoints in everyone if np.isfinite(keypoints[:, 0]).any()]
         active = [link for link in active if frame - links[link][-1][0] <= _LONGEST_LOSS]
         placed: set[int] = set()
-        if active and found:
+        if len(active) == len(found) == 1:
+            # Most files hold one person.
+            if _apart(links[active[0]][-1][1], found[0]) <= _FARTHEST:
+                links[active[0]].append((frame, found[0]))
+                placed.add(0)
+        elif active and found:
             before = np.stack([links[link][-1][1] for link in active])
             distance = _distances(before[..., :2], np.stack(found)[..., :2])
             i, j = np.nonzero(distance <= _FARTHEST)

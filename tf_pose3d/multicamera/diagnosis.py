@@ -27,6 +27,8 @@ Singles = npt.NDArray[np.float32]
 
 # Frames that tell the geometry, spread over the clip.
 _FRAMES = 120
+# Share of the points that tell of each pair of five cameras.
+_PAIR_SHARE = 0.7
 # A median error below this share of a person's size in the image, and so many pixels, is a detector's.
 _SHARE, _PIXELS = 0.022, 3.0
 # A camera stands out where its pairs are so many times worse than the pairs without it.
@@ -48,7 +50,9 @@ _UNITS = {
 _FAR_OFF = 4.0
 # Offsets in frames that are tried, frames that are asked, and the share to which the distance from epipolar
 # lines must fall.
-_LATE, _LATE_FRAMES = 30, 24
+_LATE, _LATE_FRAMES = 30, 20
+# The way from coarse to fine, in frames.
+_LATE_STEP = 3
 _LATER = 0.75
 
 
@@ -133,7 +137,10 @@ def measure_geometry(rig: Rig, keypoints: Singles, weights: Floats) -> Geometry:
     errors = _errors(rig, flat, flat_weight)
     told = errors[~np.isnan(errors)]
     pairs = np.full((views, views), np.nan)
-    seen = np.where(flat_weight[..., None] > 0, flat, np.nan)
+    # Many cameras have many pairs: each is told by fewer points, so that the whole grows with the cameras.
+    thin = max(round(flat.shape[1] * _PAIR_SHARE * 4 / max(views - 1, 1)), 1)
+    every = np.unique(np.linspace(0, flat.shape[1] - 1, min(thin, flat.shape[1])).astype(int))
+    seen = np.where(flat_weight[:, every, None] > 0, flat[:, every], np.nan)
     for a, b in itertools.combinations(range(views), 2):
         apart = epipolar_distances(rig, a, b, seen[a], seen[b])
         # Of the two numbers of an error, a line sees one.
@@ -301,40 +308,45 @@ def _late(rig: Rig, keypoints: Singles, weights: Floats) -> list[Finding]:
     near = np.unique(inner[:, None] + np.arange(-reach, reach + 1))
     rays = np.full((*keypoints.shape[:3], 2), np.nan)
     rays[:, near] = np.where(weights[:, near, :, None] > 0, rig.rays(keypoints[:, near]), np.nan)
-    lags = np.arange(-reach, reach + 1)
-    still = [epipolar_distances(rig, a, b, rays[a, inner], rays[b, inner]) for a, b in view_pairs(views)]
+    pairs = view_pairs(views)
+    still = [epipolar_distances(rig, a, b, rays[a, inner], rays[b, inner]) for a, b in pairs]
     cap = 4 * float(median_known(np.stack(still).ravel()))
     if not np.isfinite(cap):
         return []
-    cost = np.full((views, len(lags)), np.nan)
-    for view in range(views):
-        partners = [pair for pair in view_pairs(views) if view in pair]
-        for place, lag in enumerate(lags):
-            apart = [
-                epipolar_distances(
-                    rig,
-                    a,
-                    b,
-                    rays[a, inner + (lag if a == view else 0)],
-                    rays[b, inner + (lag if b == view else 0)],
+
+    def costs(view: int, lags: npt.NDArray[np.int64]) -> Floats:
+        """`(L,)` mean pixels at each lag of a view."""
+        moved = inner + lags[:, None]
+        apart = []
+        for a, b in pairs:
+            if view in (a, b):
+                still, moving = (b, a) if view == a else (a, b)
+                apart.append(
+                    epipolar_distances(rig, still, moving, rays[still, inner][None], rays[moving, moved])
                 )
-                for a, b in partners
-            ]
-            cost[view, place] = mean_known(np.minimum(np.stack(apart), cap).ravel())
-    now = cost[:, reach]
-    best = np.where(np.isfinite(cost), cost, np.inf).argmin(axis=1)
-    share = cost[np.arange(views), best] / now
+        return mean_known(np.minimum(np.concatenate(apart, axis=1), cap).reshape(len(lags), -1))
+
+    coarse = np.arange(-(reach // _LATE_STEP), reach // _LATE_STEP + 1) * _LATE_STEP
+    cost = np.stack([costs(view, coarse) for view in range(views)])
+    now = cost[:, reach // _LATE_STEP]
+    share = np.where(np.isfinite(cost), cost, np.inf).min(axis=1) / now
     view = int(np.argmin(np.where(np.isfinite(share), share, np.inf)))
-    if not share[view] < _LATER or best[view] == reach:
+    if not np.isfinite(share[view]) or share[view] >= 1:
+        return []
+    best = int(coarse[np.nanargmin(cost[view])])
+    fine = np.arange(max(best - _LATE_STEP + 1, -reach), min(best + _LATE_STEP, reach + 1))
+    found = costs(view, fine)
+    lag, after = int(fine[np.nanargmin(found)]), float(np.nanmin(found))
+    if not after < _LATER * now[view] or lag == 0:
         return []
     # What it shows at the lag belongs to now: it began so much later than its numbers say.
-    lag, name = int(lags[best[view]]), rig.names[view]
+    name = rig.names[view]
     word = "late" if lag < 0 else "early"
     text = (
         f"camera {name} seems to be {abs(lag)} frames {word}: {now[view]:.1f} px from the epipolar lines of "
-        f"the others as it is, {cost[view, best[view]]:.1f} px with --offsets {name}={-lag} (or --sync auto)"
+        f"the others as it is, {after:.1f} px with --offsets {name}={-lag} (or --sync auto)"
     )
-    return [Finding("late", (name,), text, float(now[view]), float(cost[view, best[view]]))]
+    return [Finding("late", (name,), text, float(now[view]), after)]
 
 
 def _moved(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:

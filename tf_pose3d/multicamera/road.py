@@ -33,6 +33,8 @@ Singles = npt.NDArray[np.float32]
 PathLike = str | os.PathLike[str]
 
 METHODS = ("robust", "pose2sim")
+# Frames that tell how a calibration is meant.
+_TELLING = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,7 +136,8 @@ def triangulate(
     main = main_keypoints(clips, detections, timeline)
     before = len(calibration.notes)
     sizes = [clip.size for clip in clips]
-    calibration = settled(fitted_to_images(calibration, sizes, main), main)
+    told = main[:, np.unique(np.linspace(0, main.shape[1] - 1, _TELLING).astype(int))]
+    calibration = settled(fitted_to_images(calibration, sizes, told), told)
     notes += calibration.notes[:before]
     warnings += calibration.notes[before:]
     rig = make_rig(calibration.cameras)
