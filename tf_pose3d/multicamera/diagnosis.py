@@ -31,8 +31,9 @@ _FRAMES = 120
 _PAIR_SHARE = 0.7
 # A median error below this share of a person's size in the image, and so many pixels, is a detector's.
 _SHARE, _PIXELS = 0.022, 3.0
-# A camera stands out where its pairs are so many times worse than the pairs without it.
-_STANDS_OUT = 1.8
+# A camera stands out where its pairs are so many times worse than the pairs without it, and by such a share
+# of a person's size.
+_STANDS_OUT, _PLAINLY = 2.0, 0.012
 # A cure explains an error that falls below this share.
 _EXPLAINS = 0.6
 # Units that are taken for another.
@@ -163,7 +164,9 @@ def measure_geometry(rig: Rig, keypoints: Singles, weights: Floats) -> Geometry:
     )
 
 
-def diagnose(rig: Rig, keypoints: Singles, weights: Floats, geometry: Geometry) -> list[Finding]:
+def diagnose(
+    rig: Rig, keypoints: Singles, weights: Floats, geometry: Geometry, repaired: Singles | None = None
+) -> list[Finding]:
     """What is wrong with the rig, the likeliest first; empty where it fits.
 
     Args:
@@ -171,12 +174,13 @@ def diagnose(rig: Rig, keypoints: Singles, weights: Floats, geometry: Geometry) 
         keypoints: `(V, F, J, 3)` of one person, sides as the detector gave them.
         weights: `(V, F, J)`.
         geometry: Of `measure_geometry`.
+        repaired: As `keypoints`, sides put right; None: they are so.
     """
     if not geometry.count or not np.isfinite(geometry.error):
         return []
     limit = max(_SHARE * geometry.size, _PIXELS)
     outlier = _stands_out(geometry)
-    late = _late(rig, keypoints, weights)
+    late = _late(rig, keypoints if repaired is None else repaired, weights)
     if geometry.error <= limit and outlier is None:
         return late
     frames = _sample(keypoints, weights)
@@ -233,7 +237,7 @@ def _stands_out(geometry: Geometry) -> int | None:
     ratios = np.zeros(views)
     for view in range(views):
         own, others = float(mean_known(geometry.pairs[view])), _without(geometry, view)
-        if np.isfinite(own) and np.isfinite(others) and own - others > max(0.008 * geometry.size, 1.0):
+        if np.isfinite(own) and np.isfinite(others) and own - others > max(_PLAINLY * geometry.size, 1.0):
             ratios[view] = own / max(others, 1e-6)
     worst = int(np.argmax(ratios))
     return worst if ratios[worst] > _STANDS_OUT else None

@@ -39,7 +39,7 @@ def judge(
     weights = confident(keypoints, min_confidence)
     geometry = measure_geometry(rig, keypoints, weights)
     raw = exchange(keypoints, skeleton, swapped) if swapped.any() else keypoints
-    findings = diagnose(rig, raw, confident(raw, min_confidence), geometry)
+    findings = diagnose(rig, raw, confident(raw, min_confidence), geometry, keypoints)
     if not findings and poses is not None:
         height = body_height(poses, skeleton)
         if np.isfinite(height) and not _SHORTEST <= height <= _TALLEST:

@@ -35,8 +35,10 @@ _COARSE = 3
 _CAP = 4.0
 # A slower rate is believed where its curve is lower by this share.
 _BETTER = 0.85
-# A pair says something where its curve's least value is so much below the median of all.
-_SHARP = 0.8
+# A pair says something where its curve's least value is below this share of the least one that lies farther
+# away than so many frames.
+_NEIGHBOURS = 4
+_SHARP = 0.85
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,9 +62,10 @@ class PairCurve:
 
     @property
     def sharpness(self) -> float:
-        """The least error as a share of the curve's median: 1 says nothing."""
-        usual = float(np.median(self.error))
-        return float(self.error.min()) / usual if usual > 0 else 1.0
+        """The least error as a share of the least one farther away: 1 says nothing."""
+        away = self.error[np.abs(self.offsets - self.best) > _NEIGHBOURS]
+        other = float(away.min()) if len(away) else np.inf
+        return float(self.error.min()) / other if 0 < other < np.inf else 1.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

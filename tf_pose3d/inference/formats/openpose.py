@@ -5,6 +5,7 @@ Pose2Sim and Sports2D write it with their models' joints, ControlNet's annotator
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,10 +133,34 @@ def _numbers(source: Source) -> tuple[dict[str, int], tuple[str, ...]]:
     if source.kind != "folder":
         return {}, ()
     names = [path.stem.removesuffix("_keypoints") for path in source.json_files]
+    cameras = _cameras(names)
+    if cameras:
+        raise Pose3DError(
+            f"{source} holds the files of several cameras ({', '.join(cameras)}): give each its own folder, "
+            "or all with --cameras to triangulate"
+        )
     if any(not any(character.isdigit() for character in name) for name in names):
         order = sorted(names, key=natural_order)
         return {name: row for row, name in enumerate(order)}, ()
     return image_numbers(names, str(source))
+
+
+# What stands before a number that counts cameras, not frames.
+_CAMERA = re.compile(
+    r"(?:^|[^a-z])((?:cam|camera|view|cn|kinect|gopro|dev|device|phone)[ _-]?\d+)[^0-9].*\d", re.I
+)
+
+
+def _cameras(names: list[str]) -> list[str]:
+    """The cameras whose files lie side by side, where every name has one and they have frames in common."""
+    frames: dict[str, set[str]] = {}
+    for name in names:
+        found = _CAMERA.search(name)
+        if found is None:
+            return []
+        frames.setdefault(found[1], set()).add(re.findall(r"[0-9]+", name)[-1])
+    common = set.intersection(*frames.values()) if frames else set()
+    return list(frames) if len(frames) > 1 and common else []
 
 
 def _frames(source: Source, names: dict[str, int]) -> Iterator[tuple[int, str, Any]]:
