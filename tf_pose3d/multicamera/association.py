@@ -44,6 +44,8 @@ _COMMON = 5
 _SMALLEST, _LARGEST = 0.4, 2.8
 # Frames for which a person is still looked for; for which a new one must be seen in two views to be one.
 _LOST, _PROVEN = 60, 6
+# Frames whose detections become rays at once.
+_BLOCK = 1024
 # Frames for which one view alone still shows someone: then it may be anybody.
 _ALONE = 10
 # Metres per frame by which someone unseen moves at most, and between an end and a beginning at once.
@@ -115,19 +117,45 @@ class _Track:
         self.proven += 1
 
 
+class _Block:
+    """Rays and weights of the detections of some frames, so that a long clip is never held as rays."""
+
+    def __init__(
+        self,
+        rig: Rig,
+        views: list[ViewDetections],
+        starts: list[Integers],
+        begin: int,
+        end: int,
+        min_confidence: float,
+    ) -> None:
+        self.end = end
+        self.first = [int(start[begin]) for start in starts]
+        self.rays: list[Floats] = []
+        self.weights: list[Floats] = []
+        for number, (view, start) in enumerate(zip(views, starts, strict=True)):
+            keypoints = view.keypoints[start[begin] : start[end]]
+            confidence = np.nan_to_num(keypoints[..., 2]).astype(np.float64)
+            good = confidence >= min_confidence
+            rays = np.where(good[..., None], rig.cameras[number].rays(keypoints[..., :2]), np.nan)
+            self.rays.append(rays)
+            self.weights.append(np.where(good & np.isfinite(rays[..., 0]), confidence, 0.0))
+
+
 class _Frame:
     """One frame's detections of all views, padded to as many as the fullest view has."""
 
-    def __init__(self, rig: Rig, rays: list[Floats], weights: list[Floats], rows: list[Integers]) -> None:
+    def __init__(self, rig: Rig, block: _Block, rows: list[Integers]) -> None:
         most = max(len(found) for found in rows)
-        joints = rays[0].shape[1]
+        joints = block.rays[0].shape[1]
         self.rows = rows
         self.rays = np.full((len(rig), most, joints, 2), np.nan)
         self.weights = np.zeros((len(rig), most, joints))
         self.free = np.zeros((len(rig), most), bool)
         for view, found in enumerate(rows):
-            self.rays[view, : len(found)] = rays[view][found]
-            self.weights[view, : len(found)] = weights[view][found]
+            place = found - block.first[view]
+            self.rays[view, : len(found)] = block.rays[view][place]
+            self.weights[view, : len(found)] = block.weights[view][place]
             self.free[view, : len(found)] = True
 
 
@@ -316,15 +344,10 @@ def associate(
     """
     flip = list(skeleton.flip_order)
     bones = np.array(skeleton.bones, np.int64).reshape(-1, 2)
-    rays, weights = [], []
-    for number, view in enumerate(views):
-        confidence = np.nan_to_num(view.keypoints[..., 2])
-        good = confidence >= min_confidence
-        rays.append(np.where(good[..., None], rig.cameras[number].rays(view.keypoints[..., :2]), np.nan))
-        weights.append(np.where(good & np.isfinite(rays[-1][..., 0]), confidence, 0.0).astype(np.float64))
     starts = [np.searchsorted(view.frame, np.arange(num_frames + 1)) for view in views]
     active: list[_Track] = []
     ended: list[_Track] = []
+    block = _Block(rig, views, starts, 0, 0, min_confidence)
     with np.errstate(all="ignore"):
         for number in range(num_frames):
             rows = [np.arange(start[number], start[number + 1]) for start in starts]
@@ -333,7 +356,9 @@ def associate(
             active = [track for track in active if number - track.seen <= _LOST]
             if sum(len(found) for found in rows) == 0:
                 continue
-            frame = _Frame(rig, rays, weights, rows)
+            if number >= block.end:
+                block = _Block(rig, views, starts, number, min(number + _BLOCK, num_frames), min_confidence)
+            frame = _Frame(rig, block, rows)
             _follow(rig, frame, active, number, flip, bones)
             if (frame.free.any(axis=1)).sum() >= 2:
                 for places, pose in _found(rig, frame, flip):

@@ -35,6 +35,8 @@ _TIMES, _LEAST_PIXELS, _MOST_METRES = 4.0, 4.0, 0.15
 _REACH = 1.3
 _ODD_METRES, _ODD_SHARE = 0.12, 0.4
 _LEAP = 0.25
+# Frames that tell what is usual in a long clip: so many runs of so many.
+_RUNS, _RUN = 8, 600
 # Points that tell what is usual.
 _SAMPLE = 20_000
 
@@ -178,8 +180,14 @@ def reconstruct(
         error[:, inner] = np.where(weights > 0, points.error, np.nan).reshape(views, *shape)
     for inner, values in done:
         repaired[:, inner] = values
-    wild = _wild(poses, used, skeleton)
-    poses[wild], error[:, wild], used[:, wild] = np.nan, np.nan, False
+    lengths = usual_lengths(poses[_told(frames)], skeleton)
+    for whole, kept in _stretches(frames):
+        inner = slice(whole.start + kept.start, whole.start + kept.stop)
+        # What went before has lost its wild joints already, which leaves the judgement of their neighbours.
+        wild = _wild(poses[whole], used[:, whole], skeleton, lengths)[kept]
+        poses[inner][wild] = np.nan
+        error[:, inner][:, wild] = np.nan
+        used[:, inner][:, wild] = False
     if options.refine:
         poses, error = _refined(rig, repaired, poses, used, error, skeleton, options)
     return PersonPoints(poses, repaired, used, error, swapped)
@@ -194,7 +202,10 @@ def _refined(
     skeleton: Skeleton,
     options: Options,
 ) -> tuple[Singles, Singles]:
-    model = measure_clip(poses, error, used, skeleton, _precision(rig, poses, used))
+    told = _told(len(poses))
+    model = measure_clip(
+        poses[told], error[:, told], used[:, told], skeleton, _precision(rig, poses[told], used[:, told])
+    )
     result, after = poses.copy(), error.copy()
     for whole, kept in _stretches(len(poses)):
         weights = confident(keypoints[:, whole], options.min_confidence)
@@ -209,7 +220,23 @@ def _refined(
     return result, after
 
 
-def _wild(poses: Singles, used: Bools, skeleton: Skeleton) -> Bools:
+def _told(num_frames: int) -> npt.NDArray[np.int64]:
+    """Frames that tell what is usual in a clip: all, or runs spread over a long one."""
+    if num_frames <= _RUNS * _RUN:
+        return np.arange(num_frames)
+    starts = np.linspace(0, num_frames - _RUN, _RUNS).astype(int)
+    return np.unique(starts[:, None] + np.arange(_RUN))
+
+
+def usual_lengths(poses: Singles, skeleton: Skeleton) -> Floats:
+    """`(J,)` median metres from each joint to its parent, NaN where unknown."""
+    lengths = np.full(skeleton.num_joints, np.nan)
+    for parent, child in skeleton.bones:
+        lengths[child] = median_known(np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1))
+    return lengths
+
+
+def _wild(poses: Singles, used: Bools, skeleton: Skeleton, lengths: Floats) -> Bools:
     """`(F, J)` joints of two views that meet in space, but not where a joint of this body can be.
 
     Two views agree on a wrong keypoint wherever it lies along their lines. So their point must be no farther
@@ -224,7 +251,7 @@ def _wild(poses: Singles, used: Bools, skeleton: Skeleton) -> Bools:
     odd = np.zeros(weak.shape, bool)
     for parent, child in skeleton.bones:
         length = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
-        usual = float(median_known(length))
+        usual = float(lengths[child])
         wrong = np.abs(length - usual) > np.maximum(_ODD_SHARE * usual, _ODD_METRES)
         odd[:, child] |= wrong
         # The joint nearer to the trunk is wrong only where it is the weaker one.

@@ -218,6 +218,9 @@ def _solved(
     points: list[tuple[str, PersonPoints]] = []
     for number in chosen:
         keypoints = dense_views(detections, everyone[number], timeline.count)
+        if number == chosen[-1]:
+            # An hour of them is as large as what is made of it.
+            detections.clear()
         points.append((str(number), _points(rig, keypoints, skeleton, timeline, settings)))
     points = [(who, person) for who, person in points if np.isfinite(person.pose_3d).any()]
     if settings.people not in ("largest", "all") and not points:

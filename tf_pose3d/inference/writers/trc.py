@@ -67,8 +67,8 @@ def _world_text(motion: Motion, name: str) -> str:
         "\t\t" + "\t".join(f"X{number}\tY{number}\tZ{number}" for number in range(1, len(names) + 1)) + "\t",
     ]
     positions = marker_positions(motion)[:, order].reshape(motion.num_frames, -1) / 1000
-    for number, row in zip(numbers.tolist(), positions.tolist(), strict=True):
-        values = ["" if value != value else f"{value:.6f}" for value in row]
+    for number, row in zip(numbers.tolist(), positions, strict=True):
+        values = ["" if value != value else f"{value:.6f}" for value in row.tolist()]
         lines.append("\t".join([str(number), f"{number / motion.fps:.6f}", *values]))
     return "\n".join(lines) + "\n"
 
