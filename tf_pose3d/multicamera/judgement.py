@@ -12,18 +12,28 @@ from tf_pose3d.multicamera.known import mean_known, median_known
 from tf_pose3d.multicamera.reconstruction import confident
 from tf_pose3d.multicamera.report import CameraReport, PersonReport, Report
 from tf_pose3d.multicamera.result import TriangulatedPerson
-from tf_pose3d.multicamera.rig import Rig
+from tf_pose3d.multicamera.rig import Rig, make_rig
 from tf_pose3d.multicamera.swaps import exchange
 from tf_pose3d.multicamera.timeline import Timeline
+from tf_pose3d.multicamera.triangulation import triangulate_linear
 from tf_pose3d.multicamera.world import body_height
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["judge", "make_report"]
+__all__ = ["in_metres", "judge", "make_report"]
 
 Singles = npt.NDArray[np.float32]
 
 # Metres: people are so tall.
 _SHORTEST, _TALLEST = 0.6, 2.5
+# Units in which a calibration may be where metres are stated; frames that tell.
+_UNITS = {
+    0.001: "millimetres (--camera_unit mm)",
+    0.01: "centimetres (--camera_unit cm)",
+    0.0254: "inches",
+    1000.0: "metres that were read as millimetres (--camera_unit m)",
+    100.0: "metres that were read as centimetres (--camera_unit m)",
+}
+_TELLING = 40
 
 
 def judge(
@@ -32,7 +42,6 @@ def judge(
     swapped: npt.NDArray[np.bool_],
     skeleton: Skeleton,
     min_confidence: float,
-    poses: npt.NDArray[np.float32] | None,
 ) -> tuple[Geometry, list[Finding]]:
     """How well the rig fits, with sides put right, and what is wrong with it, with sides as the detectors
     gave them."""
@@ -40,21 +49,40 @@ def judge(
     geometry = measure_geometry(rig, keypoints, weights)
     raw = exchange(keypoints, skeleton, swapped) if swapped.any() else keypoints
     findings = diagnose(rig, raw, confident(raw, min_confidence), geometry, keypoints)
-    if not findings and poses is not None:
-        height = body_height(poses, skeleton)
-        if np.isfinite(height) and not _SHORTEST <= height <= _TALLEST:
-            findings = [_wrong_scale(rig, height, geometry.error)]
     return geometry, findings
 
 
-def _wrong_scale(rig: Rig, height: float, error: float) -> Finding:
-    units = {0.001: "millimetres", 0.01: "centimetres", 1000.0: "metres read as millimetres"}
-    fitting = [words for factor, words in units.items() if _SHORTEST <= height * factor <= _TALLEST]
-    what = f": its lengths seem to be {fitting[0]} (--camera_unit)" if fitting else ""
-    text = (
-        f"the person would be {height:.3g} m tall by the calibration of cameras {', '.join(rig.names)}{what}"
+def in_metres(
+    rig: Rig, keypoints: Singles, skeleton: Skeleton, min_confidence: float
+) -> tuple[Rig, list[Finding]]:
+    """The rig with lengths in metres, where people's size tells that they are not, and what is to be said.
+
+    Args:
+        rig: V cameras.
+        keypoints: `(V, F, J, 3)` of one person.
+        skeleton: Names the joints.
+        min_confidence: Keypoints below count for nothing.
+    """
+    frames = np.unique(np.linspace(0, keypoints.shape[1] - 1, _TELLING).astype(int))
+    part = keypoints[:, frames]
+    weights = confident(part, min_confidence).reshape(len(rig), -1)
+    points = triangulate_linear(rig, rig.rays(part).reshape(len(rig), -1, 2), weights)
+    height = body_height(points.reshape(len(frames), -1, 3), skeleton)
+    if not np.isfinite(height) or _SHORTEST <= height <= _TALLEST:
+        return rig, []
+    fitting = [
+        (factor, words) for factor, words in _UNITS.items() if _SHORTEST <= height * factor <= _TALLEST
+    ]
+    text = f"the person would be {height:.3g} m tall by the calibration of cameras {', '.join(rig.names)}"
+    if not fitting:
+        text += ", and of no human size in any unit: was it calibrated without a scale?"
+        return rig, [Finding("unit", rig.names, text, np.nan, np.nan)]
+    factor, words = fitting[0]
+    text += f": its lengths are taken as {words}"
+    return (
+        make_rig([camera.scaled(factor) for camera in rig.cameras]),
+        [Finding("unit", rig.names, text, np.nan, np.nan)],
     )
-    return Finding("unit", rig.names, text, error, error)
 
 
 def make_report(

@@ -16,11 +16,12 @@ from tf_pose3d.multicamera.detections import ViewDetections, dense_views
 from tf_pose3d.multicamera.diagnosis import median_error
 from tf_pose3d.multicamera.inputs import ViewClip
 from tf_pose3d.multicamera.reconstruction import confident
-from tf_pose3d.multicamera.rig import make_rig
+from tf_pose3d.multicamera.rig import Rig, make_rig
 from tf_pose3d.multicamera.timeline import Timeline, make_timeline, on_timeline
 
 __all__ = ["JUDGED", "main_keypoints", "match_cameras", "match_names"]
 
+Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
 # Frames that the geometry is judged by: the beginning of a longer clip tells enough.
@@ -29,6 +30,9 @@ JUDGED = 20_000
 # most this share of the next one's error.
 _MOST_ORDERS = 5040
 _DECIDES = 0.6
+# People of a view among whom the one is that all views show; frames that tell; cameras up to which two of
+# them are also tried exchanged; and the confidence from which keypoints count.
+_TRACKS, _FRAMES, _MOST_EXCHANGED, _CONFIDENT = 3, 16, 8, 0.3
 # What folders and files of keypoints add to a camera's name.
 _ADDED = {
     "json", "keypoints", "keypoint", "pose", "poses", "openpose", "2d", "kpts", "kpt", "sync", "tracked",
@@ -207,19 +211,78 @@ def _proposal(clips: Sequence[ViewClip], calibration: Calibration, min_confidenc
 
 
 def main_keypoints(
-    clips: Sequence[ViewClip], detections: Sequence[ViewDetections], timeline: Timeline
+    clips: Sequence[ViewClip],
+    detections: Sequence[ViewDetections],
+    timeline: Timeline,
+    rig: Rig | None = None,
 ) -> Singles:
-    """`(V, F, J, 3)` of whoever is seen most in each view, at most `JUDGED` frames: tells rigs before people
-    do."""
-    parts = []
-    for clip, view in zip(clips, detections, strict=True):
-        keep = np.ones(len(view), bool)
-        if len(clip.track) == len(view) and len(clip.track):
-            who, count = np.unique(clip.track, return_counts=True)
-            if view.crowd > 1:
-                keep = clip.track == who[np.argmax(count)]
-        keep &= view.frame < JUDGED
-        _, first = np.unique(view.frame[keep], return_index=True)
-        rows = np.flatnonzero(keep)[first]
-        parts.append(ViewDetections(view.frame[rows], view.keypoints[rows]))
-    return dense_views(parts, None, min(timeline.count, JUDGED))
+    """`(V, F, J, 3)` of one person in every view, at most `JUDGED` frames: tells rigs before people do.
+
+    Of each view it is whoever is seen most; with a rig, where views show several, those of them whose
+    keypoints meet best, the cameras as they are or with two of them exchanged.
+    """
+    frames = min(timeline.count, JUDGED)
+    choices = [_tracks(clip, view, frames) for clip, view in zip(clips, detections, strict=True)]
+    picked = [0] * len(choices)
+    if rig is not None and max(map(len, choices)) > 1:
+        picked = _same_person(choices, rig)
+    return np.stack([tracks[number] for tracks, number in zip(choices, picked, strict=True)])
+
+
+def _tracks(clip: ViewClip, view: ViewDetections, frames: int) -> list[Singles]:
+    """`(F, J, 3)` of those who are seen most in a view, at least one."""
+    whole = [np.ones(len(view), bool)]
+    if len(clip.track) == len(view) and view.crowd > 1:
+        who, count = np.unique(clip.track, return_counts=True)
+        whole = [clip.track == person for person in who[np.argsort(-count, kind="stable")][:_TRACKS]]
+    found = []
+    for keep in whole:
+        rows = np.flatnonzero(keep & (view.frame < frames))
+        rows = rows[np.unique(view.frame[rows], return_index=True)[1]]
+        part = ViewDetections(view.frame[rows], view.keypoints[rows])
+        found.append(dense_views([part], None, frames)[0])
+    return found
+
+
+def _same_person(choices: list[list[Singles]], rig: Rig) -> list[int]:
+    """Which of its people to take of each view: changed view by view while they meet better."""
+    views = len(choices)
+    frames = np.unique(np.linspace(0, len(choices[0][0]) - 1, _FRAMES).astype(int))
+    rays, weights = [], []
+    for view, tracks in enumerate(choices):
+        part = np.stack([track[frames] for track in tracks])
+        weights.append(confident(part, _CONFIDENT).reshape(len(tracks), -1))
+        rays.append(rig.cameras[view].rays(part[..., :2]).reshape(len(tracks), -1, 2))
+    orders = [list(range(views))]
+    for a, b in itertools.combinations(range(views), 2):
+        orders.append(list(range(views)))
+        orders[-1][a], orders[-1][b] = b, a
+    best: tuple[float, list[int]] = (np.inf, [0] * views)
+    for order in orders[: 1 if views > _MOST_EXCHANGED else None]:
+        other = rig if order == orders[0] else rig.take(order)
+        lens = rays
+        if order != orders[0]:
+            lens = [
+                other.cameras[view]
+                .rays(np.stack([track[frames] for track in tracks])[..., :2])
+                .reshape(len(tracks), -1, 2)
+                for view, tracks in enumerate(choices)
+            ]
+
+        def error(picked: list[int], lens: list[Floats] = lens, other: Rig = other) -> float:
+            ray = np.stack([lens[view][number] for view, number in enumerate(picked)])
+            weight = np.stack([weights[view][number] for view, number in enumerate(picked)])
+            return median_error(other, ray, weight)
+
+        for start in range(len(choices[0])):
+            picked = [0] * views
+            picked[0] = start
+            now = error(picked)
+            for view in [*range(1, views), *range(1, views)]:
+                for number in range(len(choices[view])):
+                    tried = [*picked[:view], number, *picked[view + 1 :]]
+                    if number != picked[view] and (after := error(tried)) < now:
+                        picked, now = tried, after
+            if now < best[0]:
+                best = (now, picked)
+    return best[1]

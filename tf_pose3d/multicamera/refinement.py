@@ -41,6 +41,9 @@ _STIFF, _FLEXIBLE = 0.004, 0.012
 _LIMBS = ("shoulder", "elbow", "hip", "knee")
 # Metres per frame squared: no joint's accelerations are thought smaller.
 _CALM = 1e-4
+# Accelerations last: frames on end share them, so that they bind more than if each were drawn anew. Measured
+# on made-up walks at 60 frames per second, slow and fast, with 3 and 5 pixels of noise: 2 to 4 is best.
+_LASTING = 2.5
 # Fewer frames tell nothing about how a joint moves.
 _LEAST = 8
 
@@ -110,7 +113,7 @@ def measure_clip(
     # What flickers from frame to frame is at most the keypoints' noise: more is motion. The data's weight is
     # that of all their noise, of which the slow part cannot be told from motion.
     noise = np.minimum(noise, assumed)
-    smoothness = np.nan_to_num(noise / np.maximum(calm, _CALM**2) / assumed)
+    smoothness = _LASTING * np.nan_to_num(noise / np.maximum(calm, _CALM**2) / assumed)
     return ClipModel(
         scale,
         np.array(bones, np.int64).reshape(-1, 2),

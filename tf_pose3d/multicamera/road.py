@@ -15,7 +15,7 @@ from tf_pose3d.multicamera.association import associate
 from tf_pose3d.multicamera.detections import ViewDetections, dense_views
 from tf_pose3d.multicamera.filling import fill_single_views
 from tf_pose3d.multicamera.inputs import ViewClip, Views, read_views, view_clips
-from tf_pose3d.multicamera.judgement import judge, make_report
+from tf_pose3d.multicamera.judgement import in_metres, judge, make_report
 from tf_pose3d.multicamera.matching import JUDGED, main_keypoints, match_cameras
 from tf_pose3d.multicamera.pose2sim import Pose2SimRule, fill_gaps, triangulate_pose2sim
 from tf_pose3d.multicamera.reconstruction import Options, PersonPoints, reconstruct
@@ -133,7 +133,7 @@ def triangulate(
         warnings += doubts
     timeline = make_timeline(clips, rate, begins)
     detections = [on_timeline(clip, view, timeline) for view, clip in enumerate(clips)]
-    main = main_keypoints(clips, detections, timeline)
+    main = main_keypoints(clips, detections, timeline, make_rig(calibration.cameras))
     before = len(calibration.notes)
     sizes = [clip.size for clip in clips]
     told = main[:, np.unique(np.linspace(0, main.shape[1] - 1, _TELLING).astype(int))]
@@ -209,6 +209,8 @@ def _solved(
     warnings: list[str],
     name: str,
 ) -> Triangulation:
+    scaled, scale = in_metres(rig, main, skeleton, settings.options.min_confidence)
+    rig = scaled
     everyone: list[npt.NDArray[np.int64] | None]
     if max(view.crowd for view in detections) <= 1:
         everyone = [None]
@@ -230,8 +232,13 @@ def _solved(
         first = points[0][1]
         judged, sides = first.keypoints[:, :JUDGED], first.swapped[:, :JUDGED]
     least = settings.options.min_confidence
-    poses = points[0][1].pose_3d if points else None
-    geometry, findings = judge(rig, judged, sides, skeleton, least, poses)
+    geometry, findings = judge(rig, judged, sides, skeleton, least)
+    if findings and findings[0].kind == "geometry":
+        # People who were put together by a wrong rig may be several: whoever meets best tells more.
+        other, told = judge(rig, main, np.zeros(main.shape[:2], bool), skeleton, least)
+        if told and told[0].kind != "geometry":
+            geometry, findings = other, told
+    findings = findings or scale
     placement = find_placement(rig, [person.pose_3d for _, person in points], skeleton, settings.world)
     if placement.note:
         notes = [*notes, placement.note]

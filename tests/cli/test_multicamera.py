@@ -1,0 +1,137 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tf_pose3d.cli.inference import main
+from tf_pose3d.data.calibration import write_cameras
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    """A folder with cam01_json to cam03_json of two people and Calib.toml; and the truth."""
+    sys.path.insert(0, str(REPOSITORY / "tests"))
+    try:
+        from multicamera.conftest import Scenes
+    finally:
+        sys.path.pop(0)
+    scenes = Scenes()
+    folder = tmp_path_factory.mktemp("recording")
+    rig = scenes.rig(3)
+    truth = [scenes.walker(30, which) for which in (0, 1)]
+    seen = [scenes.seen(rig, poses, seed=number) for number, poses in enumerate(truth)]
+    scenes.write(folder, seen, rig)
+    write_cameras(folder / "Calib.toml", rig.cameras)
+    return folder, truth
+
+
+def run(folder, *flags, inputs=("cam01_json", "cam02_json", "cam03_json")):
+    paths = [str(folder / name) for name in inputs]
+    return main(["--input", *paths, "--cameras", str(folder / "Calib.toml"), "--fps", "60", *map(str, flags)])
+
+
+def test_files_are_written(recording, tmp_path, capsys):
+    folder, truth = recording
+    code = run(
+        folder, "--output", tmp_path / "walk.trc", "--viz_output", tmp_path / "walk.html",
+        "--report", tmp_path / "report.json", tmp_path / "report.txt",
+    )  # fmt: skip
+    assert code == 0
+    lines = (tmp_path / "walk.trc").read_text().splitlines()
+    assert lines[2].split("\t")[:5] == ["60", "60", "30", "26", "m"]
+    names = [name for name in lines[3].split("\t")[2:] if name]
+    values = [float(value or "nan") for value in lines[5].split("\t")[2:]]
+    row = dict(zip(names, np.reshape(values, (-1, 3)), strict=True))
+    # The one who is seen most; y is up.
+    x, y, z = row["LShoulder"]
+    close = [np.linalg.norm(poses[0, 5] - [z, x, y]) for poses in truth]
+    assert min(close) < 0.02
+    facts = json.loads((tmp_path / "report.json").read_text())
+    assert facts["sound"]
+    assert '"cameras":[{"name":"cam01"' in (tmp_path / "walk.html").read_text()
+    said = capsys.readouterr()
+    assert "wrote" in said.out
+    assert said.err == ""
+
+
+def test_a_file_for_each_person(recording, tmp_path):
+    folder, truth = recording
+    assert run(folder, "--people", "all", "--output", tmp_path / "walk.npz") == 0
+    found = {}
+    for number in (0, 1):
+        with np.load(tmp_path / f"walk_{number}.npz") as file:
+            distances = [np.nanmedian(np.linalg.norm(file["pose_3d"] - poses, axis=-1)) for poses in truth]
+            found[int(np.argmin(distances))] = min(distances)
+            assert file["views"].max() == 3
+    assert sorted(found) == [0, 1]
+    assert max(found.values()) < 0.01
+
+
+@pytest.mark.parametrize("name", ["walk.json", "walk.csv", "walk.bvh", "walk.c3d", "walk.npy"])
+def test_every_writer_takes_the_world(recording, tmp_path, name):
+    assert run(recording[0], "--output", tmp_path / name) == 0
+    assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_wrong_cameras_end_in_a_warning_and_with_strict_in_3(recording, tmp_path, capsys):
+    folder, _ = recording
+    text = (folder / "Calib.toml").read_text()
+    swapped = text.replace('"cam01"', '"new"').replace('"cam02"', '"cam01"').replace('"new"', '"cam02"')
+    (tmp_path / "Calib.toml").write_text(swapped)
+    for name in ("cam01_json", "cam02_json", "cam03_json"):
+        (tmp_path / name).symlink_to(folder / name)
+    assert run(tmp_path, "--output", tmp_path / "walk.npz") == 0
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("inference.py: warning: cameras cam0")
+    assert "exchanged" in last
+    assert {"cam01", "cam02"} <= set(last.split())
+    assert run(tmp_path, "--strict", "--output", tmp_path / "walk.npz") == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ((), "nothing to write"),
+        (("--output", "x.docx"), "expected a name that ends in"),
+        (("--report", "x.docx"), "expected a report"),
+        (("--output", "x.npz", "--offsets", "cam02"), "expected VIEW=VALUE"),
+        (("--output", "x.npz", "--offsets", "cam02=late"), "'late' is no number"),
+        (("--output", "x.npz", "--offsets", "cam02=1", "cam02=2"), "given twice"),
+        (("--output", "x.npz", "--offsets", "cam07=1"), "no view cam07"),
+        (("--output", "x.npz", "--match", "cam01_json=cam09"), "no camera cam09"),
+        (("--output", "x.npz", "--smooth", "kalman"), "butterworth"),
+        (("--output", "x.npz", "--detector", "eyes"), "expected one of mediapipe"),
+        (("--output", "x.npz", "--people", "nobody"), "no person of that id"),
+        (("--output", "x.npz", "--speed", "9"), "unrecognized arguments"),
+    ],
+)
+def test_bad_flags_are_one_line(recording, tmp_path, monkeypatch, capsys, flags, message):
+    monkeypatch.chdir(tmp_path)
+    assert run(recording[0], *flags) == 2
+    said = capsys.readouterr().err.strip()
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_several_inputs_need_cameras(recording, capsys):
+    folder, _ = recording
+    assert main(["--input", str(folder / "cam01_json"), str(folder / "cam02_json"), "--output", "x.trc"]) == 2
+    assert "with --cameras FILE" in capsys.readouterr().err
+
+
+def test_tensorflow_is_not_started(recording, tmp_path):
+    folder, _ = recording
+    flags = ["--input", str(folder), "--cameras", str(folder / "Calib.toml"), "--output", "a.trc"]
+    code = (
+        "import sys; from tf_pose3d.cli.inference import main; "
+        f"code = main({flags!r}); "
+        "sys.exit(code or any(name in sys.modules for name in ('tensorflow', 'keras', 'scipy')))"
+    )
+    environment = {"PYTHONPATH": str(REPOSITORY), "PATH": ""}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
