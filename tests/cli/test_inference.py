@@ -168,12 +168,15 @@ def test_a_release_may_do_its_own_work(weights, monkeypatch):
     assert seen == [("x.pkl", "UpliftUpsampleTransformer", "UpliftUpsampleTransformer")]
 
 
-@pytest.mark.parametrize(
-    "flags", [["--smooth", "butterworth"], ["--constant_bones"], ["--placement", "floor"]]
-)
-def test_flags_of_keypoints_are_refused_for_recordings(run, tmp_path, flags):
-    with pytest.raises(Pose3DError, match=f"{flags[0]} is for --input"):
-        run(*RECORDING, "--output", tmp_path / "x.npz", *flags)
+def test_recordings_take_the_stage_by_their_cameras_orientation(run, tmp_path):
+    run(*RECORDING, "--output", tmp_path / "plain.npz")
+    run(*RECORDING, "--output", tmp_path / "level.npz", "--smooth", "rts:8", "--placement", "world")
+    plain, level = np.load(tmp_path / "plain.npz"), np.load(tmp_path / "level.npz")
+    assert str(level["level_by"]) == "camera"
+    assert "axes" not in plain
+    assert level["root_uncertainty_mm"].shape == plain["pose_3d"].shape[:1]
+    with pytest.raises(Pose3DError, match="--level --camera_pitch: a camera's pitch or roll turns"):
+        run(*RECORDING, "--output", tmp_path / "x.npz", "--camera_pitch", 5, "--level", "off")
 
 
 def test_the_shipped_lifter_is_chosen_before_any_framework_starts():

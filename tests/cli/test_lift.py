@@ -127,14 +127,15 @@ def test_smooth_poses_of_one_skeleton(run, tmp_path, clip):
     steps = ["--smooth", "butterworth:5"]
     code, out, err = run(*flags, "--output", "smooth.npy", *steps)
     assert (code, err) == (0, [])
-    assert "poses: smoothed (Butterworth, 5 Hz)" in out
+    assert "smooth.npy: smoothed (Butterworth, 5 Hz)" in out
     jitter = [np.abs(np.diff(np.load(f"{name}.npy"), 2, axis=0)).mean() for name in ("plain", "smooth")]
     assert jitter[1] < jitter[0]
     code, out, err = run(
         *flags, "--output", "even.npy", "--viz_output", "even.html", *steps, "--constant_bones"
     )
     assert (code, err) == (0, [])
-    assert "poses: smoothed (Butterworth, 5 Hz), bones of constant length" in out
+    assert "even.npy: smoothed (Butterworth, 5 Hz), bones of constant length" in out
+    assert any(line.startswith("even.html: smoothed (Butterworth, 5 Hz), bones of") for line in out)
     even = np.load("even.npy")
     lengths = np.linalg.norm(even[:, 1:3] - even[:, :2], axis=-1)
     np.testing.assert_allclose(lengths, lengths[:1].repeat(len(even), axis=0), rtol=1e-3)
@@ -379,12 +380,24 @@ def test_bad_input(run, bad, flags, words):
         (["--input", "-", "--output", "-", "--viz_output", "x.gif"], "a stream is not drawn"),
         (
             ["--input", "-", "--output", "-", "--constant_bones"],
-            "need the whole clip, which a stream never has",
+            "--constant_bones needs the whole clip, which a stream never has",
         ),
+        (["--input", "-", "--output", "-", "--smooth", "rts"], "of a stream: expected one_euro"),
+        (["--input", "coco.json", "--output", "x.npz", "--smooth", "one_euro"], "is for streams"),
+        (
+            ["--input", "coco.json", "--output", "x.bvh", "--raw", "--level", "auto"],
+            "--raw: raw poses are not",
+        ),
+        (["--input", "coco.json", "--output", "x.bvh", "--stature", "178"], "a stature of 178 metres"),
+        (
+            ["--input", "coco.json", "--output", "x.npz", "--placement", "camera", "--level", "auto"],
+            "placement camera leaves poses in the camera's space",
+        ),
+        (["--input", "coco.json", "--output", "x.bvh", "--camera_pitch", "95"], "pitch of 95 degrees"),
         (["--demo", "--smooth", "butterworth"], "--demo shows poses as they are"),
         (
             ["--input", "coco.json", "--output", "x.npz", "--smooth", "kalman"],
-            "expected butterworth, or butter",
+            "expected butterworth or rts",
         ),
     ],
 )

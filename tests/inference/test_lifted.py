@@ -13,6 +13,8 @@ import tf_pose3d
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.lifter import KeypointWarning, Lifter
+from tf_pose3d.inference.motion.stature import standing_height
+from tf_pose3d.inference.motion.steps import MotionSteps
 from tf_pose3d.inference.trajectory import camera_trajectory
 from tf_pose3d.inference.writers import WRITERS
 from tf_pose3d.models.loading import build_model, save_model
@@ -139,7 +141,7 @@ def test_placements(person, tmp_path):
     np.testing.assert_allclose(held["floor"][..., 1].max(axis=1), 0, atol=1e-6)
     place = camera_trajectory(person.pose_3d, person.keypoints, person.camera)
     np.testing.assert_allclose(held["camera"], person.pose_3d + place[:, None], atol=1e-5)
-    with pytest.raises(Pose3DError, match="placement is 'moon', expected root, camera or floor"):
+    with pytest.raises(Pose3DError, match="placement is 'moon', expected root, camera, floor or world"):
         person.save(tmp_path / "x.npy", placement="moon")
     with pytest.raises(Pose3DError, match=r"walk\.txt: expected a name that ends in"):
         person.save(tmp_path / "walk.txt")
@@ -158,14 +160,14 @@ def test_plot(person, tmp_path):
     figure = person.plot()
     assert len(figure.axes) == 6
     assert [axes.get_title() for axes in figure.axes][::5] == ["frame 0", "frame 29"]
-    # Every bone is a line whose lengths are the pose's.
+    # Every bone is a line whose length is the skeleton's.
     (axes,) = person.plot(12, azimuth=30).axes
     assert axes.azim == 30
     lines = [np.stack(line.get_data_3d()) for line in axes.get_lines()]
     lengths = [np.linalg.norm(line[:, 1] - line[:, 0]) for line in lines]
-    bones = [
-        person.pose_3d[12, child] - person.pose_3d[12, parent] for parent, child in person.skeleton.bones
-    ]
+    # Pictures show one skeleton, turned level.
+    pose = person.with_constant_bones().pose_3d[12]
+    bones = [pose[child] - pose[parent] for parent, child in person.skeleton.bones]
     np.testing.assert_allclose(lengths, np.linalg.norm(bones, axis=1), rtol=1e-4)
     assert min(line[2].min() for line in lines) == pytest.approx(0, abs=1e-6)
     assert len(person.plot([3, 5]).axes) == 2
@@ -288,3 +290,34 @@ def test_smoothed_with_constant_bones(person):
     assert nobody.with_constant_bones() is nobody
     with pytest.raises(Pose3DError, match="a cutoff of 15 Hz at 30 frames per second"):
         person.smoothed(15)
+
+
+def test_rotations(person):
+    rig = person.to_rotations()
+    assert rig.names[:3] == ("pelvis", "l_hip", "l_knee")
+    assert rig.quaternions().shape == (FRAMES, len(rig.names), 4)
+    even = person.with_constant_bones().staged(MotionSteps(level="auto")).motion
+    np.testing.assert_allclose(rig.positions(), even.upright(), atol=1e-4)
+    nobody = dataclasses.replace(person, present=np.zeros(FRAMES, bool), pose_3d=person.pose_3d * np.nan)
+    with pytest.raises(Pose3DError, match="none of the 30 frames has a pose"):
+        nobody.to_rotations()
+
+
+def test_files_for_animation_are_level_and_those_of_numbers_as_lifted(person, tmp_path):
+    person.save(tmp_path / "plain.npz")
+    person.save(tmp_path / "level.npz", level="auto", stature=1.7)
+    plain, level = np.load(tmp_path / "plain.npz"), np.load(tmp_path / "level.npz")
+    np.testing.assert_array_equal(plain["pose_3d"], person.pose_3d)
+    assert "axes" not in plain
+    assert (str(level["axes"]), str(level["level_by"])) == ("world, z up", "person")
+    assert standing_height(level["pose_3d"], person.skeleton) == pytest.approx(1.7, rel=1e-3)
+    person.save(tmp_path / "raw.trc", raw=True)
+    person.save(tmp_path / "level.trc")
+    raw, level = (
+        np.array((tmp_path / f"{name}.trc").read_text().splitlines()[6].split("\t")[2:], float)
+        for name in ("raw", "level")
+    )
+    np.testing.assert_allclose(raw.reshape(-1, 3), person.pose_3d[0] * [1000, -1000, -1000], atol=1e-2)
+    assert level.reshape(-1, 3)[:, 1].min() == pytest.approx(0, abs=1e-3)
+    with pytest.raises(Pose3DError, match="raw poses are not turned level"):
+        person.save(tmp_path / "x.bvh", raw=True, level="auto")

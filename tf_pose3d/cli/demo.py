@@ -61,6 +61,7 @@ def lift_demo(
     Raises:
         Pose3DError: Files that cannot be written.
     """
+    from tf_pose3d.cli.motion_flags import motion_steps, stage_for_file
     from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
     from tf_pose3d.evaluation.metrics import mpjpe
     from tf_pose3d.inference.lifter import make_lifter
@@ -99,6 +100,9 @@ def lift_demo(
         check_pictures(flags, sequence)
         draw_pictures(flags, sequence, poses, lifter.root, log)
     if arguments.output is not None:
-        write_motion(arguments.output, Motion.from_sequence(sequence, poses, lifter.root))
+        steps = motion_steps(arguments, arguments.output)
+        motion = Motion.from_sequence(sequence, poses, lifter.root)
+        (staged,) = stage_for_file([motion], arguments, steps, arguments.output, log, log)
+        write_motion(arguments.output, staged)
         log(f"wrote {arguments.output}")
     return 0

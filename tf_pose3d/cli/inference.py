@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
 from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input
+from tf_pose3d.cli.motion_flags import add_motion_flags, motion_steps, stage_for_file
 from tf_pose3d.cli.multicamera import is_multicamera, triangulate_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
 from tf_pose3d.cli.program import parse, run_program
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.cli.releases.release import Release
     from tf_pose3d.config import TrainingConfig
+    from tf_pose3d.inference.motion.record import Motion
 
 __all__ = ["infer", "main"]
 
@@ -61,6 +64,7 @@ def make_parser() -> Parser:
     recording.add_argument("--viz_subject", metavar="NAME", help="subject, e.g. S11")
     recording.add_argument("--viz_action", metavar="NAME", help="action, e.g. Walking or 'Walking 1'")
     recording.add_argument("--viz_camera", metavar="N", default="0", help="camera, by number or id")
+    add_motion_flags(parser)
     add_picture_flags(parser)
     add_common_flags(parser)
     return parser
@@ -116,19 +120,13 @@ def _lift_recording(
     from tf_pose3d.inference.lifting import lift_sequences
     from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.inference.selection import choose_recording
-    from tf_pose3d.inference.writers import check_motion_file, write_motion
+    from tf_pose3d.inference.writers import check_motion_file
 
     if arguments.output is None and arguments.viz_output is None:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
-    for flag, given in (
-        ("--smooth", arguments.smooth is not None),
-        ("--constant_bones", arguments.constant_bones),
-        ("--placement", arguments.placement != "root"),
-    ):
-        if given:
-            raise Pose3DError(
-                f"{flag} is for --input; poses of a data set's recording are written as they are"
-            )
+    for path in (arguments.output, arguments.viz_output):
+        if path is not None:
+            motion_steps(arguments, path)
     family = release.family
     source = find_test_source(arguments, config, release)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
@@ -160,11 +158,35 @@ def _lift_recording(
     if sequence.pose_3d is not None:
         error = 1000 * mpjpe(poses, sequence.pose_3d, root=root).mean()
         log(f"mean joint error (MPJPE) {error:.1f} mm")
+    _write_recording(arguments, Motion.from_sequence(sequence, poses, root), log)
+
+
+def _write_recording(arguments: Namespace, motion: Motion, log: Log) -> None:
+    """Writes a lifted recording and draws it."""
+    from tf_pose3d.inference.writers import write_motion
+
+    def warn(message: str) -> None:
+        print(f"inference.py: warning: {message}", file=sys.stderr, flush=True)
+
     if arguments.output is not None:
-        write_motion(arguments.output, Motion.from_sequence(sequence, poses, root))
+        steps = dataclasses.replace(motion_steps(arguments, arguments.output), focal_known=True)
+        (staged,) = stage_for_file([motion], arguments, steps, arguments.output, log, warn)
+        write_motion(arguments.output, staged)
         log(f"wrote {arguments.output}")
     if arguments.viz_output is not None:
-        draw_pictures(arguments, sequence, poses, root, log)
+        steps = dataclasses.replace(motion_steps(arguments, arguments.viz_output), focal_known=True)
+        if motion.truth is not None and not arguments.viz_no_ground_truth:
+            # Pictures put the prediction where the truth is, by the camera's orientation.
+            steps = dataclasses.replace(steps, level="off", pitch=None, roll=None, placement="root")
+        (staged,) = stage_for_file([motion], arguments, steps, arguments.viz_output, log, warn)
+        draw_pictures(
+            arguments,
+            staged.to_sequence(),
+            staged.held(),
+            staged.root,
+            log,
+            "world" if staged.world else "camera",
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tf_pose3d.cli.motion_flags import asked_steps, motion_steps, stage_for_file
 from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
 from tf_pose3d.errors import Pose3DError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tf_pose3d.inference.lifter import LiftedPerson, Lifter
     from tf_pose3d.render.video import VideoReader
 
-__all__ = ["add_input_flags", "check_input_flags", "lift_input", "write_person"]
+__all__ = ["add_input_flags", "check_input_flags", "lift_input", "write_people"]
 
 Log = Callable[[str], None]
 
@@ -90,23 +91,6 @@ def add_input_flags(parser: Parser) -> None:
         metavar="PIXELS",
         help="of the camera (default: typical for the image size)",
     )
-    group.add_argument(
-        "--placement",
-        choices=("root", "camera", "floor"),
-        default="root",
-        help="poses round their root; in the camera's space, by the geometry of their projection; or with "
-        "the lowest joint on a floor at y = 0",
-    )
-    group.add_argument(
-        "--smooth",
-        metavar="FILTER",
-        help="smooth the poses: butterworth or butterworth:HZ (6 where none is given), without delay",
-    )
-    group.add_argument(
-        "--constant_bones",
-        action="store_true",
-        help="fit one skeleton to the poses, so that bones have one length in all frames",
-    )
     group.add_argument("--detector", metavar="NAME", help="finds people in a video: mediapipe")
     group.add_argument("--detector_model", metavar="FILE", help="the detector's model file")
     group.add_argument(
@@ -125,24 +109,29 @@ def check_input_flags(arguments: Namespace) -> None:
     Raises:
         Pose3DError: They do.
     """
-    from tf_pose3d.inference.motion.smoothing import parse_smoothing
+    from tf_pose3d.inference.motion.one_euro import parse_one_euro
     from tf_pose3d.inference.writers import check_motion_file
 
     streamed = arguments.input == "-" or arguments.output == "-"
     if streamed and not (arguments.input == arguments.output == "-"):
         raise Pose3DError("a stream goes from --input - to --output -; give both")
+    asked = asked_steps(arguments)
     if streamed:
         if arguments.viz_output is not None:
             raise Pose3DError("--viz_output: a stream is not drawn; give --input FILE")
-        if arguments.placement != "root":
+        if arguments.placement not in (None, "root"):
             raise Pose3DError("--placement: a stream's poses are root-centred")
-        if arguments.smooth is not None or arguments.constant_bones:
-            raise Pose3DError("--smooth and --constant_bones need the whole clip, which a stream never has")
+        others = [flag for flag in asked if flag not in ("--smooth", "--placement")]
+        if others:
+            raise Pose3DError(f"{others[0]} needs the whole clip, which a stream never has")
+        if arguments.smooth is not None:
+            parse_one_euro(arguments.smooth)
         return
-    if arguments.smooth is not None:
-        parse_smoothing(arguments.smooth)
-    if arguments.demo and (arguments.smooth is not None or arguments.constant_bones):
-        raise Pose3DError("--demo shows poses as they are: without --smooth and --constant_bones")
+    if arguments.demo and asked:
+        raise Pose3DError(f"--demo shows poses as they are: without {' and '.join(asked)}")
+    for path in (arguments.output, arguments.viz_output):
+        if path is not None:
+            motion_steps(arguments, path)
     if arguments.output is None and arguments.viz_output is None and not arguments.demo:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
     if arguments.output is not None:
@@ -181,10 +170,13 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
     _check_pictures(arguments, video)
     several = arguments.people == "all"
     suffixes = file_suffixes(people) if several else [""] * len(people)
-    for person, suffix in zip(people, suffixes, strict=True):
-        interrupted = _lift_person(arguments, lifter, video, person, suffix, log) or interrupted
-        if interrupted:
+    lifted: list[LiftedPerson] = []
+    for person in people:
+        lifted.append(_lift_person(arguments, lifter, video, person, several, log))
+        if lifted[-1].interrupted:
+            interrupted = True
             break
+    interrupted = write_people(arguments, lifted, suffixes, log) or interrupted
     return INTERRUPTED if interrupted else 0
 
 
@@ -314,9 +306,9 @@ def _warn(messages: Iterable[str]) -> None:
 
 
 def _lift_person(
-    arguments: Namespace, lifter: Lifter, video: KeypointVideo, person: Person, suffix: str, log: Log
-) -> bool:
-    """Lifts one of several people (then with a suffix for the files' names); whether Ctrl-C cut it short."""
+    arguments: Namespace, lifter: Lifter, video: KeypointVideo, person: Person, several: bool, log: Log
+) -> LiftedPerson:
+    """Lifts one of several people (whom messages then name)."""
     from tf_pose3d.inference.keypoints import dense_keypoints
 
     lifted = lifter.lift(
@@ -329,63 +321,69 @@ def _lift_person(
         where=video.source,
         show_progress=True,
     )
-    name = f"person {person.id}" if suffix else ""
+    name = f"person {person.id}" if several else ""
     numbers = video.numbers()[: len(lifted.pose_3d)]
     lifted = dataclasses.replace(lifted, subject=name, name=Path(video.source).name, frame=numbers)
-    lifted = _finished(arguments, lifted, log)
     _warn(f"{f'{name}: ' if name else ''}{message}" for message in lifted.warnings)
     if lifted.interrupted:
         log(f"interrupted: the first {len(lifted.pose_3d)} of {video.num_frames} frames are kept")
-    return write_person(arguments, lifted, suffix, log) or lifted.interrupted
-
-
-def _finished(arguments: Namespace, lifted: LiftedPerson, log: Log) -> LiftedPerson:
-    """The person after the steps that flags ask for, which a line names."""
-    from tf_pose3d.inference.motion.smoothing import parse_smoothing
-
-    done = []
-    if arguments.smooth is not None:
-        cutoff = parse_smoothing(arguments.smooth)
-        lifted = lifted.smoothed(cutoff)
-        done.append(f"smoothed (Butterworth, {cutoff:g} Hz)")
-    if arguments.constant_bones:
-        lifted = lifted.with_constant_bones()
-        done.append("bones of constant length")
-    if done:
-        log(f"poses: {', '.join(done)}")
     return lifted
 
 
-def write_person(arguments: Namespace, lifted: LiftedPerson, suffix: str, log: Log) -> bool:
-    """Writes poses and pictures of one person.
+def write_people(
+    arguments: Namespace, people: Sequence[LiftedPerson], suffixes: Sequence[str], log: Log
+) -> bool:
+    """Writes poses and pictures of people who were seen together.
 
     Args:
-        arguments: With `output`, `placement` and the flags of pictures.
-        lifted: The person, with the names that titles show.
-        suffix: Goes into the names of the files, before their extension.
+        arguments: With `output`, and the flags of the stage and of pictures.
+        people: With the names that titles show.
+        suffixes: One for each, for the files' names, before their extension.
         log: Takes a line for the user.
 
     Returns:
         Whether Ctrl-C cut the drawing short; files that are written already stay.
 
     Raises:
-        Pose3DError: A file that cannot be written.
+        Pose3DError: A file that cannot be written, or a step that the poses do not allow.
     """
-    if arguments.viz_output is not None:
-        path = _with_suffix(arguments.viz_output, suffix)
-        arguments = Namespace(**{**vars(arguments), "viz_output": path})
+    from tf_pose3d.inference.writers import gap_note, write_motion
+
+    motions = [person.unplaced() for person in people]
+    said: set[str] = set()
+
+    def warn(message: str) -> None:
+        if message not in said:
+            said.add(message)
+            _warn([message])
+
     if arguments.output is not None:
-        path = _with_suffix(arguments.output, suffix)
-        lifted.save(path, arguments.placement)
-        log(f"wrote {path}")
+        steps = motion_steps(arguments, arguments.output)
+        staged = stage_for_file(motions, arguments, steps, arguments.output, log, warn)
+        for motion, suffix in zip(staged, suffixes, strict=False):
+            path = _with_suffix(arguments.output, suffix)
+            write_motion(path, motion)
+            note = gap_note(path, motion)
+            log(f"wrote {path}{f': {note}' if note else ''}")
     if arguments.viz_output is not None:
-        motion = lifted.motion()
-        try:
-            draw_pictures(arguments, motion.to_sequence(), motion.held(), lifted.root, log)
-        except KeyboardInterrupt:
-            kept = "" if arguments.output is None else f"; {arguments.output} is complete"
-            log(f"interrupted: {arguments.viz_output} is not written{kept}")
-            return True
+        steps = motion_steps(arguments, arguments.viz_output)
+        staged = stage_for_file(motions, arguments, steps, arguments.viz_output, log, warn)
+        for motion, suffix in zip(staged, suffixes, strict=False):
+            path = _with_suffix(arguments.viz_output, suffix)
+            flags = Namespace(**{**vars(arguments), "viz_output": path})
+            try:
+                draw_pictures(
+                    flags,
+                    motion.to_sequence(),
+                    motion.held(),
+                    motion.root,
+                    log,
+                    "world" if motion.world else "camera",
+                )
+            except KeyboardInterrupt:
+                kept = "" if arguments.output is None else f"; {arguments.output} is complete"
+                log(f"interrupted: {path} is not written{kept}")
+                return True
     return False
 
 
@@ -413,6 +411,7 @@ def _lift_stream(arguments: Namespace, lifter: Lifter) -> int:
             arguments.layout,
             arguments.delay,
             arguments.focal_length,
+            arguments.smooth,
         ):
             sys.stdout.write(line + "\n")
             sys.stdout.flush()

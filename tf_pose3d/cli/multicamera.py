@@ -166,7 +166,7 @@ def make_parser() -> Parser:
     how.add_argument(
         "--smooth",
         metavar="FILTER",
-        help="smooth the poses: butterworth or butterworth:HZ (6), without delay",
+        help="smooth the poses: butterworth or butterworth:HZ (6), rts or rts:HZ (4), without delay",
     )
     add_picture_flags(parser, several=True)
     return parser
@@ -300,17 +300,20 @@ def _smoothed(result: Triangulation, text: str, log: Log) -> Triangulation:
     """The people without what is faster than a cutoff, joint by joint."""
     import numpy as np
 
+    from tf_pose3d.inference.motion.kalman import smooth_by_uncertainty
     from tf_pose3d.inference.motion.smoothing import parse_smoothing, smooth_positions
 
-    cutoff = parse_smoothing(text)
+    name, cutoff = parse_smoothing(text)
+    smooth = smooth_by_uncertainty if name == "rts" else smooth_positions
     people = []
     for person in result.people:
         poses = person.pose_3d.copy()
         for joint in range(poses.shape[1]):
             known = np.isfinite(poses[:, joint, 0])
-            poses[:, joint], _ = smooth_positions(poses[:, joint], known, person.fps, cutoff)
+            poses[:, [joint]], _ = smooth(poses[:, [joint]], known, person.fps, cutoff)
         people.append(dataclasses.replace(person, pose_3d=poses))
-    log(f"poses: smoothed (Butterworth, {cutoff:g} Hz)")
+    label = {"rts": "Rauch-Tung-Striebel", "butterworth": "Butterworth"}[name]
+    log(f"poses: smoothed ({label}, {cutoff:g} Hz)")
     return dataclasses.replace(result, people=tuple(people))
 
 

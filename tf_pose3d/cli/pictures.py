@@ -101,8 +101,14 @@ def draw_pictures(
     poses: np.ndarray,
     root: int,
     log: Callable[[str], None],
+    axes: str = "camera",
 ) -> None:
     """Draws what the flags ask for.
+
+    Args:
+        arguments: The flags.
+        sequence, poses, root, axes: See `tf_pose3d.render.make_scene`.
+        log: Takes a line for the user.
 
     Raises:
         Pose3DError: See `tf_pose3d.render.draw`.
@@ -117,6 +123,8 @@ def draw_pictures(
         downsample=arguments.viz_downsample,
         limit=arguments.viz_limit,
         ground_truth=not arguments.viz_no_ground_truth,
+        axes=axes,
+        standing=arguments.placement != "world",
     )
     count = draw(
         scene,

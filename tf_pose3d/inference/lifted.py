@@ -12,10 +12,11 @@ import numpy as np
 from tf_pose3d.camera import Camera
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.extras import require_matplotlib
-from tf_pose3d.inference.motion.constant_bones import fit_skeleton
 from tf_pose3d.inference.motion.record import Motion
-from tf_pose3d.inference.motion.smoothing import SHORTEST, smooth_positions
-from tf_pose3d.inference.trajectory import place_poses
+from tf_pose3d.inference.motion.rig import Rig, fit_rig
+from tf_pose3d.inference.motion.stage import StagedMotion, run_stage
+from tf_pose3d.inference.motion.steps import MotionSteps
+from tf_pose3d.inference.trajectory import focal_is_supposed
 from tf_pose3d.inference.writers import check_motion_file, write_motion
 from tf_pose3d.render import Scene, make_scene
 from tf_pose3d.skeleton import Skeleton
@@ -90,29 +91,24 @@ class LiftedPerson:
     def _label(self) -> str:
         return ", ".join(filter(None, (self.name, self.subject))) or "without a name"
 
-    def smoothed(self, cutoff: float = 6.0) -> LiftedPerson:
-        """The person without jitter: a Butterworth filter forwards and backwards, which delays nothing.
+    def smoothed(self, cutoff: float = 6.0, method: str = "butterworth") -> LiftedPerson:
+        """The person without jitter, by a filter that delays nothing.
 
             lifter.lift(video).smoothed(6).with_constant_bones().save("walk.bvh")
 
         Args:
             cutoff: Hz; what is faster goes. 6 suits walking, 10 and more fast sports.
+            method: `"butterworth"`, forwards and backwards, or `"rts"`, a Rauch-Tung-Striebel smoother that
+                trusts each frame as far as the lifter does.
 
         Returns:
             Poses of which each run of frames without a gap is smoothed on its own; runs of fewer than 10
             frames stay as they are, which a warning says.
 
         Raises:
-            Pose3DError: A cutoff that is not below half the frame rate.
+            Pose3DError: A cutoff that is not below half the frame rate, or another method.
         """
-        poses, left = smooth_positions(self.pose_3d, self.present, self.fps, cutoff)
-        said = self.warnings
-        if left:
-            said += (
-                f"{left} of {int(self.present.sum())} frames with a pose are not smoothed: they lie in runs "
-                f"of fewer than {SHORTEST} frames",
-            )
-        return dataclasses.replace(self, pose_3d=poses, warnings=said)
+        return self._after(MotionSteps(smooth=f"{method}:{cutoff:g}"))
 
     def with_constant_bones(self) -> LiftedPerson:
         """The person as one skeleton whose bones have the same length in every frame and on both sides.
@@ -120,24 +116,46 @@ class LiftedPerson:
         Directions are fitted so that the joints lie as near as they can to where they were, see
         `tf_pose3d.inference.motion.constant_bones`; the root stays.
         """
+        return self._after(MotionSteps(constant_bones=True))
+
+    def _after(self, steps: MotionSteps) -> LiftedPerson:
         if not self.present.any():
             return self
-        poses = self.pose_3d.copy()
-        poses[self.present] = fit_skeleton(poses[self.present], self.skeleton)
-        return dataclasses.replace(self, pose_3d=poses)
+        staged = self.staged(steps)
+        return dataclasses.replace(
+            self, pose_3d=staged.motion.poses, warnings=(*self.warnings, *staged.warnings)
+        )
 
     def motion(self, placement: str = "root") -> Motion:
         """The poses as the record that writers take.
 
         Args:
             placement: `"root"`: each pose round its root; `"camera"`: in the camera's space, where they
-                project onto their keypoints; `"floor"`: the lowest joint of each frame on y = 0.
+                project onto their keypoints; `"floor"`: the lowest joint of each frame on y = 0; `"world"`:
+                level, on the floor, on the path that the person walks.
 
         Raises:
             Pose3DError: An unknown placement.
         """
+        level = "auto" if placement == "world" else "off"
+        return self.staged(MotionSteps(placement=placement, level=level)).motion
+
+    def staged(self, steps: MotionSteps) -> StagedMotion:
+        """The poses after the stage between lifting and writing, see `tf_pose3d.inference.motion.stage`.
+
+        Raises:
+            Pose3DError: A step that these poses do not allow.
+        """
+        steps = dataclasses.replace(
+            steps, focal_known=steps.focal_known or not focal_is_supposed(self.camera)
+        )
+        (staged,) = run_stage([self.unplaced()], steps)
+        return staged
+
+    def unplaced(self) -> Motion:
+        """The poses as they were lifted, as the record that the stage takes."""
         return Motion(
-            poses=place_poses(self.pose_3d, self.keypoints, self.present, self.camera, placement),
+            poses=self.pose_3d,
             skeleton=self.skeleton,
             root=self.root,
             fps=self.fps,
@@ -149,20 +167,76 @@ class LiftedPerson:
             frame=self.frame,
         )
 
-    def save(self, path: str | os.PathLike[str], placement: str = "root") -> None:
-        """Writes the poses; the file's ending says in which format, as for `inference.py --output`.
+    def to_rotations(self, level: str = "auto", placement: str = "root") -> Rig:
+        """Joint rotations of one skeleton, as animation programs take them; y up, z backwards.
+
+            rig = person.to_rotations()
+            rig.names, rig.parents, rig.quaternions()  # (F, joints, 4) w x y z, relative to the parent
+
+        The skeleton, its rest pose and what rotations it cannot see: `tf_pose3d.inference.motion.rig`. Frames
+        without a pose repeat the last that has one.
 
         Args:
-            path: Ends in .npz, .npy, .json, .csv, .bvh, .trc or .c3d.
-            placement: See `motion`.
+            level, placement: See `tf_pose3d.inference.motion.steps.MotionSteps`.
 
         Raises:
-            Pose3DError: Another ending or placement, a library that is not installed, frames that the format
-                cannot hold, or a file that cannot be written.
+            Pose3DError: No frame has a pose, or the layout has no pelvis that carries both hips and a spine.
+        """
+        if not self.present.any():
+            raise Pose3DError(f"{self._label}: none of the {len(self.present)} frames has a pose")
+        motion = self.staged(MotionSteps(constant_bones=True, level=level, placement=placement)).motion
+        return fit_rig(motion.upright(motion.held()), motion.skeleton, motion.fps)
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        placement: str | None = None,
+        *,
+        raw: bool = False,
+        smooth: str | None = None,
+        constant_bones: bool = False,
+        level: str | None = None,
+        camera_pitch: float | None = None,
+        camera_roll: float | None = None,
+        stature: float | None = None,
+        bvh_names: str = "mixamo",
+    ) -> None:
+        """Writes the poses; the file's ending says in which format, as for `inference.py --output`.
+
+            person.save("walk.glb", "world", smooth="rts", stature=1.78)
+
+        Args:
+            path: Ends as one of `tf_pose3d.inference.writers.WRITERS`.
+            placement: See `motion`; None: the format's own. Files for animation and laboratories are level,
+                of one skeleton and on the floor; `.npz`, `.npy`, `.json` and `.csv` hold the poses as they
+                were lifted.
+            raw: Do nothing but what is asked for, whatever the format.
+            smooth: `"butterworth:6"` or `"rts:4"`.
+            constant_bones: Fit one skeleton.
+            level: `"auto"` or `"off"`: turn poses to a world with z up.
+            camera_pitch, camera_roll: Degrees by which the camera looks down and is turned clockwise.
+            stature: Metres of the person.
+            bvh_names: Whose names bones bear: `"mixamo"`, `"cmu"` or `"h36m"`.
+
+        Raises:
+            Pose3DError: Another ending or placement, steps that contradict each other, a library that is not
+                installed, frames that the format cannot hold, or a file that cannot be written.
         """
         path = os.fspath(path)
         check_motion_file(path, len(self.pose_3d))
-        write_motion(path, self.motion(placement))
+        steps = MotionSteps.for_file(
+            path,
+            raw=raw,
+            smooth=smooth,
+            constant_bones=constant_bones,
+            level=level,
+            pitch=camera_pitch,
+            roll=camera_roll,
+            placement=placement,
+            stature=stature,
+        )
+        motion = dataclasses.replace(self.staged(steps).motion, bone_names=bvh_names)
+        write_motion(path, motion)
 
     def plot(self, frames: int | SequenceType[int] | None = None, azimuth: float | None = None) -> Figure:
         """Draws frames in 3D, side by side, with matplotlib (the extra `plots`).
@@ -210,8 +284,14 @@ class LiftedPerson:
         Args:
             downsample: Show every n-th frame.
         """
-        motion = self.motion()
-        return make_scene(motion.to_sequence(), motion.held(), self.root, downsample=downsample)
+        motion = self.staged(MotionSteps.for_file(".html")).motion if self.present.any() else self.motion()
+        return make_scene(
+            motion.to_sequence(),
+            motion.held(),
+            self.root,
+            downsample=downsample,
+            axes="world" if motion.world else "camera",
+        )
 
     def _repr_html_(self) -> str:
         """The interactive viewer, for notebooks; every n-th frame of clips with more than 3,000."""

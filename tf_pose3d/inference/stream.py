@@ -18,6 +18,7 @@ from tf_pose3d.inference.formats.scores import Score, check_confidences
 from tf_pose3d.inference.formats.values import LARGEST_PIXEL
 from tf_pose3d.inference.keypoints import mark_missing
 from tf_pose3d.inference.lifter import Lifter, check_clip
+from tf_pose3d.inference.motion.one_euro import OneEuroFilter, parse_one_euro
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.json_text import damaged_json
 from tf_pose3d.skeleton import Skeleton, get_skeleton
@@ -131,6 +132,7 @@ def lift_lines(
     layout: str | None = None,
     delay: int = 0,
     focal_length: float | None = None,
+    smooth: str | None = None,
 ) -> Iterator[str]:
     """JSON lines of poses from JSON lines of keypoints, one frame a line.
 
@@ -143,6 +145,7 @@ def lift_lines(
         lines: As they come, text or its bytes.
         lifter, fps, delay, focal_length: See `PoseStream`.
         width, height, layout: As there; None: as the first line says.
+        smooth: Filter of the poses, see `tf_pose3d.inference.motion.one_euro`; None: none.
 
     Raises:
         Pose3DError: A line that cannot be read, by its number; no image size or layout; a size or number of
@@ -150,6 +153,16 @@ def lift_lines(
     """
     stream = None
     reader = _LineReader(width, height, layout)
+    smoother = None if smooth is None else OneEuroFilter(fps, *parse_one_euro(smooth))
+
+    def line_of(ready: tuple[int, np.ndarray | None]) -> str:
+        frame, pose = ready
+        if smoother is not None and pose is None:
+            smoother.reset()
+        elif smoother is not None and pose is not None:
+            pose = smoother(pose)
+        return _line((frame, pose))
+
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -158,13 +171,13 @@ def lift_lines(
             size = reader.require_size(f"line {number}")
             stream = PoseStream(lifter, *size, fps, reader.skeleton, delay, focal_length)
             for _ in range(reader.empty):
-                yield from map(_line, stream.push(None))
+                yield from map(line_of, stream.push(None))
         if stream is not None:
-            yield from map(_line, stream.push(keypoints))
+            yield from map(line_of, stream.push(keypoints))
         else:
             reader.empty += 1
     if stream is not None:
-        yield from map(_line, stream.finish())
+        yield from map(line_of, stream.finish())
     else:
         yield from (_line((number, None)) for number in range(reader.empty))
 

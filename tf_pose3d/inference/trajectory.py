@@ -9,7 +9,14 @@ import numpy as np
 from tf_pose3d.camera import Camera
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["PLACEMENTS", "camera_trajectory", "default_camera", "feet_on_floor", "place_poses"]
+__all__ = [
+    "PLACEMENTS",
+    "camera_trajectory",
+    "default_camera",
+    "feet_on_floor",
+    "focal_is_supposed",
+    "place_poses",
+]
 
 # Where poses may be put, see `place_poses`.
 PLACEMENTS = ("root", "camera", "floor")
@@ -40,6 +47,13 @@ def default_camera(width: int, height: int, focal_length: float | None = None) -
         radial=np.zeros(3),
         tangential=np.zeros(2),
     )
+
+
+def focal_is_supposed(camera: Camera) -> bool:
+    """Whether a camera's focal length is the one that `default_camera` takes where nothing tells it."""
+    if camera.focal_length is None:
+        return True
+    return bool(np.allclose(camera.focal_length, _FOCAL * max(camera.width, camera.height)))
 
 
 def camera_trajectory(poses: np.ndarray, keypoints: np.ndarray, camera: Camera) -> np.ndarray:

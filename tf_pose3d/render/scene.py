@@ -146,7 +146,12 @@ def viewer_azimuth(orientation: np.ndarray) -> float:
 
 def _standing(poses: np.ndarray, orientation: np.ndarray, root: int) -> np.ndarray:
     """Root-centred camera-frame poses turned upright, each with its lowest joint on the floor."""
-    world = camera_to_world(poses - poses[:, root : root + 1], orientation, np.zeros(3))
+    return _floored(camera_to_world(poses, orientation, np.zeros(3)), root)
+
+
+def _floored(world: np.ndarray, root: int) -> np.ndarray:
+    """Poses in the world in one place, each with its lowest joint on the floor."""
+    world = world - world[:, root : root + 1]
     world[..., 2] -= world[..., 2].min(axis=1, keepdims=True)
     return world
 
@@ -197,6 +202,8 @@ def make_scene(
     downsample: int = 1,
     limit: int = -1,
     ground_truth: bool = True,
+    axes: str = "camera",
+    standing: bool = True,
 ) -> Scene:
     """A recording and its predicted poses as a clip.
 
@@ -209,7 +216,10 @@ def make_scene(
         poses: `(F, J, 3)` metres, camera frame; where the root is does not matter.
         root: Joint at which errors align poses; by default the skeleton's root.
         skip, downsample, limit: See `select_frames`.
-        ground_truth: Show the true poses, where there are any, and errors.
+        ground_truth: Show the true poses, where there are any, and errors; they are in the camera frame.
+        axes: Of `poses`: `"camera"`, or `"world"` with z up, y ahead of a camera without known orientation.
+        standing: Put the lowest joint of each frame on the floor; else poses in the world stay where they
+            are.
 
     Raises:
         Pose3DError: No 2D poses or camera, poses that do not fit, or as `select_frames`.
@@ -233,9 +243,11 @@ def make_scene(
         )
     camera = sequence.camera
     orientation = LEVEL if camera.orientation is None else camera.orientation
-    truth = sequence.pose_3d if ground_truth else None
+    truth = sequence.pose_3d if ground_truth and axes == "camera" else None
     tracks: tuple[Track, ...]
-    if truth is None:
+    if axes == "world":
+        tracks = (Track("Prediction", _floored(poses[frames], root) if standing else poses[frames]),)
+    elif truth is None:
         tracks = (Track("Prediction", _standing(poses[frames], orientation, root)),)
     else:
         predicted, true = _placed(poses, truth, camera, orientation, root)

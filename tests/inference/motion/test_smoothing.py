@@ -73,8 +73,11 @@ def test_cutoffs_that_the_rate_cannot_show(cutoff):
 
 
 def test_names():
-    assert parse_smoothing("butterworth") == 6
-    assert parse_smoothing("butterworth:4.5") == 4.5
+    assert parse_smoothing("butterworth") == ("butterworth", 6)
+    assert parse_smoothing("butterworth:4.5") == ("butterworth", 4.5)
+    assert parse_smoothing("rts") == ("rts", 4)
+    with pytest.raises(Pose3DError, match="one_euro' is for streams; a clip takes butterworth or rts"):
+        parse_smoothing("one_euro")
     with pytest.raises(Pose3DError, match="'kalman': expected butterworth"):
         parse_smoothing("kalman")
     for wrong in ("butterworth:", "butterworth:x", "butterworth:0", "butterworth:inf", "butterworth:-1"):

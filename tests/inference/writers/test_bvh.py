@@ -8,10 +8,13 @@ import pytest
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.constant_bones import fit_skeleton
-from tf_pose3d.inference.trajectory import feet_on_floor
+from tf_pose3d.inference.motion.rig import fit_rig
+from tf_pose3d.inference.motion.stage import run_stage
+from tf_pose3d.inference.motion.steps import MotionSteps
 from tf_pose3d.inference.writers import write_motion
-from tf_pose3d.inference.writers.bvh import bvh_text, constant_bones
-from tf_pose3d.skeleton import get_skeleton, joint_indices
+from tf_pose3d.inference.writers.bvh import bvh_text
+from tf_pose3d.inference.writers.rig_names import rig_names
+from tf_pose3d.skeleton import get_skeleton, joint_indices, make_skeleton
 
 
 def axis_rotation(axis, degrees):
@@ -75,66 +78,68 @@ def recording():
     return synthetic_sequences(["S11"], frames=40, actions=["Sitting"], skeleton="h36m_17")[1]
 
 
+def upright_fit(recording, layout="h36m_17"):
+    skeleton = get_skeleton(layout)
+    fitted = fit_skeleton(recording.pose_3d[:, joint_indices("h36m_17", layout)].astype(float), skeleton)
+    return fitted * [1, -1, -1], skeleton
+
+
 @pytest.mark.parametrize("layout", ["h36m_17", "h36m_16", "uplift_17"])
 def test_forward_kinematics_gives_the_poses_back(recording, layout):
-    skeleton = get_skeleton(layout)
-    poses = recording.pose_3d[:, joint_indices("h36m_17", layout)]
-    parents, places = forward_kinematics(bvh_text(poses, skeleton, 50))
-    expected = constant_bones(poses, skeleton) * [1, -1, -1]
+    poses, skeleton = upright_fit(recording, layout)
+    rig = fit_rig(poses, skeleton, 50)
+    _, places = forward_kinematics(bvh_text(rig))
+    names = dict(zip(rig.names, rig_names(rig, "mixamo"), strict=True))
     for index, joint in enumerate(skeleton.joints):
-        held = places.get(joint)
-        if held is None:
-            # A joint at the end of a limb: its parent's end site, or that of the joint between.
-            above = skeleton.joints[skeleton.parents[index]]
-            held = places.get(f"{above}/end", places.get(f"{above}_to_{joint}/end"))
-        np.testing.assert_allclose(held, expected[:, index], atol=2e-5)
-    # Bones of a body of constant size hardly change.
-    np.testing.assert_allclose(expected * [1, -1, -1], poses, atol=2e-3)
-    assert parents[skeleton.joints[skeleton.root]] is None
+        held = (
+            places[names[joint]]
+            if joint in names
+            else places["Neck/end" if layout == "h36m_16" else "Head/end"]
+        )
+        np.testing.assert_allclose(held, poses[:, index], atol=3e-5)
 
 
-def test_hierarchy(recording):
-    text = bvh_text(recording.pose_3d, recording.skeleton, 50)
+@pytest.mark.parametrize(
+    ("convention", "hips", "thigh", "chest"),
+    [
+        ("mixamo", "Hips", "LeftUpLeg", "Spine"),
+        ("cmu", "Hips", "LeftUpLeg", "Spine1"),
+        ("h36m", "Hip", "LHip", "Spine"),
+    ],
+)
+def test_hierarchy(recording, convention, hips, thigh, chest):
+    text = bvh_text(fit_rig(*upright_fit(recording), 50), convention)
     parents, _ = forward_kinematics(text)
-    assert parents["l_knee"] == "l_hip"
-    assert parents["l_hip"] == "pelvis_to_l_hip"
-    assert parents["pelvis_to_l_hip"] == "pelvis"
-    assert parents["r_elbow/end"] == "r_elbow"
+    assert parents[hips] is None
+    assert parents[thigh] == hips
+    assert parents[chest] == hips
+    ends = [name for name in parents if name.endswith("/end")]
+    assert len(ends) == 5  # head, hands, toes
     assert "Frame Time: 0.02000000" in text
     assert text.count("CHANNELS 6") == 1
+    offsets = [np.array(line.split()[1:], float) for line in text.splitlines() if "OFFSET" in line]
+    assert min(np.linalg.norm(offset) for offset in offsets[1:]) > 0.03  # no bone without length
 
 
-def test_rest_pose_stands_upright():
-    skeleton = get_skeleton("h36m_17")
-    upright = {"pelvis": (0, 0, 0), "spine": (0, -0.2, 0), "neck": (0, -0.5, 0), "head": (0, -0.6, 0)}
-    upright["head_top"] = (0, -0.7, 0)
-    for side, sign in (("l", 1), ("r", -1)):
-        for joint, (x, y) in {
-            "hip": (0.1, 0),
-            "knee": (0.1, 0.4),
-            "ankle": (0.1, 0.8),
-            "shoulder": (0.15, -0.5),
-            "elbow": (0.4, -0.5),
-            "wrist": (0.6, -0.5),
-        }.items():
-            upright[f"{side}_{joint}"] = (sign * x, y, 0)
-    pose = np.array([[upright[joint] for joint in skeleton.joints]])
-    text = bvh_text(pose, skeleton, 30)
-    angles = np.array(text.splitlines()[-1].split(), float)[3:]
-    np.testing.assert_allclose(angles, 0, atol=1e-5)
+def test_names_that_nobody_knows(recording):
+    with pytest.raises(Pose3DError, match="names of bones 'maya', expected mixamo, cmu, h36m"):
+        bvh_text(fit_rig(*upright_fit(recording), 50), "maya")
 
 
-def test_a_bone_that_points_back_along_its_rest_pose():
-    skeleton = get_skeleton("h36m_17")
-    pose = np.array([[[0, 0, 0]] * 17], float)
-    for child in range(1, 17):
-        # Every bone downwards, the spine included: opposite to its rest pose.
-        pose[0, child] = pose[0, skeleton.parents[child]] + [0.001 * child, 0.3, 0]
-    pose[0, skeleton.index("spine")] = [0, 0.3, 0]
-    _, places = forward_kinematics(bvh_text(pose, skeleton, 30))
-    expected = constant_bones(pose, skeleton) * [1, -1, -1]
-    np.testing.assert_allclose(places["neck"], expected[:, skeleton.index("neck")], atol=1e-4)
-    assert np.isfinite(np.concatenate(list(places.values()))).all()
+def test_layouts_without_a_pelvis_are_turned_into_one_or_refused(motion, tmp_path):
+    coco = dataclasses.replace(motion, skeleton=get_skeleton("coco_17"))
+    write_motion(tmp_path / "x.bvh", coco)
+    assert "LeftUpLeg" in (tmp_path / "x.bvh").read_text()
+    face = dataclasses.replace(
+        motion,
+        poses=motion.poses[:, :3],
+        keypoints=None,
+        skeleton=make_skeleton("face", ("nose", "l_eye", "r_eye")),
+    )
+    with pytest.raises(
+        Pose3DError, match=r"x\.bvh: joint rotations need a pelvis .* layout face lacks pelvis"
+    ):
+        write_motion(tmp_path / "x.bvh", face)
 
 
 def test_the_last_pose_is_held_where_there_is_none(motion, tmp_path):
@@ -154,11 +159,11 @@ def test_no_pose_at_all_is_refused(motion, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_poses_of_one_skeleton_come_out_where_they_are(recording):
-    """With `--constant_bones` a .bvh holds the joints of the .json, in every placement."""
-    noise = np.random.default_rng(0).normal(0, 0.02, recording.pose_3d.shape)
-    fitted = fit_skeleton(recording.pose_3d + noise, recording.skeleton)
-    np.testing.assert_allclose(constant_bones(fitted, recording.skeleton), fitted, atol=1e-4)
-    placed = feet_on_floor(fitted)
-    lowest = constant_bones(placed, recording.skeleton)[..., 1].max(axis=1)
-    np.testing.assert_allclose(lowest, 0, atol=1e-4)
+def test_levelled_motion_is_y_up(motion, tmp_path):
+    (staged,) = run_stage([motion], MotionSteps.for_file("x.bvh"))
+    write_motion(tmp_path / "x.bvh", staged.motion)
+    _, places = forward_kinematics((tmp_path / "x.bvh").read_text())
+    held = staged.motion.upright(staged.motion.held())
+    np.testing.assert_allclose(places["LeftLeg"], held[:, motion.skeleton.index("l_knee")], atol=3e-5)
+    joints = np.stack([place for name, place in places.items() if not name.endswith("/end")], axis=1)
+    np.testing.assert_allclose(joints[..., 1].min(axis=1), 0, atol=1e-4)

@@ -1,4 +1,4 @@
-"""One skeleton for a whole clip: bones of constant length, their directions fitted to the poses."""
+"""One skeleton for a whole clip: bones of constant length and a rigid pelvis, turned to fit the poses."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import numpy as np
 
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["bone_lengths", "fit_skeleton"]
+__all__ = ["Pelvis", "bone_lengths", "find_pelvis", "fit_skeleton", "nearest_rotations", "pelvis_shape"]
 
 # At most so many sweeps over all bones, in each of which the error falls, and the way of a joint in metres
 # below which a sweep is the last.
 _SWEEPS, _SETTLED = 20, 2e-4
 # Metres; a bone shorter than this in a frame has no direction of its own.
 _SHORT = 1e-6
+# Left hip, right hip and the first joint of the spine.
+Pelvis = tuple[int, int, int]
 
 
 def bone_lengths(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -33,13 +35,42 @@ def bone_lengths(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return lengths
 
 
+def find_pelvis(skeleton: Skeleton) -> Pelvis | None:
+    """The hips and the spine's first joint where all three hang on the root, which then is one rigid body."""
+    hanging = [child for parent, child in skeleton.bones if parent == skeleton.root]
+    pair = [(left, right) for left, right in zip(skeleton.left, skeleton.right, strict=True)]
+    hips = next(((left, right) for left, right in pair if skeleton.joints[left] == "l_hip"), None)
+    middle = [child for child in hanging if not any(child in sides for sides in pair)]
+    if hips is None or not set(hips) <= set(hanging) or len(middle) != 1 or len(hanging) != 3:
+        return None
+    return (*hips, middle[0])
+
+
+def pelvis_shape(poses: np.ndarray, skeleton: Skeleton, pelvis: Pelvis, lengths: np.ndarray) -> np.ndarray:
+    """`(3, 3)` metres from the root to hips and spine: x to the left, y along the spine, z forward.
+
+    It is the median over the frames, made the same on both sides, with the lengths of `bone_lengths`.
+    """
+    vectors = poses[:, pelvis, :].astype(np.float64) - poses[:, [skeleton.root]]
+    across = _unit(vectors[:, 0] - vectors[:, 1])
+    up = _unit(vectors[:, 2])
+    forward = _unit(np.cross(across, up))
+    axes = np.stack([np.cross(up, forward), up, forward], axis=1)
+    hips = np.median(np.einsum("fab,fjb->fja", axes, vectors[:, :2]), axis=0)
+    left = np.array([hips[0, 0] - hips[1, 0], hips[0, 1] + hips[1, 1], hips[0, 2] + hips[1, 2]]) / 2
+    left = left * (lengths[pelvis[0]] / max(float(np.linalg.norm(left)), _SHORT))
+    return np.array([left, left * (-1, 1, 1), [0.0, lengths[pelvis[2]], 0.0]])
+
+
 def fit_skeleton(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """Poses of one skeleton that lie nearest to others, the root where it was.
 
-    Lengths are those of `bone_lengths`. Directions have the least sum of squared distances between joints:
-    one bone after the other is turned to the best direction while all others keep theirs, which has a closed
-    form: towards the mean of what the joints beyond it lack. So an error of one bone does not move the whole
-    limb, as it does where every bone keeps the direction that it had.
+    Lengths are those of `bone_lengths`; hips and spine turn with the pelvis as one body (`pelvis_shape`),
+    so that joint rotations of an ordinary skeleton give exactly these poses. Directions have the least sum
+    of squared distances between joints: one bone after the other is turned to the best direction while all
+    others keep theirs, which has a closed form: towards the mean of what the joints beyond it lack. So an
+    error of one bone does not move the whole limb, as it does where every bone keeps the direction that it
+    had.
 
     Args:
         poses: `(F, J, 3)` metres, any frame, finite, at least one frame.
@@ -54,17 +85,20 @@ def fit_skeleton(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     # Joint by joint, so that what hangs on a joint is one stretch of memory.
     target = np.ascontiguousarray(poses[:, order].transpose(1, 0, 2), np.float64)
     fitted = target.copy()
+    pelvis = find_pelvis(skeleton)
+    body = None if pelvis is None else _Body(poses, skeleton, pelvis, lengths, place, sizes)
     bones = []
     for joint in order:
         parent = skeleton.parents[joint]
         if parent < 0:
             continue
         number, above = place[joint], place[parent]
-        bones.append((number, above, slice(number, number + sizes[joint]), lengths[joint]))
         vector = target[number] - target[above]
         fitted[number] = fitted[above] + vector * (lengths[joint] / _norm(vector))
+        if pelvis is None or joint not in pelvis:
+            bones.append((number, above, slice(number, number + sizes[joint]), lengths[joint]))
     for _ in range(_SWEEPS):
-        largest = 0.0
+        largest = 0.0 if body is None else body.turn(fitted, target)
         for number, above, moved, length in bones:
             bone = fitted[number] - fitted[above]
             wanted = (target[moved] - fitted[moved]).mean(axis=0) + bone
@@ -77,6 +111,65 @@ def fit_skeleton(poses: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     result = np.empty_like(poses)
     result[:, order] = fitted.transpose(1, 0, 2)
     return result
+
+
+class _Body:
+    """The pelvis, which turns as a whole with all that hangs on it."""
+
+    def __init__(
+        self,
+        poses: np.ndarray,
+        skeleton: Skeleton,
+        pelvis: Pelvis,
+        lengths: np.ndarray,
+        place: dict[int, int],
+        sizes: list[int],
+    ) -> None:
+        self._shape = pelvis_shape(poses, skeleton, pelvis, lengths)
+        self._root = place[skeleton.root]
+        self._numbers = [place[joint] for joint in pelvis]
+        self._sizes = [sizes[joint] for joint in pelvis]
+
+    def turn(self, fitted: np.ndarray, target: np.ndarray) -> float:
+        """Turns it to the best place for all joints that hang on it; the largest way of a joint."""
+        moved = [
+            slice(number, number + size) for number, size in zip(self._numbers, self._sizes, strict=True)
+        ]
+        bones = [fitted[number] - fitted[self._root] for number in self._numbers]
+        wanted = np.stack(
+            [(target[m] - fitted[m]).mean(axis=0) + bone for m, bone in zip(moved, bones, strict=True)],
+            axis=1,
+        )
+        rotations = nearest_rotations(self._shape, wanted, np.array(self._sizes, np.float64))
+        placed = np.einsum("fab,jb->fja", rotations, self._shape)
+        largest = 0.0
+        for number, stretch in enumerate(moved):
+            way = placed[:, number] - bones[number]
+            fitted[stretch] += way
+            largest = max(largest, float(np.abs(way).max()))
+        return largest
+
+
+def nearest_rotations(rest: np.ndarray, vectors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Rotations that turn some vectors as near as they can to others (Kabsch 1976).
+
+    Args:
+        rest: `(n, 3)` vectors at rest.
+        vectors: `(F, n, 3)` where they should point.
+        weights: `(n,)` of each.
+
+    Returns:
+        `(F, 3, 3)`: `rotation @ rest[i]` lies near `vectors[:, i]`.
+    """
+    covariance = np.einsum("j,fja,jb->fab", weights, vectors, rest)
+    left, _, right = np.linalg.svd(covariance)
+    flip = np.ones((len(vectors), 3))
+    flip[:, 2] = np.sign(np.linalg.det(left) * np.linalg.det(right))
+    return (left * flip[:, None]) @ right
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / _norm(vectors)
 
 
 def _norm(vectors: np.ndarray) -> np.ndarray:

@@ -58,6 +58,15 @@ class Motion:
         error_px: `(F, J)` mean reprojection error, or None.
         views: `(F, J)` how many views made each point, or None.
         filled: `(F, J)` joints that a lifter supposed where views did not tell, or None.
+        level: What told which way is up: `"camera"` its orientation, `"angles"` pitch and roll that were
+            given, `"person"` how the person stands, `"file"` the file that the motion comes from; empty:
+            nothing did, and the axes are a camera's.
+        placement: `"root"`, `"camera"`, `"floor"` or `"world"`, see `tf_pose3d.inference.motion.stage`.
+        resting: `(F, 2)` bool: the left, the right foot rests on the floor; None: not known.
+        root_uncertainty: `(F,)` metres: standard deviation of the root's place along the line of sight, or
+            None.
+        bone_names: Convention of the bones' names in files for animation, see
+            `tf_pose3d.inference.writers.rig_names`.
 
     Raises:
         Pose3DError: Arrays that do not fit each other, or a root that is no joint.
@@ -79,6 +88,11 @@ class Motion:
     error_px: np.ndarray | None = None
     views: np.ndarray | None = None
     filled: np.ndarray | None = None
+    level: str = ""
+    placement: str = "root"
+    resting: np.ndarray | None = None
+    root_uncertainty: np.ndarray | None = None
+    bone_names: str = "mixamo"
 
     def __post_init__(self) -> None:
         joints = self.skeleton.num_joints
@@ -153,20 +167,29 @@ class Motion:
         known = np.isfinite(self.poses).all(axis=2)
         return known.any(axis=1) if self.world else known.all(axis=1)
 
+    def upright(self, poses: np.ndarray | None = None) -> np.ndarray:
+        """`(F, J, 3)` float64 metres with y up, as animation programs and laboratories have it.
+
+        z points to the camera that told which way is up (`level`); otherwise the world's y, z, x become x, y,
+        z, as Pose2Sim has it.
+
+        Args:
+            poses: Others in the same axes; None: the motion's own.
+        """
+        poses = (self.poses if poses is None else poses).astype(np.float64)
+        if not self.world:
+            return poses * np.array([1.0, -1.0, -1.0])
+        if self.level in ("camera", "angles", "person"):
+            return poses[..., [0, 2, 1]] * np.array([1.0, 1.0, -1.0])
+        return poses[..., [1, 2, 0]]
+
     def held(self) -> np.ndarray:
         """`(F, J, 3)`: the poses, where frames without one repeat the last that has one, or the first."""
         return hold_joints(self.poses) if self.world else hold_poses(self.poses)
 
     def in_camera_axes(self) -> np.ndarray:
-        """`(F, J, 3)` metres with the camera frame's axes (x right, y down, z away), from which marker files
-        go on.
-
-        The world's x, y, z are then away-wards negative, right and up: a marker file with y up holds (y, z,
-        x) of the world, as Pose2Sim writes it.
-        """
-        if not self.world:
-            return self.poses
-        return np.stack([self.poses[..., 1], -self.poses[..., 2], -self.poses[..., 0]], axis=-1)
+        """`(F, J, 3)` metres in the camera frame's axes (x right, y down, z away): `upright` turned round."""
+        return self.upright() * np.array([1.0, -1.0, -1.0]) if self.world else self.poses
 
     def without_gaps(self) -> Motion:
         """The motion for formats that have no gaps: joints found nowhere are gone, others stay where they
@@ -193,4 +216,7 @@ class Motion:
             name=self.name,
             frame=self.frame,
             world=True,
+            level=self.level,
+            placement=self.placement,
+            bone_names=self.bone_names,
         )

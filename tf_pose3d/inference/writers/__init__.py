@@ -9,7 +9,7 @@ from typing import Protocol, cast
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.record import Motion
 
-__all__ = ["WRITERS", "Writer", "check_motion_file", "write_motion"]
+__all__ = ["WRITERS", "Writer", "check_motion_file", "gap_note", "write_motion"]
 
 # Ending of the file's name -> module that is a `Writer`, in the order in which messages list them.
 WRITERS = {
@@ -21,6 +21,10 @@ WRITERS = {
     ".trc": "tf_pose3d.inference.writers.trc",
     ".c3d": "tf_pose3d.inference.writers.c3d",
 }
+
+
+# Formats that hold a pose in every frame.
+_WITHOUT_GAPS = (".bvh", ".glb", ".usda", ".fbx", ".mot")
 
 
 class Writer(Protocol):
@@ -85,3 +89,15 @@ def write_motion(path: str | Path, motion: Motion) -> None:
     writer = _writer(path)
     writer.check(path, motion.num_frames)
     writer.write(path, motion)
+
+
+def gap_note(path: str | Path, motion: Motion) -> str:
+    """What a file that cannot hold gaps does with a motion's; empty where it can, or there are none."""
+    missing = int((~motion.present).sum())
+    ending = Path(path).suffix.lower()
+    if not missing or ending not in _WITHOUT_GAPS:
+        return ""
+    return (
+        f"{missing} of {motion.num_frames} frames without a pose repeat the last one, as {ending} holds "
+        f"no gaps"
+    )

@@ -26,7 +26,9 @@ def write(path: Path, motion: Motion) -> None:
     `tf_pose3d.inference.writers.facts`; `frame (F,)`, the number of each row's frame in the source; `present
     (F,)`, false where there is no pose; where the model says, `uncertainty_mm (F, J)`, the radius that holds
     the true joint nine times of ten; of several cameras `error_px (F, J)`, `views (F, J)` and, where a lifter
-    filled joints, `filled (F, J)`; and with ground truth
+    filled joints, `filled (F, J)`; in the world, `resting (F, 2)`,
+    whether the left and the right foot rest, and `root_uncertainty_mm (F,)`, the standard deviation of the
+    root's place along the line of sight; and with ground truth
     `target (F, J, 3)` in the camera frame and `error_mm (F,)`, the mean joint error of each frame with both
     roots at the origin.
     """
@@ -50,6 +52,10 @@ def _arrays(motion: Motion) -> dict[str, Any]:
     for name, values in (("error_px", motion.error_px), ("views", motion.views), ("filled", motion.filled)):
         if values is not None:
             arrays[name] = values
+    if motion.resting is not None:
+        arrays["resting"] = motion.resting
+    if motion.root_uncertainty is not None:
+        arrays["root_uncertainty_mm"] = 1000 * motion.root_uncertainty
     if motion.truth is not None:
         arrays["target"] = motion.truth
         arrays["error_mm"] = 1000 * mpjpe(motion.poses, motion.truth, root=motion.root).mean(1)

@@ -11,7 +11,8 @@ __all__ = ["motion_facts"]
 
 def motion_facts(motion: Motion) -> dict[str, np.ndarray]:
     """`joints (J,)`, `parents (J,)`, `root`, `fps`, `subject`, `action` (the recording's full name), `camera`
-    and, where there is one, `width` and `height` of its image in pixels.
+    and, where there is one, `width` and `height` of its image in pixels. In world axes also `axes`,
+    `level_by` (what told which way is up, see `Motion.level`) and `placement`.
     """
     camera = motion.camera
     facts = {
@@ -25,4 +26,10 @@ def motion_facts(motion: Motion) -> dict[str, np.ndarray]:
     }
     if camera is not None:
         facts |= {"width": np.array(camera.width), "height": np.array(camera.height)}
+    if motion.world and motion.level:
+        facts |= {
+            "axes": np.array("world, z up"),
+            "level_by": np.array(motion.level),
+            "placement": np.array(motion.placement),
+        }
     return facts

@@ -42,6 +42,10 @@ def write(path: Path, motion: Motion) -> None:
             frame["pose_2d"] = motion.keypoints[row].astype(np.float64).round(3).tolist()
         if motion.uncertainty is not None and frame["pose_3d"] is not None:
             frame["uncertainty_mm"] = motion.uncertainty[row].astype(np.float64).round(1).tolist()
+        if motion.resting is not None:
+            frame["resting"] = motion.resting[row].tolist()
+        if motion.root_uncertainty is not None and frame["pose_3d"] is not None:
+            frame["root_uncertainty_mm"] = round(1000 * float(motion.root_uncertainty[row]), 1)
         frames.append(frame)
     axes = {"axes": "world, z up"} if motion.world else {}
     write_json(path, {"unit": "metre", **axes, **motion_facts(motion), "frames": frames})

@@ -39,9 +39,6 @@ _POSE2SIM = {
     "l_ear": "LEar",
 }
 
-# Camera frame (y down, z away) in metres to y up and z towards the camera, in millimetres.
-_MILLIMETRES = np.array([1000.0, -1000.0, -1000.0])
-
 
 def marker_positions(motion: Motion) -> np.ndarray:
     """`(F, J, 3)` float64 millimetres, y up and z towards the camera, or the world's x; NaN where there is no
@@ -49,7 +46,7 @@ def marker_positions(motion: Motion) -> np.ndarray:
 
     Joints that are found nowhere are 0 where the motion asks for it.
     """
-    positions = motion.in_camera_axes() * _MILLIMETRES
+    positions = 1000 * motion.upright()
     if motion.zeros:
         positions[:, ~np.isfinite(positions[..., 0]).any(axis=0)] = 0.0
     return positions

@@ -1,0 +1,138 @@
+"""The whole stage: tilt, floor, feet, path, gaps, several people."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.motion.contact import feet_joints
+from tf_pose3d.inference.motion.stage import run_stage
+from tf_pose3d.inference.motion.steps import MotionSteps
+
+
+def world_steps(**asked):
+    return MotionSteps.for_file("walk.npz", placement="world", constant_bones=True, **asked)
+
+
+def path_error(motion, world):
+    """Mean distance of the root from the true one, both about their means, of the way that is walked."""
+    found, truth = motion.poses[:, 0], world[:, 0]
+    # The worlds' x and y may be turned against each other.
+    plan = [points[:, :2] - points[:, :2].mean(axis=0) for points in (found, truth)]
+    left, _, right = np.linalg.svd(plan[0].T @ plan[1])
+    turned = plan[0] @ (left @ right)
+    walked = np.linalg.norm(np.diff(truth, axis=0), axis=1).sum()
+    return np.linalg.norm(turned - plan[1], axis=1).mean() / walked
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_walk_in_the_world(walk, known):
+    motion = walk.motion if known else walk.unknown()
+    (staged,) = run_stage([motion], world_steps())
+    held, feet = staged.motion, feet_joints(motion.skeleton)
+    assert (held.world, held.level, held.placement) == (True, "camera" if known else "person", "world")
+    assert path_error(held, walk.world) < 0.05
+    moved = np.linalg.norm(np.diff(held.poses[:, feet], axis=0), axis=-1)
+    both = held.resting[1:] & held.resting[:-1]
+    assert both.mean() > 0.4
+    assert moved[both].max() < 0.003
+    lowest = held.poses[:, feet, 2].min(axis=1)
+    assert np.abs(lowest[held.resting.any(axis=1)]).max() < 0.015
+    assert held.poses[..., 2].min() > -0.015
+    bones = np.stack(
+        [np.linalg.norm(held.poses[:, a] - held.poses[:, b], axis=-1) for a, b in held.skeleton.bones]
+    )
+    assert (bones.std(axis=1) / bones.mean(axis=1)).max() < 0.005
+    assert any("feet at rest locked" in step for step in staged.done)
+    # The person begins at the origin.
+    np.testing.assert_allclose(held.poses[0, 0, :2], 0, atol=1e-6)
+    assert np.isfinite(held.root_uncertainty).all()
+
+
+def test_size_is_taken_from_the_stature(walk):
+    small = walk.unknown(poses=walk.motion.poses * 0.8)
+    (plain,), (scaled,) = (
+        run_stage([small], world_steps(stature=held, focal_known=True)) for held in (None, 1.75)
+    )
+    way = [np.linalg.norm(np.ptp(held.motion.poses[:, 0], axis=0)) for held in (plain, scaled)]
+    assert way[1] / way[0] == pytest.approx(1 / 0.8, rel=0.12)
+    assert scaled.motion.root_uncertainty.mean() < plain.motion.root_uncertainty.mean()
+    assert any(step.startswith("scaled from") for step in scaled.done)
+
+
+def test_gaps_stay_gaps(walk):
+    poses = walk.motion.poses.copy()
+    poses[100:140] = np.nan
+    (staged,) = run_stage([walk.unknown(poses=poses)], world_steps(smooth="rts:6"))
+    np.testing.assert_array_equal(staged.motion.present, np.isfinite(poses).all(axis=(1, 2)))
+    assert not staged.motion.resting[100:140].any()
+    short = walk.motion.poses.copy()
+    short[5:] = np.nan
+    (left,) = run_stage([walk.unknown(poses=short)], MotionSteps(smooth="rts"))
+    assert left.warnings == (
+        "5 of 5 frames with a pose are not smoothed: they lie in runs of fewer than 10 frames",
+    )
+
+
+def test_someone_who_never_touches_a_floor(walk):
+    poses = walk.motion.poses
+    flying = walk.motion.keypoints.copy()
+    flying[..., 1] += 40 * np.sin(np.arange(300) / 3)[:, None]
+    flying[..., 0] += 3 * np.arange(300)[:, None] % 400
+    (staged,) = run_stage([walk.unknown(poses=poses, keypoints=flying)], world_steps())
+    assert "no foot rests on a floor in any frame" in staged.warnings[0]
+    assert staged.motion.poses[..., 2].min() == pytest.approx(0, abs=1e-5)
+
+
+def test_several_people_share_a_world(walk):
+    beside = walk.motion.keypoints.copy()
+    shift = walk.motion.camera.focal_length[0] / 5
+    beside[..., 0] += shift
+    first, second = walk.unknown(), walk.unknown(keypoints=beside, subject="other")
+    one, other = (held.motion.poses[:, 0] for held in run_stage([first, second], world_steps()))
+    np.testing.assert_allclose(one[0, :2], 0, atol=1e-6)
+    assert np.linalg.norm(other[0, :2]) > 0.5
+
+
+def test_on_the_floor_in_place(seated):
+    (staged,) = run_stage([seated.motion], MotionSteps.for_file("x.glb"))
+    np.testing.assert_allclose(staged.motion.poses[..., 2].min(axis=1), 0, atol=1e-6)
+    assert staged.motion.level == "camera"
+    assert "bones of constant length" in staged.done
+
+
+def test_nothing_is_done_unasked(walk):
+    for path in ("x.npz", "x.npy", "x.json", "x.csv"):
+        (staged,) = run_stage([walk.motion], MotionSteps.for_file(path))
+        assert staged.motion is walk.motion
+        assert staged.done == ()
+    (staged,) = run_stage([walk.motion], MotionSteps.for_file("x.bvh", raw=True))
+    assert staged.motion is walk.motion
+
+
+def test_motion_capture_needs_no_camera(walk):
+    filmed = dataclasses.replace(
+        walk.unknown(poses=walk.world + np.array([0, 0, 0.3])),
+        world=True,
+        keypoints=None,
+        camera=None,
+        level="file",
+    )
+    (staged,) = run_stage([filmed], world_steps())
+    feet = feet_joints(filmed.skeleton)
+    ankle = np.median(staged.motion.poses[:, feet, 2][staged.motion.resting])
+    assert ankle == pytest.approx(0, abs=0.01)
+    np.testing.assert_allclose(
+        np.ptp(staged.motion.poses[:, 0, :2], axis=0), np.ptp(walk.world[:, 0, :2], axis=0), atol=0.03
+    )
+    with pytest.raises(Pose3DError, match="placement camera: the motion is in world axes"):
+        run_stage([filmed], MotionSteps(placement="camera"))
+
+
+def test_what_cannot_be_placed(walk):
+    blind = dataclasses.replace(walk.motion, keypoints=None)
+    with pytest.raises(Pose3DError, match="placement world: there are no keypoints and camera"):
+        run_stage([blind], world_steps())
+    with pytest.raises(Pose3DError, match="placement camera: there are no keypoints"):
+        run_stage([blind], MotionSteps(placement="camera"))

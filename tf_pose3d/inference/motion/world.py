@@ -1,0 +1,236 @@
+"""From a camera's axes to a world with z up: level, on the floor, on the path that the person walks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from tf_pose3d.camera import quaternion_to_matrix
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.motion.contact import feet_joints, find_contacts, foot_speeds
+from tf_pose3d.inference.motion.feet import lock_feet
+from tf_pose3d.inference.motion.levelling import angles_up, find_up, world_rotation
+from tf_pose3d.inference.motion.path import RootPath, Sighting, see_root, solve_path
+from tf_pose3d.inference.motion.record import Motion
+from tf_pose3d.inference.motion.smoothing import present_runs
+from tf_pose3d.inference.motion.steps import MotionSteps
+
+__all__ = ["PlacedMotion", "World", "find_world", "place_in_world", "with_confidence"]
+
+_SAID = {
+    "camera": "level by the camera's orientation",
+    "angles": "level by the camera's given angles",
+    "person": "level by how the person stands",
+    "file": "in the file's axes",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """Axes that several people share.
+
+    Attributes:
+        rotation: `(3, 3)` from the motions' axes to the world's, z up.
+        level: What told which way is up, see `Motion.level`.
+    """
+
+    rotation: np.ndarray
+    level: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PlacedMotion:
+    """A motion in the world, what was done, and what could not be."""
+
+    motion: Motion
+    done: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def with_confidence(keypoints: np.ndarray) -> np.ndarray:
+    """`(F, J, 3)` of keypoints with or without confidences."""
+    if keypoints.shape[2] == 3:
+        return keypoints
+    return np.concatenate([keypoints, np.ones((*keypoints.shape[:2], 1), keypoints.dtype)], axis=2)
+
+
+def find_world(motions: Sequence[Motion], steps: MotionSteps) -> World:
+    """The world's axes: from the camera's orientation, else its angles, else from all people.
+
+    Raises:
+        Pose3DError: Axes that nothing tells: no person in any frame, or a layout without trunk and hips.
+    """
+    if all(motion.world for motion in motions):
+        return World(np.eye(3), "file")
+    camera = motions[0].camera
+    if steps.pitch is not None or steps.roll is not None:
+        return World(world_rotation(angles_up(steps.pitch or 0.0, steps.roll or 0.0)), "angles")
+    if camera is not None and camera.orientation is not None:
+        return World(quaternion_to_matrix(camera.orientation), "camera")
+    ups = [_up(motion) * int(motion.present.sum()) for motion in motions if motion.present.any()]
+    if not ups:
+        raise Pose3DError("no frame has a pose that tells which way is up")
+    return World(world_rotation(np.sum(ups, axis=0)), "person")
+
+
+def _up(motion: Motion) -> np.ndarray:
+    missing = {"l_hip", "r_hip", "neck"} - set(motion.skeleton.joints)
+    feet = feet_joints(motion.skeleton)
+    if missing or feet is None:
+        what = ", ".join(sorted(missing)) or "feet"
+        raise Pose3DError(
+            f"layout {motion.skeleton.name} lacks {what}, which tell which way is up; give the camera's pitch"
+        )
+    present = motion.present
+    poses = motion.poses[present].astype(np.float64)
+    poses = poses - poses[:, motion.root : motion.root + 1]
+    sighting = _sighting(motion)
+    if sighting is None:
+        return find_up(
+            poses, np.zeros((len(poses), 3)), np.zeros((len(poses), 2), bool), feet, motion.skeleton
+        )
+    resting = find_contacts(_speeds(motion, feet, sighting), present, motion.fps)[present]
+    return find_up(poses, sighting.place, resting, feet, motion.skeleton)
+
+
+def _sighting(motion: Motion) -> Sighting | None:
+    if motion.keypoints is None or motion.camera is None or not motion.camera.has_intrinsics:
+        return None
+    present = motion.present
+    poses = motion.poses[present].astype(np.float64)
+    poses = poses - poses[:, motion.root : motion.root + 1]
+    return see_root(poses, with_confidence(motion.keypoints)[present], motion.camera)
+
+
+def _speeds(motion: Motion, feet: tuple[int, int], sighting: Sighting) -> np.ndarray:
+    assert motion.keypoints is not None
+    depth = np.full(motion.num_frames, np.nan)
+    depth[motion.present] = sighting.place[:, 2]
+    points = motion.keypoints[:, feet, :2]
+    return foot_speeds(motion.poses[:, feet], motion.present, motion.fps, points, motion.camera, depth)
+
+
+def place_in_world(motions: Sequence[Motion], world: World, steps: MotionSteps) -> list[PlacedMotion]:
+    """Motions in the world, where `steps.placement` says.
+
+    Raises:
+        Pose3DError: Placement `"world"` without keypoints or camera, or `"camera"`.
+    """
+    if steps.placement == "camera":
+        raise Pose3DError("placement camera: the motion is in world axes, which no camera is known for")
+    placed = [_place(motion, world, steps) for motion in motions]
+    if steps.placement != "world" or world.level == "file":
+        return placed
+    # The first person begins at the origin; others are where they are beside.
+    starts = [held.motion.poses[held.motion.present][:1, held.motion.root] for held in placed]
+    start = next((first[0] for first in starts if len(first)), np.zeros(3)) * (1, 1, 0)
+    return [
+        dataclasses.replace(
+            held,
+            motion=dataclasses.replace(
+                held.motion, poses=held.motion.poses - start.astype(held.motion.poses.dtype)
+            ),
+        )
+        for held in placed
+    ]
+
+
+def _place(motion: Motion, world: World, steps: MotionSteps) -> PlacedMotion:
+    turned = (motion.poses.astype(np.float64) @ world.rotation.T).astype(motion.poses.dtype)
+    truth = None if motion.truth is None else (motion.truth @ world.rotation.T).astype(motion.truth.dtype)
+    level = motion.level if world.level == "file" else world.level
+    motion = dataclasses.replace(
+        motion, poses=turned, truth=truth, world=True, level=level or "file", placement=steps.placement
+    )
+    said = (_SAID[world.level],)
+    if not motion.present.any():
+        return PlacedMotion(motion, said)
+    if steps.placement == "root":
+        return PlacedMotion(_root_centred(motion), said)
+    if steps.placement == "floor":
+        lowest = motion.poses[..., 2:].min(axis=1, keepdims=True)
+        poses = motion.poses - lowest * np.array([0, 0, 1], motion.poses.dtype)
+        motion = dataclasses.replace(motion, poses=poses)
+        return PlacedMotion(motion, (*said, "the lowest joint of each frame on the floor"))
+    return _on_path(motion, world, steps, said)
+
+
+def _root_centred(motion: Motion) -> Motion:
+    return dataclasses.replace(motion, poses=motion.poses - motion.poses[:, motion.root : motion.root + 1])
+
+
+def _on_path(motion: Motion, world: World, steps: MotionSteps, said: tuple[str, ...]) -> PlacedMotion:
+    """Where the person walks; feet at rest do not move."""
+    present, feet = motion.present, feet_joints(motion.skeleton)
+    frames = np.flatnonzero(present)
+    if world.level == "file":
+        path, resting, poses = _as_filmed(motion, feet)
+    else:
+        sighting = _sighting_in_world(motion, world)
+        poses = motion.poses[present].astype(np.float64)
+        poses = poses - poses[:, motion.root : motion.root + 1]
+        resting = np.zeros((len(poses), 2), bool)
+        if feet is not None:
+            speeds, heights = _speeds(motion, feet, sighting), motion.poses[:, feet, 2]
+            resting = find_contacts(speeds, present, motion.fps, heights)[present]
+        path = solve_path(
+            sighting,
+            frames,
+            motion.fps,
+            world.rotation,
+            None if feet is None else poses[:, feet],
+            None if feet is None else resting,
+            steps.stature is not None,
+            steps.focal_known,
+        )
+        poses = poses + path.place[:, None]
+    warnings = []
+    if path.height is None:
+        poses[..., 2] -= poses[..., 2].min()
+        warnings.append("no foot rests on a floor in any frame: the lowest point of the clip is put on it")
+    locked = poses.copy()
+    if feet is not None and steps.constant_bones:
+        for first, end in present_runs(present):
+            rows = slice(*np.searchsorted(frames, [first, end]))
+            locked[rows] = lock_feet(poses[rows], resting[rows], feet, motion.skeleton, motion.fps)
+    result = np.full_like(motion.poses, np.nan)
+    result[present] = locked
+    full = np.zeros((motion.num_frames, 2), bool)
+    full[present] = resting
+    uncertainty = np.full(motion.num_frames, np.nan)
+    uncertainty[present] = path.uncertainty
+    motion = dataclasses.replace(motion, poses=result, resting=full, root_uncertainty=uncertainty)
+    typical = float(np.median(path.uncertainty))
+    done = [*said, "on the path in the world" + (f", depth known to {typical:.2f} m" if typical else "")]
+    if resting.any() and steps.constant_bones:
+        done.append(f"feet at rest locked ({100 * resting.any(axis=1).mean():.0f} % of the frames)")
+    return PlacedMotion(motion, tuple(done), tuple(warnings))
+
+
+def _sighting_in_world(motion: Motion, world: World) -> Sighting:
+    back = dataclasses.replace(
+        motion,
+        poses=(motion.poses.astype(np.float64) @ world.rotation).astype(motion.poses.dtype),
+        world=False,
+        level="",
+    )
+    sighting = _sighting(back)
+    if sighting is None:
+        raise Pose3DError("placement world: there are no keypoints and camera that tell where the person is")
+    return sighting
+
+
+def _as_filmed(motion: Motion, feet: tuple[int, int] | None) -> tuple[RootPath, np.ndarray, np.ndarray]:
+    """Motion capture: places are known, the floor is where feet rest."""
+    present = motion.present
+    poses = motion.poses[present].astype(np.float64)
+    none = np.zeros((len(poses), 2), bool)
+    if feet is None:
+        return RootPath(poses[:, motion.root], None, np.zeros(len(poses))), none, poses
+    speeds = foot_speeds(motion.poses[:, feet], present, motion.fps)
+    resting = find_contacts(speeds, present, motion.fps, motion.poses[:, feet, 2])[present]
+    height = float(np.median(poses[:, feet, 2][resting])) if resting.any() else None
+    poses = poses - np.array([0.0, 0.0, height or 0.0])
+    return RootPath(poses[:, motion.root], height, np.zeros(len(poses))), resting, poses
