@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tf_pose3d.lens import rotation_vector_to_matrix
-from tf_pose3d.multicamera.diagnosis import diagnose, measure_geometry
+from tf_pose3d.multicamera.agreement import measure_geometry
+from tf_pose3d.multicamera.diagnosis import diagnose
 from tf_pose3d.multicamera.reconstruction import confident
 from tf_pose3d.multicamera.rig import make_rig
 

@@ -8,27 +8,19 @@ error, and with the figures before and after.
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
-
 import numpy as np
 import numpy.typing as npt
 
-from tf_pose3d.lens import rotation_vector_to_matrix
-from tf_pose3d.multicamera.known import mean_known, median_known
-from tf_pose3d.multicamera.rig import Rig, make_rig
-from tf_pose3d.multicamera.swaps import epipolar_distances, view_pairs
-from tf_pose3d.multicamera.triangulation import reprojection_errors, triangulate_linear
+from tf_pose3d.multicamera.agreement import Geometry, telling_frames
+from tf_pose3d.multicamera.known import mean_known
+from tf_pose3d.multicamera.rig import Rig
+from tf_pose3d.multicamera.suspicions import Finding, exchanged, inverted, late, moved, other_unit
 
-__all__ = ["Finding", "Geometry", "diagnose", "measure_geometry", "median_error"]
+__all__ = ["diagnose"]
 
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
-# Frames that tell the geometry, spread over the clip.
-_FRAMES = 120
-# Share of the points that tell of each pair of five cameras.
-_PAIR_SHARE = 0.7
 # A median error below this share of a person's size in the image, and so many pixels, is a detector's.
 _SHARE, _PIXELS = 0.022, 3.0
 # A camera stands out where its pairs are so many times worse than the pairs without it, and by such a share
@@ -36,132 +28,6 @@ _SHARE, _PIXELS = 0.022, 3.0
 _STANDS_OUT, _PLAINLY = 2.0, 0.012
 # A cure explains an error that falls below this share.
 _EXPLAINS = 0.6
-# Units that are taken for another.
-_UNITS = {
-    0.001: "millimetres where the others have metres",
-    1000.0: "metres where the others have millimetres",
-    0.01: "centimetres where the others have metres",
-    100.0: "metres where the others have centimetres",
-    0.1: "millimetres where the others have centimetres",
-    10.0: "centimetres where the others have millimetres",
-    0.0254: "inches where the others have metres",
-    0.3048: "feet where the others have metres",
-}
-# A camera in another unit stands so many times farther from the middle of all than is usual, or nearer.
-_FAR_OFF = 4.0
-# Offsets in frames that are tried, frames that are asked, and the share to which the distance from epipolar
-# lines must fall.
-_LATE, _LATE_FRAMES = 30, 20
-# The way from coarse to fine, in frames.
-_LATE_STEP = 3
-_LATER = 0.75
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Geometry:
-    """How well the views agree before anything is left out.
-
-    Attributes:
-        error: Median pixels over all confident keypoints.
-        mean: Mean pixels over the same.
-        camera: `(V,)` median pixels of each view.
-        pairs: `(V, V)` median pixels from the epipolar lines, NaN on the diagonal and where two views share
-            nothing.
-        size: Median diagonal of a person's box in pixels.
-        count: How many points tell this.
-    """
-
-    error: float
-    mean: float
-    camera: Floats
-    pairs: Floats
-    size: float
-    count: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """Something wrong with the rig.
-
-    Attributes:
-        kind: `"rotated"`, `"exchanged"`, `"late"`, `"unit"`, `"inverted"`, `"moved"` or `"geometry"`.
-        cameras: Names of the cameras concerned.
-        text: One line that names them, with the evidence.
-        before, after: Median error in pixels as calibrated, and with the cure.
-    """
-
-    kind: str
-    cameras: tuple[str, ...]
-    text: str
-    before: float
-    after: float
-
-
-def _sample(keypoints: Singles, weights: Floats) -> npt.NDArray[np.int64]:
-    """Frames that tell: spread over those in which two views see someone."""
-    seen = ((weights > 0).sum(axis=2) >= 3).sum(axis=0) >= 2
-    frames = np.flatnonzero(seen)
-    if len(frames) > _FRAMES:
-        frames = frames[np.linspace(0, len(frames) - 1, _FRAMES).astype(int)]
-    return frames
-
-
-def median_error(rig: Rig, rays: Floats, weights: Floats) -> float:
-    """Median pixels of all confident keypoints `(V, N)` from points made of all of them."""
-    errors = _errors(rig, rays, weights)
-    told = errors[~np.isnan(errors)]
-    return float(np.median(told)) if len(told) else np.inf
-
-
-def _errors(rig: Rig, rays: Floats, weights: Floats) -> Floats:
-    points = triangulate_linear(rig, rays, weights)
-    errors = reprojection_errors(rig, points, rays)
-    count = (weights > 0).sum(axis=0)
-    # Rays that do not cross at all, or behind a camera, are as wrong as can be.
-    errors = np.where(np.isfinite(errors), errors, 1e6)
-    return np.where((weights > 0) & (count >= 2), errors, np.nan)
-
-
-def measure_geometry(rig: Rig, keypoints: Singles, weights: Floats) -> Geometry:
-    """How well the views agree.
-
-    Args:
-        rig: V cameras.
-        keypoints: `(V, F, J, 3)` of one person.
-        weights: `(V, F, J)`, 0 for what does not count.
-    """
-    frames = _sample(keypoints, weights)
-    part, weight = keypoints[:, frames], weights[:, frames]
-    rays = rig.rays(part)
-    views = len(rig)
-    flat, flat_weight = rays.reshape(views, -1, 2), weight.reshape(views, -1)
-    errors = _errors(rig, flat, flat_weight)
-    told = errors[~np.isnan(errors)]
-    pairs = np.full((views, views), np.nan)
-    # Many cameras have many pairs: each is told by fewer points, so that the whole grows with the cameras.
-    thin = max(round(flat.shape[1] * _PAIR_SHARE * 4 / max(views - 1, 1)), 1)
-    every = np.unique(np.linspace(0, flat.shape[1] - 1, min(thin, flat.shape[1])).astype(int))
-    seen = np.where(flat_weight[:, every, None] > 0, flat[:, every], np.nan)
-    for a, b in itertools.combinations(range(views), 2):
-        apart = epipolar_distances(rig, a, b, seen[a], seen[b])
-        # Of the two numbers of an error, a line sees one.
-        pairs[a, b] = pairs[b, a] = float(median_known(apart)) if np.isfinite(apart).any() else np.nan
-    box = []
-    for axis in (0, 1):
-        values = part[..., axis].astype(np.float64)
-        top = np.where(weight > 0, values, -np.inf).max(axis=-1, initial=-np.inf)
-        bottom = np.where(weight > 0, values, np.inf).min(axis=-1, initial=np.inf)
-        box.append(np.where(np.isfinite(top) & np.isfinite(bottom), top - bottom, np.nan))
-    sizes = np.hypot(*box)
-    size = float(median_known(sizes.ravel()))
-    return Geometry(
-        error=float(np.median(told)) if len(told) else np.nan,
-        mean=float(np.minimum(told, 1e4).mean()) if len(told) else np.nan,
-        camera=median_known(errors, axis=1),
-        pairs=pairs,
-        size=size if np.isfinite(size) else 500.0,
-        count=int((~np.isnan(errors)).any(axis=0).sum()),
-    )
 
 
 def diagnose(
@@ -180,21 +46,21 @@ def diagnose(
         return []
     limit = max(_SHARE * geometry.size, _PIXELS)
     outlier = _stands_out(geometry)
-    late = _late(rig, keypoints if repaired is None else repaired, weights)
+    delayed = late(rig, keypoints if repaired is None else repaired, weights)
     if geometry.error <= limit and outlier is None:
-        return late
-    frames = _sample(keypoints, weights)
+        return delayed
+    frames = telling_frames(keypoints, weights)
     views = len(rig)
     rays = rig.rays(keypoints[:, frames])
     weight = weights[:, frames]
     flat, flat_weight = rays.reshape(views, -1, 2), weight.reshape(views, -1)
     before = geometry.error
     tried = [
-        *_inverted(rig, flat, flat_weight),
-        *_exchanged(rig, keypoints[:, frames], flat_weight),
-        *_other_unit(rig, flat, flat_weight),
-        *late,
-        *_moved(rig, flat, flat_weight),
+        *inverted(rig, flat, flat_weight),
+        *exchanged(rig, keypoints[:, frames], flat_weight),
+        *other_unit(rig, flat, flat_weight),
+        *delayed,
+        *moved(rig, flat, flat_weight),
     ]
     explaining = sorted(
         (finding for finding in tried if finding.after < _EXPLAINS * before), key=lambda f: f.after
@@ -241,181 +107,3 @@ def _stands_out(geometry: Geometry) -> int | None:
             ratios[view] = own / max(others, 1e-6)
     worst = int(np.argmax(ratios))
     return worst if ratios[worst] > _STANDS_OUT else None
-
-
-def _inverted(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:
-    turned = make_rig(
-        [
-            dataclasses.replace(
-                camera, rotation=camera.rotation.T, translation=-camera.rotation.T @ camera.translation
-            )
-            for camera in rig.cameras
-        ]
-    )
-    before, after = median_error(rig, rays, weights), median_error(turned, rays, weights)
-    text = (
-        f"the calibration seems to hold camera-to-world where world-to-camera is expected, for all cameras "
-        f"from {rig.names[0]} to {rig.names[-1]}: {before:.1f} px as it is, {after:.1f} px the other way"
-    )
-    return [Finding("inverted", rig.names, text, before, after)]
-
-
-def _exchanged(rig: Rig, keypoints: Singles, weights: Floats) -> list[Finding]:
-    findings = []
-    views = len(rig)
-    before = np.nan
-    for a, b in itertools.combinations(range(views), 2):
-        order = list(range(views))
-        order[a], order[b] = b, a
-        other = rig.take(order)
-        error = median_error(other, other.rays(keypoints).reshape(views, -1, 2), weights)
-        if np.isnan(before):
-            before = median_error(rig, rig.rays(keypoints).reshape(views, -1, 2), weights)
-        text = (
-            f"cameras {rig.names[a]} and {rig.names[b]} seem exchanged: {before:.1f} px over all keypoints "
-            f"as they are, {error:.1f} px with the two calibrations exchanged"
-        )
-        findings.append(Finding("exchanged", (rig.names[a], rig.names[b]), text, before, error))
-    return sorted(findings, key=lambda finding: finding.after)[:1]
-
-
-def _other_unit(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:
-    before = median_error(rig, rays, weights)
-    findings = []
-    # How far each camera stands from the middle of all: one in another unit is far out, or in the middle.
-    middle = np.median(rig.centres, axis=0)
-    away = np.linalg.norm(rig.centres - middle, axis=1)
-    usual = max(float(np.median(away)), 1e-6)
-    for view, (factor, words) in itertools.product(range(len(rig)), _UNITS.items()):
-        if usual / _FAR_OFF < away[view] < usual * _FAR_OFF:
-            continue
-        cameras = list(rig.cameras)
-        cameras[view] = cameras[view].scaled(factor)
-        after = median_error(make_rig(cameras), rays, weights)
-        text = (
-            f"camera {rig.names[view]} seems to be in another unit ({words}): {before:.1f} px over all "
-            f"keypoints as it is, {after:.1f} px with its position times {factor:g}"
-        )
-        findings.append(Finding("unit", (rig.names[view],), text, before, after))
-    return sorted(findings, key=lambda finding: finding.after)[:1]
-
-
-def _late(rig: Rig, keypoints: Singles, weights: Floats) -> list[Finding]:
-    """Each camera moved in time against all others, by the distances from epipolar lines."""
-    total, views = keypoints.shape[1], len(rig)
-    reach = min(_LATE, total // 3)
-    frames = _sample(keypoints, weights)
-    inner = frames[(frames >= reach) & (frames < total - reach)]
-    if reach < 2 or len(inner) < 4:
-        return []
-    inner = inner[np.unique(np.linspace(0, len(inner) - 1, _LATE_FRAMES).astype(int))]
-    near = np.unique(inner[:, None] + np.arange(-reach, reach + 1))
-    rays = np.full((*keypoints.shape[:3], 2), np.nan)
-    rays[:, near] = np.where(weights[:, near, :, None] > 0, rig.rays(keypoints[:, near]), np.nan)
-    pairs = view_pairs(views)
-    still = [epipolar_distances(rig, a, b, rays[a, inner], rays[b, inner]) for a, b in pairs]
-    cap = 4 * float(median_known(np.stack(still).ravel()))
-    if not np.isfinite(cap):
-        return []
-
-    def costs(view: int, lags: npt.NDArray[np.int64]) -> Floats:
-        """`(L,)` mean pixels at each lag of a view."""
-        moved = inner + lags[:, None]
-        apart = []
-        for a, b in pairs:
-            if view in (a, b):
-                still, moving = (b, a) if view == a else (a, b)
-                apart.append(
-                    epipolar_distances(rig, still, moving, rays[still, inner][None], rays[moving, moved])
-                )
-        return mean_known(np.minimum(np.concatenate(apart, axis=1), cap).reshape(len(lags), -1))
-
-    coarse = np.arange(-(reach // _LATE_STEP), reach // _LATE_STEP + 1) * _LATE_STEP
-    cost = np.stack([costs(view, coarse) for view in range(views)])
-    now = cost[:, reach // _LATE_STEP]
-    share = np.where(np.isfinite(cost), cost, np.inf).min(axis=1) / now
-    view = int(np.argmin(np.where(np.isfinite(share), share, np.inf)))
-    if not np.isfinite(share[view]) or share[view] >= 1:
-        return []
-    best = int(coarse[np.nanargmin(cost[view])])
-    fine = np.arange(max(best - _LATE_STEP + 1, -reach), min(best + _LATE_STEP, reach + 1))
-    found = costs(view, fine)
-    lag, after = int(fine[np.nanargmin(found)]), float(np.nanmin(found))
-    if not after < _LATER * now[view] or lag == 0:
-        return []
-    # What it shows at the lag belongs to now: it began so much later than its numbers say.
-    name = rig.names[view]
-    word = "late" if lag < 0 else "early"
-    text = (
-        f"camera {name} seems to be {abs(lag)} frames {word}: {now[view]:.1f} px from the epipolar lines of "
-        f"the others as it is, {after:.1f} px with --offsets {name}={-lag} (or --sync auto)"
-    )
-    return [Finding("late", (name,), text, float(now[view]), after)]
-
-
-def _moved(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:
-    """Each camera put anew to where it sees the points of the others."""
-    if len(rig) < 3:
-        return []
-    before = median_error(rig, rays, weights)
-    findings = []
-    for view in range(len(rig)):
-        others = weights.copy()
-        others[view] = 0.0
-        points = triangulate_linear(rig, rays, others)
-        seen = (weights[view] > 0) & np.isfinite(points).all(axis=1)
-        if seen.sum() < 12:
-            continue
-        camera = rig.cameras[view]
-        rotation, translation = _resection(
-            camera.rotation, camera.translation, points[seen], rays[view, seen]
-        )
-        turn = rotation @ camera.rotation.T
-        angle = float(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
-        shift = float(np.linalg.norm(rotation.T @ translation - camera.rotation.T @ camera.translation))
-        cameras = list(rig.cameras)
-        cameras[view] = dataclasses.replace(camera, rotation=rotation, translation=translation)
-        after = median_error(make_rig(cameras), rays, weights)
-        moved = f" and moved by {shift:.2f} m" if shift > 0.1 else ""
-        text = (
-            f"camera {camera.name} seems to be rotated by {angle:.2f} rad ({np.degrees(angle):.1f} "
-            f"degrees){moved} against its calibration: {before:.1f} px over all keypoints as it is, "
-            f"{after:.1f} px put right"
-        )
-        findings.append(Finding("rotated", (camera.name,), text, before, after))
-    return sorted(findings, key=lambda finding: finding.after)[:1]
-
-
-def _resection(rotation: Floats, translation: Floats, points: Floats, rays: Floats) -> tuple[Floats, Floats]:
-    """Rotation and translation of a camera that sees points `(N, 3)` at rays `(N, 2)`, from near ones.
-
-    Gauss-Newton on the rays' distances, first of the rotation in place, then of both.
-    """
-    centre = -rotation.T @ translation
-    for step in range(14):
-        seen = points @ rotation.T - rotation @ centre
-        front = seen[:, 2] > 0.05
-        if front.sum() < 6:
-            break
-        x, y, z = seen[front].T
-        u, v = x / z, y / z
-        off = rays[front] - np.stack([u, v], axis=1)
-        size = np.linalg.norm(off, axis=1)
-        weight = 1 / (1 + (size / max(2 * float(np.median(size)), 1e-9)) ** 2) ** 2
-        zero = np.zeros_like(u)
-        # Derivatives by a small rotation in the camera's frame, and by a shift of the camera in it.
-        turn = np.stack(
-            [np.stack([-u * v, 1 + u * u, -v], axis=1), np.stack([-1 - v * v, u * v, u], axis=1)], axis=1
-        )
-        shift = -np.stack(
-            [np.stack([1 / z, zero, -u / z], axis=1), np.stack([zero, 1 / z, -v / z], axis=1)], axis=1
-        )
-        jacobian = turn if step < 6 else np.concatenate([turn, shift], axis=2)
-        rows = jacobian.reshape(-1, jacobian.shape[2])
-        scaled = rows * np.repeat(weight, 2)[:, None]
-        damping = 1e-9 * np.trace(scaled.T @ rows) * np.eye(rows.shape[1])
-        change = np.linalg.solve(scaled.T @ rows + damping, scaled.T @ off.ravel())
-        if step >= 6:
-            centre = centre + rotation.T @ change[3:]
-        rotation = rotation_vector_to_matrix(change[:3]) @ rotation
-    return rotation, -rotation @ centre

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tf_pose3d.multicamera.diagnosis import Finding, Geometry, diagnose, measure_geometry
+from tf_pose3d.multicamera.agreement import Geometry, measure_geometry
+from tf_pose3d.multicamera.diagnosis import diagnose
 from tf_pose3d.multicamera.known import mean_known, median_known
 from tf_pose3d.multicamera.reconstruction import confident
 from tf_pose3d.multicamera.report import CameraReport, PersonReport, Report
 from tf_pose3d.multicamera.result import TriangulatedPerson
 from tf_pose3d.multicamera.rig import Rig, make_rig
+from tf_pose3d.multicamera.suspicions import Finding
 from tf_pose3d.multicamera.swaps import exchange
 from tf_pose3d.multicamera.timeline import Timeline
 from tf_pose3d.multicamera.triangulation import triangulate_linear

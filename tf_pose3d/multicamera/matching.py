@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from tf_pose3d.data.calibration import Calibration
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.multicamera.agreement import median_error
 from tf_pose3d.multicamera.detections import ViewDetections, dense_views
-from tf_pose3d.multicamera.diagnosis import median_error
 from tf_pose3d.multicamera.inputs import ViewClip
 from tf_pose3d.multicamera.reconstruction import confident
 from tf_pose3d.multicamera.rig import Rig, make_rig

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.extras import require_pillow
 from tf_pose3d.files import write_json, write_whole
-from tf_pose3d.multicamera.diagnosis import Finding
+from tf_pose3d.multicamera.suspicions import Finding
 
 __all__ = ["REPORTS", "CameraReport", "PersonReport", "Report", "frame_ranges"]
 
