@@ -6,9 +6,10 @@ import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tf_pose3d.render.html import html_document, notebook_frame
-from tf_pose3d.render.scene import make_scene
+from tf_pose3d.render.scene import SceneCamera, SceneView, make_scene
 
 
 def embedded(text):
@@ -66,3 +67,28 @@ def test_poses_that_are_far_off_or_no_numbers(sequence, poses):
     held = unpack(embedded(html_document(scene)[0])["tracks"][0]["poses"], 3)
     expected = np.nan_to_num(scene.tracks[0].poses)
     np.testing.assert_allclose(held, expected, atol=np.abs(expected).max() / 32767)
+
+
+def test_several_cameras_and_people(sequence, poses):
+    scene = make_scene(sequence, poses, limit=4)
+    seen = scene.pose_2d.copy()
+    seen[1, 3] = np.nan
+    company = scene.tracks[0].poses[None] + np.float32([1, 0, 0])
+    company[0, 2:] = np.nan
+    view = SceneView("left", (640, 480), seen, scene.pose_2d + 1)
+    camera = SceneCamera("left", np.array([0, -4.0, 1]), np.arange(12.0).reshape(4, 3))
+    track = dataclasses.replace(scene.tracks[0], company=company)
+    scene = dataclasses.replace(scene, tracks=(track,), views=(view, view), cameras=(camera,))
+    images = [Image.new("RGB", (64, 48))] * 2
+    content = embedded(html_document(scene.take(np.array([0, 1, 2])), None, [None, images])[0])
+    held = content["views"][0]
+    assert (held["name"], held["image_size"], held["images"]) == ("left", [640, 480], [])
+    # What is missing is the lowest number of 16 bits.
+    raw = np.frombuffer(base64.b64decode(held["pose_2d"]["data"]), "<i2").reshape(3, 17, 2)
+    assert np.argwhere(raw == -32768)[:, :2].tolist() == [[1, 3], [1, 3]]
+    np.testing.assert_allclose(unpack(held["projected"], 2), scene.pose_2d[:3] + 1, atol=0.07)
+    assert len(content["views"][1]["images"]) == 2
+    assert content["cameras"][0]["corners"][1] == [3, 4, 5]
+    other = np.frombuffer(base64.b64decode(content["tracks"][0]["company"][0]["data"]), "<i2")
+    assert (other.reshape(3, 17, 3)[2] == -32768).all()
+    assert not (other.reshape(3, 17, 3)[:2] == -32768).any()

@@ -28,9 +28,9 @@ _JPEG_QUALITY = 80
 _NOTEBOOK_HEIGHT = 720
 
 
-def _packed(values: np.ndarray, finest: float) -> dict[str, Any]:
-    """Coordinates as 16 bit multiples of a step, which is as fine as their range allows; NaN as -32768."""
-    missing = np.isnan(values)
+def _packed(values: np.ndarray, finest: float, gaps: bool = False) -> dict[str, Any]:
+    """Coordinates as 16 bit multiples of a step, as fine as their range allows; NaN as 0, or as a gap."""
+    missing = np.isnan(values) & gaps
     values = np.nan_to_num(values, posinf=0.0, neginf=0.0)
     step = max(finest, float(np.abs(values).max(initial=0)) / 32767)
     # The page takes the lowest number of 16 bits for nothing.
@@ -91,7 +91,7 @@ def html_document(
                 "error_mm": None if track.error_mm is None else np.round(track.error_mm[:count], 2).tolist(),
                 "company": []
                 if track.company is None
-                else [_packed(other[:count], _FINEST_3D) for other in track.company],
+                else [_packed(other[:count], _FINEST_3D, gaps=True) for other in track.company],
             }
             for track in scene.tracks
         ],
@@ -123,8 +123,8 @@ def _view(view: SceneView, count: int, pictures: Iterable[Image] | None) -> dict
         "name": view.name,
         "image_size": list(view.image_size),
         "window": [left, top, side],
-        "pose_2d": _packed(view.pose_2d[:count], _FINEST_2D),
-        "projected": _packed(view.projected[:count], _FINEST_2D),
+        "pose_2d": _packed(view.pose_2d[:count], _FINEST_2D, gaps=True),
+        "projected": _packed(view.projected[:count], _FINEST_2D, gaps=True),
         "images": images,
     }
 

@@ -42,3 +42,36 @@ def test_there_and_back(motion):
 def test_what_does_not_fit_is_refused(motion, change, message):
     with pytest.raises(Pose3DError, match=message):
         dataclasses.replace(motion, **change)
+
+
+@pytest.fixture
+def world(motion):
+    """Poses in the world, z up, with gaps of single joints; joint 16 is found nowhere."""
+    poses = np.random.default_rng(0).normal(size=(6, 17, 3)).astype(np.float32)
+    poses[2, 4] = poses[0, 5] = np.nan
+    poses[4] = np.nan
+    poses[:, 16] = np.nan
+    return Motion(poses, motion.skeleton, 0, 50, world=True)
+
+
+def test_in_the_world_a_frame_may_lack_joints(world):
+    assert world.present.tolist() == [True, True, True, True, False, True]
+    held = world.held()
+    np.testing.assert_array_equal(held[2, 4], world.poses[1, 4])
+    np.testing.assert_array_equal(held[0, 5], world.poses[1, 5])
+    np.testing.assert_array_equal(held[4, :16], world.poses[3, :16])
+    assert np.isnan(held[:, 16]).all()
+
+
+def test_the_world_in_the_axes_of_marker_files(world):
+    x, y, z = np.moveaxis(world.poses, -1, 0)
+    np.testing.assert_array_equal(world.in_camera_axes() * [1, -1, -1], np.stack([y, z, x], axis=-1))
+
+
+def test_formats_without_gaps(world):
+    whole = world.without_gaps()
+    assert whole.skeleton.joints == world.skeleton.joints[:16]
+    assert np.isfinite(whole.poses).all()
+    assert whole.root == 0
+    with pytest.raises(Pose3DError, match="none of the 6 frames has a pose"):
+        dataclasses.replace(world, poses=np.full_like(world.poses, np.nan)).without_gaps()

@@ -1,6 +1,10 @@
+import dataclasses
+
 import numpy as np
 
+from tf_pose3d.inference.motion import Motion
 from tf_pose3d.inference.writers import write_motion
+from tf_pose3d.skeleton import get_skeleton
 
 
 def test_markers(motion, tmp_path):
@@ -33,3 +37,28 @@ def test_names_cannot_add_lines_or_cells(motion, tmp_path):
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "PathFileType\t4\t(X/Y/Z)\ta b c?.trc"
     assert len(lines) == 6 + 5
+
+
+def test_the_world_is_written_as_pose2sim_writes_it(tmp_path):
+    poses = np.random.default_rng(0).normal(size=(3, 26, 3)).astype(np.float32)
+    poses[1, 5] = np.nan
+    poses[:, 17] = np.nan
+    motion = Motion(poses, get_skeleton("halpe_26"), 19, 60, frame=np.arange(30, 33), world=True)
+    write_motion(tmp_path / "poses.trc", motion)
+    lines = (tmp_path / "poses.trc").read_text().splitlines()
+    assert lines[2] == "60\t60\t3\t26\tm\t60\t30\t3"
+    names = [name for name in lines[3].split("\t")[2:] if name]
+    assert names[:4] == ["Hip", "RHip", "RKnee", "RAnkle"]
+    assert names[-4:] == ["REye", "LEye", "REar", "LEar"]
+    rows = [line.split("\t") for line in lines[5:]]
+    assert [row[0] for row in rows] == ["30", "31", "32"]
+    assert rows[1][1] == f"{31 / 60:.6f}"
+    shoulder = 2 + 3 * names.index("LShoulder")
+    x, y, z = poses[0, 5]
+    np.testing.assert_allclose(np.array(rows[0][shoulder : shoulder + 3], float), [y, z, x], atol=1e-6)
+    assert rows[1][shoulder : shoulder + 3] == [""] * 3
+    write_motion(tmp_path / "zeros.trc", dataclasses.replace(motion, zeros=True))
+    lines = (tmp_path / "zeros.trc").read_text().splitlines()
+    assert lines[2].split("\t")[3] == "22"
+    head = 2 + 3 * [name for name in lines[3].split("\t")[2:] if name].index("Head")
+    assert lines[5].split("\t")[head : head + 3] == ["0.000000"] * 3
