@@ -253,10 +253,18 @@ def read_sequences(
         input_skeleton: Joint layout of the 2D poses; None: the same.
 
     Raises:
-        Pose3DError: An unknown name, subset or option, or what the reader finds wrong.
+        Pose3DError: An unknown name, subset or option, or what the reader finds wrong; or 2D and 3D poses
+            that are not of one another, see `tf_pose3d.data.agreement`.
     """
+    # Builds on this module.
+    from tf_pose3d.data.agreement import check_agreement
+
     record = get_pose_dataset(dataset)
-    return record.read(subset, record.complete(options), skeleton, input_skeleton or skeleton, log)
+    complete = record.complete(options)
+    sequences = record.read(subset, complete, skeleton, input_skeleton or skeleton, log)
+    files = record.files(complete)
+    check_agreement(sequences, " and ".join(map(str, files)) or record.name, log)
+    return sequences
 
 
 def require_one_layout(dataset: str, skeleton: str, input_skeleton: str) -> None:

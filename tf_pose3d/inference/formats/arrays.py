@@ -21,6 +21,10 @@ __all__ = ["KEYS", "matches", "read"]
 # Names under which npz files hold the keypoints; the demos of MHFormer and those after it say
 # `reconstruction`.
 KEYS = ("keypoints_2d", "keypoints", "pose_2d", "poses_2d", "kpts", "reconstruction")
+# Points of MediaPipe's holistic model as FreeMoCap stores them: body, hands, and a face of 478 or 468.
+_HOLISTIC = (553, 543)
+# No tool's scores lie above.
+_HIGHEST_SCORE = 30.0
 _SCORES = ("confidence", "scores", "keypoint_scores", "score")
 
 
@@ -62,6 +66,12 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     scores = next((held[name] for name in _SCORES if name in held), None)
     if isinstance(points, np.ndarray) and points.dtype == object:
         points, scores = _padded(points, where), _padded(scores, where)
+    notes, warnings = [], []
+    if isinstance(points, np.ndarray) and points.ndim == 4 and points.shape[2] in _HOLISTIC:
+        notes.append("its first axis, FreeMoCap's cameras, is taken as people: --people N chooses camera N")
+    if _has_depths(points):
+        points = points[..., :2]
+        warnings.append("its third numbers are depths, no confidences, and are passed over")
     tracks, linked = _tracks(_checked(points, scores, where), key, where)
     joints = next(iter(tracks.values())).shape[1]
     expected, names = BY_COUNT, None
@@ -91,6 +101,8 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
         width=width,
         height=height,
         fps=rate_of(_plain(held), where),
+        notes=notes,
+        warnings=warnings,
     )
 
 
@@ -109,6 +121,21 @@ def _text(value: Parsed, what: str) -> str:
     if not isinstance(value, str):
         raise Pose3DError(f"{what} is {shown(value)}, expected a name")
     return str(value)
+
+
+def _has_depths(points: Parsed) -> bool:
+    """Whether FreeMoCap wrote these points of MediaPipe's holistic model: x, y, and depth times the width.
+
+    Other arrays with such third numbers may be points in space.
+    """
+    if not isinstance(points, np.ndarray) or points.ndim != 4 or points.dtype.kind != "f":
+        return False
+    return points.shape[2] in _HOLISTIC and points.shape[3] == 3 and _are_no_scores(points[..., 2])
+
+
+def _are_no_scores(values: np.ndarray) -> bool:
+    known = values[np.isfinite(values)]
+    return bool(known.size and np.abs(known).max() > _HIGHEST_SCORE and (known < -0.05).mean() > 0.05)
 
 
 def _padded(frames: Parsed, where: str) -> Parsed:
@@ -154,6 +181,12 @@ def _checked(points: Parsed, scores: Parsed, where: str) -> np.ndarray:
         raise Pose3DError(f"{where}: an infinite number at {', '.join(map(str, place))} of the keypoints")
     points = points.astype(np.float64)
     if points.shape[-1] == 3:
+        if _are_no_scores(points[..., 2]):
+            low, high = np.nanmin(points[..., 2]), np.nanmax(points[..., 2])
+            raise Pose3DError(
+                f"{where}: third numbers from {low:.3g} to {high:.3g} are no confidences: are these points "
+                "in space? Expected (frames, joints, 2 or 3): x and y in pixels, confidence"
+            )
         return points
     if scores is None:
         scores = np.ones(points.shape[:-1])

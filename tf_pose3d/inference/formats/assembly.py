@@ -191,6 +191,7 @@ def make_video(
     width: int | None = None,
     height: int | None = None,
     fps: float | None = None,
+    notes: Sequence[str] = (),
     warnings: Sequence[str] = (),
     where: str | None = None,
 ) -> KeypointVideo:
@@ -208,7 +209,7 @@ def make_video(
         names: The points' names, where the file states them.
         score: What the scores are.
         width, height, fps: As the file says.
-        warnings: What the reader has to say.
+        notes, warnings: What the reader has to say.
         where: Names the detections in messages about their joints; None: the first one's place.
 
     Raises:
@@ -230,7 +231,7 @@ def make_video(
         )
     points = np.stack(found.points)
     chosen = choose_layout(options.layout, points.shape[1], expected, where or found.places[0], points, names)
-    scored, notes = _scored(points[:, chosen.columns], score, found.places)
+    scored, scores = _scored(points[:, chosen.columns], score, found.places)
     rows = [frames.rows[number] for number in found.frames]
     people, doubts = _people(rows, found.people, scored)
     return KeypointVideo(
@@ -239,7 +240,7 @@ def make_video(
         chosen.skeleton,
         people,
         frames.count,
-        notes=(*frames.notes, *notes),
+        notes=(*notes, *frames.notes, *scores),
         warnings=(*warnings, *chosen.warnings, *frames.warnings, *doubts),
         **facts,
     )

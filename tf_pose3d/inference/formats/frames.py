@@ -63,7 +63,7 @@ def _step_warning(order: list[int]) -> list[str]:
     if step < 2 or len(order) < 4:
         return []
     return [
-        f"only every {step}th frame is there (numbers {order[0]}, {order[1]}, {order[2]} ... {order[-1]}): "
+        f"only one frame in {step} is there (numbers {order[0]}, {order[1]}, {order[2]} ... {order[-1]}): "
         f"rows keep these numbers, and the {step - 1} between are filled as far as --max_gap goes; --fps is "
         "the rate of all frames"
     ]

@@ -82,11 +82,13 @@ def named_joints(names: Sequence[str], where: str) -> JointColumns:
     plain = [_plain(name) for name in names]
     found = [find_joint(name) for name in names]
     joints = set(found)
+    # Halpe's and Pose2Sim's `hip` is the middle, and their `head` the top, as a face is named beside it.
+    middle = "hip" in plain and {"l_hip", "r_hip"} <= joints and "pelvis" not in joints
+    face = {"nose", "l_eye", "r_eye"} <= joints or (middle and "nose" in joints)
     for place, name in enumerate(plain):
-        # Halpe's and Pose2Sim's `hip` is the middle, and their `head` the top, as a face is named beside it.
-        if name == "hip" and {"l_hip", "r_hip"} <= joints and "pelvis" not in joints:
+        if name == "hip" and middle:
             found[place] = "pelvis"
-        elif name == "head" and {"nose", "l_eye", "r_eye"} <= joints and "head_top" not in joints:
+        elif name == "head" and face and "head_top" not in joints:
             found[place] = "head_top"
     if _means_human36m(plain):
         meant = {"thorax": "neck", "head": "head_top"}

@@ -1,0 +1,260 @@
+"""Whether a data set's 2D and 3D poses are of one another: the same unit, image, cameras and sides.
+
+A file in millimetres, normalised 2D poses, or cameras in another order give numbers that look like a bad
+model's. Projecting some of the 3D poses onto the 2D ones tells them apart: sound data, detections included,
+differ by a few hundredths of the person's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from tf_pose3d.anthropometry import typical_bones
+from tf_pose3d.camera import Camera, camera_to_world, project_pixels
+from tf_pose3d.data.datasets import Log
+from tf_pose3d.data.sequence import Sequence as PoseSequence
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.skeleton import Skeleton
+
+__all__ = ["check_agreement", "check_unit"]
+
+# Frames of a recording that are looked at.
+_FRAMES = 24
+# Joints that every layout means alike.
+_LIMBS = tuple(
+    f"{side}_{name}" for side in "lr" for name in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
+)
+# Bones this many times an adult's are in another unit; beyond the narrower limits they are merely odd.
+_OTHER_UNIT, _ODD_BONES = 20.0, 2.5
+# Distances between projected 3D and 2D poses, in diagonals of the person's box: sound data stay below, and
+# what explains a disagreement has to bring it below, and to a part of what it was.
+_SOUND, _EXPLAINED = 0.1, 0.4
+_DOUBTFUL = 0.15
+_UNITS = {1000.0: "millimetres", 100.0: "centimetres", 0.001: "kilometres", 39.37: "inches", 3.281: "feet"}
+
+
+def check_unit(sequences: Iterable[PoseSequence], where: str, log: Log | None = None) -> None:
+    """Checks that people are as large as people are.
+
+    Args:
+        sequences: With 3D poses.
+        where: Names the files in messages.
+        log: Takes a line where bones are odd.
+
+    Raises:
+        Pose3DError: Bones are so long or short that they are in another unit.
+    """
+    ratios = [_bone_ratio(one.pose_3d, one.skeleton) for one in sequences if one.pose_3d is not None]
+    known = [ratio for ratio in ratios if ratio is not None]
+    if not known:
+        return
+    ratio = float(np.median(known))
+    if 1 / _OTHER_UNIT < ratio < _OTHER_UNIT:
+        if not 1 / _ODD_BONES < ratio < _ODD_BONES and log is not None:
+            log(f"{where}: the 3D poses' bones are {ratio:.2g} times as long as an adult's: what unit is it?")
+        return
+    unit = min(_UNITS, key=lambda factor: abs(np.log(ratio / factor)))
+    told = f", as in {_UNITS[unit]}" if abs(np.log(ratio / unit)) < np.log(1.6) else ""
+    raise Pose3DError(
+        f"{where}: the 3D poses' bones are {ratio:.3g} times as long as an adult's{told}; expected the unit "
+        "that this data set's files have (see data/DATASET.md)"
+    )
+
+
+def _sampled(length: int) -> np.ndarray:
+    return np.unique(np.linspace(0, length - 1, min(length, _FRAMES)).round().astype(np.int64))
+
+
+def _bone_ratio(poses: np.ndarray, skeleton: Skeleton) -> float | None:
+    typical = typical_bones(skeleton)
+    if not typical or not len(poses):
+        return None
+    sample = poses[_sampled(len(poses))].astype(np.float64)
+    bones = np.array(list(typical))
+    lengths = np.linalg.norm(sample[:, bones[:, 0]] - sample[:, bones[:, 1]], axis=-1).sum(axis=1)
+    return float(np.median(lengths) / sum(typical.values()))
+
+
+def check_agreement(sequences: Sequence[PoseSequence], where: str, log: Log | None = None) -> None:
+    """Checks that the 3D poses of some sequences project onto their 2D poses.
+
+    Args:
+        sequences: Of a data set. Those without a camera, or without both poses, are passed over.
+        where: Names the files in messages.
+        log: Takes a line where the poses do not agree and nothing explains it.
+
+    Raises:
+        Pose3DError: They do not, and something explains it: 3D in another unit, normalised 2D, 2D of another
+            image size, cameras in another order, left and right swapped.
+    """
+    check_unit(sequences, where, log)
+    people: dict[str, list[list[PoseSequence]]] = {}
+    recordings: dict[tuple[str, str], list[PoseSequence]] = {}
+    for one in sequences:
+        if one.camera is None or one.pose_2d is None or one.pose_3d is None or one.world_frame:
+            continue
+        key = (one.subject, one.name)
+        if key not in recordings:
+            recordings[key] = []
+            people.setdefault(one.subject, []).append(recordings[key])
+        recordings[key].append(one)
+    for subject, held in people.items():
+        _check_subject(held, f"{where}: {subject}", log)
+
+
+class _View:
+    """Some frames of a sequence: what is compared."""
+
+    def __init__(self, sequence: PoseSequence) -> None:
+        assert sequence.camera is not None
+        assert sequence.pose_2d is not None
+        assert sequence.pose_3d is not None
+        skeleton_2d = sequence.skeleton_2d or sequence.skeleton
+        shared = [name for name in _LIMBS if name in skeleton_2d.joints and name in sequence.skeleton.joints]
+        rows = _sampled(len(sequence.pose_2d))
+        self.camera = sequence.camera
+        self.names = shared
+        self.pixels = sequence.pose_2d[rows][:, [skeleton_2d.index(name) for name in shared], :2].astype(
+            float
+        )
+        self.pose = sequence.pose_3d[rows][:, [sequence.skeleton.index(name) for name in shared]].astype(
+            float
+        )
+        box = np.ptp(self.pixels, axis=1)
+        self.size = float(np.median(np.linalg.norm(box, axis=-1)))
+
+    def mirrored(self) -> np.ndarray:
+        """The 2D poses with left and right exchanged."""
+        other = [("r" if name[0] == "l" else "l") + name[1:] for name in self.names]
+        if not set(other) <= set(self.names):
+            return self.pixels
+        return self.pixels[:, [self.names.index(name) for name in other]]
+
+    def in_camera(self, camera: Camera) -> np.ndarray | None:
+        """The 3D poses as another camera sees them; None where the cameras' places are not known."""
+        if camera is self.camera:
+            return self.pose
+        own = self.camera
+        if own.orientation is None or own.translation is None or camera.orientation is None:
+            return None
+        return camera.from_world(camera_to_world(self.pose, own.orientation, own.translation))
+
+
+def _projected(pose: np.ndarray, camera: Camera, pixels: np.ndarray) -> np.ndarray | None:
+    """Pixels of 3D poses, by the lens that fits best where none is known.
+
+    None: they lie behind the camera, or are seen from behind.
+    """
+    with np.errstate(all="ignore"):
+        if camera.has_intrinsics:
+            return project_pixels(pose, camera) if (pose[..., 2] > 0).all() else None
+        rays = pose[..., :2] / pose[..., 2:]
+    if not np.isfinite(rays).all():
+        return None
+    fits = [_fitted(rays[..., axis], pixels[..., axis]) for axis in (0, 1)]
+    # A camera from behind would fit with its picture mirrored.
+    if min(scale for _, scale in fits) <= 0:
+        return None
+    return np.stack([fit for fit, _ in fits], axis=-1)
+
+
+def _fitted(values: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
+    """`a * values + b` nearest to a target, and a."""
+    centred = values - values.mean()
+    scale = float((centred * (target - target.mean())).sum() / max((centred**2).sum(), 1e-12))
+    return scale * centred + target.mean(), scale
+
+
+def _apart(projected: np.ndarray | None, pixels: np.ndarray, size: float) -> float:
+    if projected is None or size <= 0:
+        return float("inf")
+    distance = np.linalg.norm(projected - pixels, axis=-1)
+    return float(np.median(distance)) / size if np.isfinite(distance).all() else float("inf")
+
+
+def _check_subject(recordings: list[list[PoseSequence]], where: str, log: Log | None) -> None:
+    views = [[_View(sequence) for sequence in recording] for recording in recordings]
+    flat = [view for recording in views for view in recording if view.names and len(view.pixels)]
+    if not flat:
+        return
+    extent = max(float(np.abs(view.pixels).max()) for view in flat)
+    if extent <= 2 and min(flat[0].camera.width, flat[0].camera.height) > 8:
+        raise Pose3DError(
+            f"{where}: all 2D coordinates lie within {extent:.2g} of zero, expected pixels of an image of "
+            f"{flat[0].camera.width}x{flat[0].camera.height}: they look normalised"
+        )
+    own = float(np.median([_apart(_projected(v.pose, v.camera, v.pixels), v.pixels, v.size) for v in flat]))
+    by_camera = _by_camera(views)
+    worst = max(own, *(apart[name] for name, apart in by_camera.items()), 0.0)
+    if worst <= _SOUND:
+        return
+    _explain_order(by_camera, where)
+    swapped = float(
+        np.median([_apart(_projected(v.pose, v.camera, v.mirrored()), v.mirrored(), v.size) for v in flat])
+    )
+    if _explains(swapped, own):
+        raise Pose3DError(
+            f"{where}: the 2D poses fit the 3D poses only with left and right exchanged: is the layout of "
+            "one of them another?"
+        )
+    _explain_scale(flat, own, where)
+    if worst > _DOUBTFUL and log is not None:
+        far = f"{worst:.0%} of the person's size" if np.isfinite(worst) else "behind the camera"
+        log(
+            f"{where}: 2D and 3D poses do not agree: projected, the 3D poses lie {far} from the 2D poses "
+            "(good detections: 1 to 5 %); are they of the same recordings, cameras and joints?"
+        )
+
+
+def _explains(found: float, before: float) -> bool:
+    return found < _SOUND and found < _EXPLAINED * before
+
+
+def _by_camera(views: list[list[_View]]) -> dict[str, dict[str, float]]:
+    """Camera -> camera that is supposed instead -> how far apart the poses then are."""
+    held: dict[str, dict[str, list[float]]] = {}
+    for recording in views:
+        for view in recording:
+            for other in recording:
+                if not view.names or not len(view.pixels):
+                    continue
+                pose = view.in_camera(other.camera)
+                if pose is None:
+                    continue
+                apart = _apart(_projected(pose, other.camera, view.pixels), view.pixels, view.size)
+                held.setdefault(view.camera.id, {}).setdefault(other.camera.id, []).append(apart)
+    return {
+        name: {other: float(np.median(values)) for other, values in held[name].items()}
+        for name in held
+        if name in held[name]
+    }
+
+
+def _explain_order(by_camera: dict[str, dict[str, float]], where: str) -> None:
+    for name, apart in by_camera.items():
+        best = min(apart, key=apart.__getitem__)
+        if best != name and _explains(apart[best], apart[name]):
+            raise Pose3DError(
+                f"{where}: the 2D poses of camera {name} are those of camera {best} ({apart[best]:.1%} of "
+                f"the person's size from the projected 3D poses, not {apart[name]:.0%}): the cameras are in "
+                "another order than this data set's"
+            )
+
+
+def _explain_scale(flat: list[_View], own: float, where: str) -> None:
+    apart, scales = [], []
+    for view in flat:
+        projected = _projected(view.pose, view.camera, view.pixels)
+        if projected is None or not view.camera.has_intrinsics:
+            return
+        fits = [_fitted(projected[..., axis], view.pixels[..., axis]) for axis in (0, 1)]
+        apart.append(_apart(np.stack([fit for fit, _ in fits], axis=-1), view.pixels, view.size))
+        scales.append(fits[1][1])
+    if _explains(float(np.median(apart)), own):
+        camera, scale = flat[0].camera, float(np.median(scales))
+        raise Pose3DError(
+            f"{where}: the 2D poses fit the 3D poses only when they are divided by {scale:.3g} and moved: "
+            f"are they of another image size? Expected pixels of {camera.width}x{camera.height}"
+        )
