@@ -46,29 +46,37 @@ def _person(name: str, detections: Sequence[tuple[int, np.ndarray]]) -> Person:
     return Person(name, frames, np.stack([keypoints for _, keypoints in detections]))
 
 
-def _distances(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Mean joint distance between detections over the diagonals of the earlier ones' boxes.
+def _boxes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`(N, 2)` lowest and highest coordinates of `(N, J, 2)` points, at least one of each known."""
+    known = np.isfinite(points[..., :1])
+    return np.where(known, points, np.inf).min(axis=1), np.where(known, points, -np.inf).max(axis=1)
+
+
+def _near_pairs(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of detections that may be of one person.
 
     Args:
         before: `(A, J, 2)`, NaN where missing.
         after: `(N, J, 2)`.
 
     Returns:
-        `(A, N)`, infinite where they share no joint.
+        Their rows in `before` and in `after`, and the mean distance of the joints that both have, over the
+        diagonal of the earlier one's box, at most `_FARTHEST`; the nearest pair first.
     """
-    held, here = np.isfinite(before[..., 0]), np.isfinite(after[..., 0])
-    low = np.where(held[..., None], before, np.inf).min(axis=1)
-    high = np.where(held[..., None], before, -np.inf).max(axis=1)
+    (low, high), (low_after, high_after) = _boxes(before), _boxes(after)
     diagonal = np.maximum(np.linalg.norm(high - low, axis=1), 1.0)
-    first, second = np.where(held[..., None], before, 0), np.where(here[..., None], after, 0)
-    x = first[:, None, :, 0] - second[None, :, :, 0]
-    y = first[:, None, :, 1] - second[None, :, :, 1]
-    apart = np.sqrt(x * x + y * y)
-    # Sums over the joints that both have, as products: hundreds of people meet in every frame.
-    shared = held[:, None] & here[None]
-    count = held.astype(np.float32) @ here.astype(np.float32).T
-    mean = np.einsum("anj,anj->an", apart, shared.astype(np.float32)) / np.maximum(count, 1)
-    return np.where(count > 0, mean / diagonal[:, None], np.inf)
+    # No joint is nearer than the boxes are: hundreds of people meet in every frame, few of them closely.
+    gap = np.maximum(low[:, None] - high_after[None], low_after[None] - high[:, None]).max(axis=-1)
+    i, j = np.nonzero(gap <= _FARTHEST * diagonal[:, None])
+    step = before[i] - after[j]
+    shared = np.isfinite(step[..., 0])
+    apart = np.sqrt(np.square(np.where(shared[..., None], step, 0)).sum(axis=-1)).sum(axis=1)
+    count = shared.sum(axis=1)
+    distance = np.where(count > 0, apart / np.maximum(count, 1) / diagonal[i], np.inf)
+    near = distance <= _FARTHEST
+    i, j, distance = i[near], j[near], distance[near]
+    order = np.lexsort((j, i, distance))
+    return i[order], j[order], distance[order]
 
 
 def _apart(before: np.ndarray, after: np.ndarray) -> float:
@@ -112,11 +120,9 @@ def link_detections(detections: Iterable[tuple[int, list[np.ndarray]]]) -> tuple
                 placed.add(0)
         elif active and found:
             before = np.stack([links[link][-1][1] for link in active])
-            distance = _distances(before[..., :2], np.stack(found)[..., :2])
-            i, j = np.nonzero(distance <= _FARTHEST)
-            order = np.lexsort((j, i, distance[i, j]))
+            i, j, _ = _near_pairs(before[..., :2], np.stack(found)[..., :2])
             taken: set[int] = set()
-            for a, b in zip(i[order].tolist(), j[order].tolist(), strict=True):
+            for a, b in zip(i.tolist(), j.tolist(), strict=True):
                 if a not in taken and b not in placed:
                     links[active[a]].append((frame, found[b]))
                     taken.add(a)
@@ -144,10 +150,9 @@ def handovers(people: Sequence[Person]) -> list[tuple[Person, Person]]:
         if not candidates:
             continue
         after = np.stack([other.keypoints[0, :, :2] for other in candidates])
-        distance = _distances(person.keypoints[-1:, :, :2], after)[0]
-        nearest = int(np.argmin(distance))
-        if distance[nearest] <= _FARTHEST:
-            pairs.append((person, candidates[nearest]))
+        _, near, _ = _near_pairs(person.keypoints[-1:, :, :2], after)
+        if len(near):
+            pairs.append((person, candidates[int(near[0])]))
     return pairs
 
 
