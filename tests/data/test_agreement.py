@@ -68,11 +68,12 @@ def test_sound_data_pass_silently(sequences, without_lens):
 
 @pytest.mark.parametrize(
     ("factor", "unit"),
-    [(1000, "millimetres"), (100, "centimetres"), (39.37, "inches"), (0.001, "kilometres")],
+    [(1000, "millimetres"), (100, "centimetres"), (39.37, "inches"), (0.001, "metres")],
 )
 def test_other_units(sequences, factor, unit):
     with pytest.raises(
-        Pose3DError, match=rf"^x.npz: the 3D poses' bones are .* as in {unit}; expected the unit"
+        Pose3DError,
+        match=rf"^x.npz: the 3D poses' bones are .* as {unit} instead of .*metres; expected the unit",
     ):
         check_agreement([scaled(one, factor) for one in sequences], "x.npz")
 
@@ -81,6 +82,21 @@ def test_odd_bones_are_said(sequences):
     said = []
     check_unit([scaled(one, 3.281) for one in sequences], "x.npz", said.append)
     assert "times as long as an adult's: what unit is it?" in said[0]
+
+
+@pytest.mark.parametrize(("axes", "signs"), [((0, 2, 1), (1, 1, -1)), ((0, 1, 2), (1, -1, -1))])
+def test_a_world_that_is_not_z_up(sequences, axes, signs):
+    world = []
+    for one in sequences:
+        points = camera_to_world(one.pose_3d, one.camera.orientation, one.camera.translation)
+        world.append(dataclasses.replace(one, pose_2d=None, camera=None, world_frame=True, pose_3d=points))
+    check_agreement(world, "CMU.npz")
+    turned = [
+        dataclasses.replace(one, pose_3d=one.pose_3d[..., list(axes)] * np.array(signs, np.float32))
+        for one in world
+    ]
+    with pytest.raises(Pose3DError, match=r"^CMU.npz: people stand along -?[xyz], expected z up"):
+        check_agreement(turned, "CMU.npz")
 
 
 def test_normalised_2d(sequences):
@@ -130,8 +146,9 @@ def test_what_nothing_explains_is_said(sequences):
     assert said[0].startswith("x.npz: S9: 2D and 3D poses do not agree")
 
 
-def test_sequences_without_both_poses_are_passed_over(sequences):
+def test_what_cannot_be_projected_is_passed_over(sequences):
     bare = [dataclasses.replace(one, pose_2d=None) for one in sequences]
+    bare += [dataclasses.replace(one, pose_3d=one.pose_3d - one.pose_3d[:, :1]) for one in sequences]
     check_agreement(
         [*bare, dataclasses.replace(sequences[0], pose_3d=None)], "x.npz", lambda line: pytest.fail(line)
     )

@@ -57,13 +57,14 @@ def test_the_rule():
         np.testing.assert_array_equal(person.keypoints, np.stack([one for _, one in link]))
 
 
-def test_a_hundred_people_over_a_thousand_frames():
-    detections, _ = crowd(100, 1000)
+def test_a_hundred_people_do_not_take_long():
+    """A thousand frames in less than five seconds; a fifth of them here."""
+    detections, _ = crowd(100, 200)
     start = time.process_time()
     people = link_detections(detections)
     spent = time.process_time() - start
-    assert [len(one.frames) for one in people] == [1000] * 100
-    assert spent < 5
+    assert [len(one.frames) for one in people] == [200] * 100
+    assert spent < 1
 
 
 def test_who_goes_on_from_whom():

@@ -1,5 +1,6 @@
 """Checkpoints of the original releases, given where `.h5` files are expected."""
 
+import json
 import shutil
 
 import numpy as np
@@ -11,7 +12,7 @@ from tf_pose3d.cli import inference, train
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.models.loading import load_model
-from tf_pose3d.weight_files.hdf5 import kind_of_weights, read_config
+from tf_pose3d.weight_files.hdf5 import drop_weights, kind_of_weights, read_config
 from tf_pose3d.weights.convert import convert
 from tf_pose3d.weights.opening import converted_weights, find_foreign_weights
 
@@ -122,6 +123,45 @@ def test_lcn_s_tensorflow_checkpoint(golden, clip, tmp_path, capfd):
     assert inference.main([*flags, "--knn", "3"]) == 0
     assert "a TensorFlow 1 checkpoint of LCN, converted for this run" in capfd.readouterr().err
     assert np.isfinite(np.load(tmp_path / "o.npz")["pose_3d"]).all()
+
+
+def test_weights_to_start_from_may_be_of_an_earlier_stage(golden, tmp_path, capfd):
+    """RIE's `-p stage_1_best_model.bin`; the run's own settings are others than the checkpoint's."""
+    checkpoint = golden / "rie/stage1/stage_1_best_model.bin"
+    config = convert(checkpoint, "rie").config
+    sizes = [
+        f"--set={name}={json.dumps(config.to_dict()[name])}"
+        for name in ("CHANNELS", "FILTER_WIDTHS", "LATENT_FEATURES")
+    ]
+    flags = [
+        "--arch",
+        "rie",
+        "--stage",
+        "2",
+        "--pretrain",
+        str(checkpoint),
+        "--out_dir",
+        str(tmp_path),
+        *sizes,
+    ]
+    flags += ["--dataset", "synthetic", "--train_subset", "S1", "--val_subset", "none", "--epochs", "0"]
+    assert train.main(flags) == 0, capfd.readouterr().err
+    assert capfd.readouterr().err.count("a PyTorch checkpoint of RIE, converted for this run") == 1
+    assert json.loads((tmp_path / "config_complete.json").read_text())["STAGE"] == 2
+
+
+@pytest.mark.parametrize(("name", "keys"), [("strided/frames27/no_refine.pth", ("NUM_HEADS", "STRIDES"))])
+def test_what_no_tensor_tells_is_said(name, keys, golden):
+    said = []
+    foreign = find_foreign_weights(golden / name)
+    foreign.convert({}, said.append)
+    drop_weights(golden / name)
+    for key in keys:
+        assert any(f"its tensors do not tell {key}" in line for line in said)
+    said.clear()
+    foreign.convert({"NUM_HEADS": 8, "STRIDES": [3, 3, 3]}, said.append)
+    drop_weights(golden / name)
+    assert len(said) == 1
 
 
 def test_a_wrong_family_is_told(golden, pretrained, capfd):

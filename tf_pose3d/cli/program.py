@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.backend import require_tensorflow_backend
 from tf_pose3d.cli.flags import Parser, parse_overrides, underscored
@@ -82,22 +82,50 @@ def _find_release(
     return None if arch is None else get_release(get_family(arch)), foreign
 
 
-def _convert(foreign: ForeignWeights, release: Release, parsed: argparse.Namespace, program: str) -> None:
-    """Converts a release's checkpoint under what config file and flags say."""
+def _convert(
+    foreign: ForeignWeights,
+    release: Release | None,
+    parsed: argparse.Namespace,
+    program: str,
+) -> None:
+    """Converts a release's checkpoint under what config file and flags say.
+
+    Args:
+        foreign: The checkpoint.
+        release: Its flags say config keys, too; None: nothing is said (weights of an earlier stage).
+        parsed: The arguments.
+        program: Its name, for the line that says so.
+    """
     from tf_pose3d.weights.opening import config_values
 
-    values = config_values(parsed.config, foreign)
-    values.update({name: value for name, value in parse_overrides(parsed.set).items() if "." not in name})
-    for flag in release.flags(program):
-        value = getattr(parsed, flag.destination, None)
-        if flag.key is not None and "." not in flag.key and value is not None:
-            values[flag.key] = value
+    values: dict[str, Any] = {}
+    if release is not None:
+        values = config_values(parsed.config, foreign)
+        said = parse_overrides(parsed.set)
+        flags = {
+            flag.key: getattr(parsed, flag.destination, None) for flag in release.flags(program) if flag.key
+        }
+        said |= {name: value for name, value in flags.items() if value is not None}
+        values |= {name: value for name, value in said.items() if "." not in name}
+    if program == "train":
+        # These weights are a start: the run's own settings may be others.
+        open_keys = {key for choice in foreign.converter.choices(foreign.held) for key in choice.keys}
+        values = {name: value for name, value in values.items() if name in open_keys}
 
     def log(line: str) -> None:
         # Not among the results: they may be piped into another program.
         print(f"{program}.py: {line}", file=sys.stderr, flush=True)
 
     foreign.convert(values, log)
+
+
+def _convert_others(weights: str, release: Release, parsed: argparse.Namespace, program: str) -> None:
+    from tf_pose3d.files import resolve_weights
+    from tf_pose3d.weights.opening import find_foreign_weights
+
+    foreign = find_foreign_weights(resolve_weights(weights), release.family.arch)
+    if foreign is not None:
+        _convert(foreign, None, parsed, program)
 
 
 def _describe(family: Family) -> str:
@@ -146,7 +174,11 @@ def parse(
         )
     if foreign is not None:
         _convert(foreign, release, parsed, program)
+    named = parsed.weights
     release.complete_arguments(program, parsed)
+    if parsed.weights not in (None, named):
+        # A release's own flag named them, e.g. --pretrain.
+        _convert_others(parsed.weights, release, parsed, program)
     return parsed, release
 
 

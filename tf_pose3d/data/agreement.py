@@ -18,21 +18,32 @@ from tf_pose3d.data.sequence import Sequence as PoseSequence
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["check_agreement", "check_unit"]
+__all__ = ["DOUBTFUL", "LIMBS", "SOUND", "check_agreement", "check_unit", "explains", "require_unit"]
 
 # Frames of a recording that are looked at.
 _FRAMES = 24
 # Joints that every layout means alike.
-_LIMBS = tuple(
+LIMBS = tuple(
     f"{side}_{name}" for side in "lr" for name in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )
 # Bones this many times an adult's are in another unit; beyond the narrower limits they are merely odd.
 _OTHER_UNIT, _ODD_BONES = 20.0, 2.5
 # Distances between projected 3D and 2D poses, in diagonals of the person's box: sound data stay below, and
 # what explains a disagreement has to bring it below, and to a part of what it was.
-_SOUND, _EXPLAINED = 0.1, 0.4
-_DOUBTFUL = 0.15
-_UNITS = {1000.0: "millimetres", 100.0: "centimetres", 0.001: "kilometres", 39.37: "inches", 3.281: "feet"}
+SOUND, _EXPLAINED = 0.1, 0.4
+DOUBTFUL = 0.15
+# Metres from the camera below which nobody is filmed.
+_NEAREST = 0.3
+# Cosine to an axis above which somebody stands along it, and in how many of the frames all must.
+_UPRIGHT, _MOSTLY = 0.85, 0.7
+# Ratio -> the unit that they are in, instead of that which they should be in.
+_UNITS = {
+    1000.0: "millimetres instead of metres",
+    100.0: "centimetres instead of metres",
+    39.37: "inches instead of metres",
+    3.281: "feet instead of metres",
+    0.001: "metres instead of millimetres",
+}
 
 
 def check_unit(sequences: Iterable[PoseSequence], where: str, log: Log | None = None) -> None:
@@ -50,15 +61,28 @@ def check_unit(sequences: Iterable[PoseSequence], where: str, log: Log | None = 
     known = [ratio for ratio in ratios if ratio is not None]
     if not known:
         return
-    ratio = float(np.median(known))
+    require_unit(float(np.median(known)), where, log)
+
+
+def require_unit(ratio: float, where: str, log: Log | None = None) -> None:
+    """Checks how long some people's bones are.
+
+    Args:
+        ratio: Their length over that of an adult's, in the unit that the data should have.
+        where, log: See `check_unit`.
+
+    Raises:
+        Pose3DError: They are so long or short that they are in another unit.
+    """
     if 1 / _OTHER_UNIT < ratio < _OTHER_UNIT:
         if not 1 / _ODD_BONES < ratio < _ODD_BONES and log is not None:
             log(f"{where}: the 3D poses' bones are {ratio:.2g} times as long as an adult's: what unit is it?")
         return
     unit = min(_UNITS, key=lambda factor: abs(np.log(ratio / factor)))
-    told = f", as in {_UNITS[unit]}" if abs(np.log(ratio / unit)) < np.log(1.6) else ""
+    told = f", as {_UNITS[unit]}" if abs(np.log(ratio / unit)) < np.log(1.6) else ""
+    times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
     raise Pose3DError(
-        f"{where}: the 3D poses' bones are {ratio:.3g} times as long as an adult's{told}; expected the unit "
+        f"{where}: the 3D poses' bones are {times} times as long as an adult's{told}; expected the unit "
         "that this data set's files have (see data/DATASET.md)"
     )
 
@@ -86,10 +110,11 @@ def check_agreement(sequences: Sequence[PoseSequence], where: str, log: Log | No
         log: Takes a line where the poses do not agree and nothing explains it.
 
     Raises:
-        Pose3DError: They do not, and something explains it: 3D in another unit, normalised 2D, 2D of another
-            image size, cameras in another order, left and right swapped.
+        Pose3DError: They do not, and something explains it: 3D in another unit or a world that is not z up,
+            normalised 2D, 2D of another image size, cameras in another order, left and right swapped.
     """
     check_unit(sequences, where, log)
+    _check_upright(sequences, where)
     people: dict[str, list[list[PoseSequence]]] = {}
     recordings: dict[tuple[str, str], list[PoseSequence]] = {}
     for one in sequences:
@@ -104,6 +129,33 @@ def check_agreement(sequences: Sequence[PoseSequence], where: str, log: Log | No
         _check_subject(held, f"{where}: {subject}", log)
 
 
+def _check_upright(sequences: Sequence[PoseSequence], where: str) -> None:
+    """Checks that people in a world frame stand along its z: motion capture often has y up."""
+    trunks = []
+    for one in sequences:
+        if not one.world_frame or one.pose_3d is None or not len(one.pose_3d):
+            continue
+        if not {"neck", "l_ankle", "r_ankle"} <= set(one.skeleton.joints):
+            continue
+        sample = one.pose_3d[_sampled(len(one.pose_3d))]
+        feet = (sample[:, one.skeleton.index("l_ankle")] + sample[:, one.skeleton.index("r_ankle")]) / 2
+        trunks.append(sample[:, one.skeleton.index("neck")] - feet)
+    if not trunks:
+        return
+    upwards = np.concatenate(trunks)
+    upwards = upwards / np.maximum(np.linalg.norm(upwards, axis=1, keepdims=True), 1e-9)
+    along = (np.abs(upwards) > _UPRIGHT).mean(axis=0)
+    axis = int(np.argmax(along))
+    sign = "" if np.median(upwards[:, axis]) > 0 else "-"
+    # People bend and lie down, but not all of them for most of the time.
+    if along[axis] < _MOSTLY or (axis == 2 and not sign):
+        return
+    raise Pose3DError(
+        f"{where}: people stand along {sign}{'xyz'[axis]}, expected z up: turn the world, y up becomes "
+        "(x, -z, y)"
+    )
+
+
 class _View:
     """Some frames of a sequence: what is compared."""
 
@@ -112,7 +164,7 @@ class _View:
         assert sequence.pose_2d is not None
         assert sequence.pose_3d is not None
         skeleton_2d = sequence.skeleton_2d or sequence.skeleton
-        shared = [name for name in _LIMBS if name in skeleton_2d.joints and name in sequence.skeleton.joints]
+        shared = [name for name in LIMBS if name in skeleton_2d.joints and name in sequence.skeleton.joints]
         rows = _sampled(len(sequence.pose_2d))
         self.camera = sequence.camera
         self.names = shared
@@ -124,6 +176,11 @@ class _View:
         )
         box = np.ptp(self.pixels, axis=1)
         self.size = float(np.median(np.linalg.norm(box, axis=-1)))
+
+    @property
+    def can_project(self) -> bool:
+        """Whether there are poses in front of the camera; some data sets keep them round their root only."""
+        return bool(self.names) and len(self.pose) > 0 and float(np.median(self.pose[..., 2])) > _NEAREST
 
     def mirrored(self) -> np.ndarray:
         """The 2D poses with left and right exchanged."""
@@ -176,7 +233,8 @@ def _apart(projected: np.ndarray | None, pixels: np.ndarray, size: float) -> flo
 
 def _check_subject(recordings: list[list[PoseSequence]], where: str, log: Log | None) -> None:
     views = [[_View(sequence) for sequence in recording] for recording in recordings]
-    flat = [view for recording in views for view in recording if view.names and len(view.pixels)]
+    views = [[view for view in recording if view.can_project] for recording in views]
+    flat = [view for recording in views for view in recording]
     if not flat:
         return
     extent = max(float(np.abs(view.pixels).max()) for view in flat)
@@ -188,19 +246,19 @@ def _check_subject(recordings: list[list[PoseSequence]], where: str, log: Log | 
     own = float(np.median([_apart(_projected(v.pose, v.camera, v.pixels), v.pixels, v.size) for v in flat]))
     by_camera = _by_camera(views)
     worst = max(own, *(apart[name] for name, apart in by_camera.items()), 0.0)
-    if worst <= _SOUND:
+    if worst <= SOUND:
         return
     _explain_order(by_camera, where)
     swapped = float(
         np.median([_apart(_projected(v.pose, v.camera, v.mirrored()), v.mirrored(), v.size) for v in flat])
     )
-    if _explains(swapped, own):
+    if explains(swapped, own):
         raise Pose3DError(
             f"{where}: the 2D poses fit the 3D poses only with left and right exchanged: is the layout of "
             "one of them another?"
         )
     _explain_scale(flat, own, where)
-    if worst > _DOUBTFUL and log is not None:
+    if worst > DOUBTFUL and log is not None:
         far = f"{worst:.0%} of the person's size" if np.isfinite(worst) else "behind the camera"
         log(
             f"{where}: 2D and 3D poses do not agree: projected, the 3D poses lie {far} from the 2D poses "
@@ -208,8 +266,9 @@ def _check_subject(recordings: list[list[PoseSequence]], where: str, log: Log | 
         )
 
 
-def _explains(found: float, before: float) -> bool:
-    return found < _SOUND and found < _EXPLAINED * before
+def explains(found: float, before: float) -> bool:
+    """Whether a distance is sound, and far below what it was under the other supposition."""
+    return found < SOUND and found < _EXPLAINED * before
 
 
 def _by_camera(views: list[list[_View]]) -> dict[str, dict[str, float]]:
@@ -218,8 +277,6 @@ def _by_camera(views: list[list[_View]]) -> dict[str, dict[str, float]]:
     for recording in views:
         for view in recording:
             for other in recording:
-                if not view.names or not len(view.pixels):
-                    continue
                 pose = view.in_camera(other.camera)
                 if pose is None:
                     continue
@@ -235,7 +292,7 @@ def _by_camera(views: list[list[_View]]) -> dict[str, dict[str, float]]:
 def _explain_order(by_camera: dict[str, dict[str, float]], where: str) -> None:
     for name, apart in by_camera.items():
         best = min(apart, key=apart.__getitem__)
-        if best != name and _explains(apart[best], apart[name]):
+        if best != name and explains(apart[best], apart[name]):
             raise Pose3DError(
                 f"{where}: the 2D poses of camera {name} are those of camera {best} ({apart[best]:.1%} of "
                 f"the person's size from the projected 3D poses, not {apart[name]:.0%}): the cameras are in "
@@ -252,8 +309,9 @@ def _explain_scale(flat: list[_View], own: float, where: str) -> None:
         fits = [_fitted(projected[..., axis], view.pixels[..., axis]) for axis in (0, 1)]
         apart.append(_apart(np.stack([fit for fit, _ in fits], axis=-1), view.pixels, view.size))
         scales.append(fits[1][1])
-    if _explains(float(np.median(apart)), own):
-        camera, scale = flat[0].camera, float(np.median(scales))
+    camera, scale = flat[0].camera, float(np.median(scales))
+    # Nearly the same size is no other image: poses may be rescaled to one person's.
+    if explains(float(np.median(apart)), own) and not 0.8 < scale < 1.25:
         raise Pose3DError(
             f"{where}: the 2D poses fit the 3D poses only when they are divided by {scale:.3g} and moved: "
             f"are they of another image size? Expected pixels of {camera.width}x{camera.height}"

@@ -288,5 +288,10 @@ def read_records(
     Raises:
         Pose3DError: An unknown name, subset or option, or what the reader finds wrong.
     """
+    # Builds on this module.
+    from tf_pose3d.data.multiview.agreement import check_records
+
     record = get_image_dataset(dataset)
-    return record.read(subset, record.complete(options), log)
+    records = record.read(subset, record.complete(options), log)
+    check_records(records, log)
+    return records

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -91,6 +91,15 @@ class PoseFormerConverter(Converter["PoseFormerConfig"]):
             "MLP_RATIO": tensors[hidden].shape[0] / width,
             "QKV_BIAS": f"{_SPATIAL}0.attn.qkv.bias" in tensors,
         }
+
+    def notes(self, checkpoint: Checkpoint, config: PoseFormerConfig, given: Collection[str]) -> list[str]:
+        held = {"NUM_HEADS": f"attention heads, {config.NUM_HEADS} of them"}
+        return [
+            f"{checkpoint.source}: its tensors do not tell {key}: {text}, as in the release; --set {key}=... "
+            "says otherwise"
+            for key, text in held.items()
+            if key not in given
+        ]
 
     def assignments(self, model: PoseFormer, config: PoseFormerConfig) -> Iterator[Assignment]:
         embedding, mean = model.joint_embedding, model.frame_mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -108,6 +108,20 @@ class StridedTransformerConverter(Converter["StridedTransformerConfig"]):
         if blocks != 3:
             raise Pose3DError(f"{source} has {blocks} strided blocks, expected 3")
         return values
+
+    def notes(
+        self, checkpoint: Checkpoint, config: StridedTransformerConfig, given: Collection[str]
+    ) -> list[str]:
+        held = {
+            "NUM_HEADS": f"attention heads, {config.NUM_HEADS} of them",
+            "STRIDES": f"strides {config.strides}",
+        }
+        return [
+            f"{checkpoint.source}: its tensors do not tell {key}: {text}, as in the release; --set {key}=... "
+            "says otherwise"
+            for key, text in held.items()
+            if key not in given
+        ]
 
     def assignments(
         self, model: StridedTransformer | RefinedStridedTransformer, config: StridedTransformerConfig
