@@ -47,10 +47,13 @@ def export(arguments: Sequence[str] | None = None, log: Callable[[str], None] | 
     from tf_pose3d.files import resolve_weights
     from tf_pose3d.inference.export import export_model
     from tf_pose3d.models.loading import load_model
+    from tf_pose3d.weights.opening import converted_weights
 
     weights = resolve_weights(given.weights)
     out = Path(given.out) if given.out else weights.with_suffix(_ENDINGS[given.format])
-    report = export_model(load_model(weights, given.config), out, given.format, given.half)
+    with converted_weights(weights, given.config, log=log):
+        model = load_model(weights, given.config)
+    report = export_model(model, out, given.format, given.half)
     for name, shape in report["inputs"].items():
         free = "frames" if report["examples"] == "frames" else "batch"
         log(f"input {name}: {[free if size is None else size for size in shape]}")

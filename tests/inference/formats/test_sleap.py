@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton
 
 _SPEC = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
@@ -35,3 +36,12 @@ def test_tracks(tmp_path, coco, matlab):
     np.testing.assert_allclose(got[keep][:, order, :2], coco[keep], atol=1e-3)
     np.testing.assert_allclose(got[keep][..., 2], 0.7, atol=1e-6)
     assert np.isnan(got[3]).all()
+
+
+def test_a_project_is_told_from_its_analysis(tmp_path):
+    with h5py.File(tmp_path / "labels.v001.slp", "w") as file:
+        file.create_group("metadata").attrs["format_id"] = 1.2
+        for name in ("videos_json", "tracks_json", "frames", "instances", "points", "pred_points"):
+            file[name] = np.zeros(2)
+    with pytest.raises(Pose3DError, match=r"labels.v001.slp is a SLEAP project: export its analysis file"):
+        made_up.read(tmp_path / "labels.v001.slp")

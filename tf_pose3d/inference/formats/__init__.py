@@ -78,6 +78,11 @@ def read_source(
             f"{path} holds Azure Kinect's joints in space (millimetres): there is nothing to lift; project "
             "them into the image and give an array with --layout azure_kinect_32"
         )
+    if source.kind == "hdf5" and _is_sleap_project(source):
+        raise Pose3DError(
+            f"{path} is a SLEAP project: export its analysis file (File, Export Analysis HDF5, or "
+            "sleap-convert --format analysis), and give that"
+        )
     raise Pose3DError(
         f"{path}: keypoints in none of the known formats ({', '.join(FORMATS)}); {_seen(source)}; "
         "--input_format names one"
@@ -91,6 +96,13 @@ def _is_kinect(sample: object) -> bool:
         and "frames" in sample
         and {"joint_names", "bone_list"} & sample.keys() != set()
     )
+
+
+def _is_sleap_project(source: Source) -> bool:
+    from tf_pose3d.inference.formats.pandas_hdf5 import hdf5_file
+
+    with hdf5_file(source) as file:
+        return {"instances", "points", "metadata"} <= set(file)
 
 
 def _seen(source: Source) -> str:
