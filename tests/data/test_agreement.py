@@ -81,7 +81,9 @@ def test_other_units(sequences, factor, unit):
 def test_odd_bones_are_said(sequences):
     said = []
     check_unit([scaled(one, 3.281) for one in sequences], "x.npz", said.append)
+    check_unit([dataclasses.replace(one, pose_3d=0 * one.pose_3d) for one in sequences], "x.npz", said.append)
     assert "times as long as an adult's: what unit is it?" in said[0]
+    assert said[1] == "x.npz: the 3D poses' bones are 0 times as long as an adult's: what unit is it?"
 
 
 @pytest.mark.parametrize(("axes", "signs"), [((0, 2, 1), (1, 1, -1)), ((0, 1, 2), (1, -1, -1))])

@@ -102,6 +102,18 @@ def test_elsewhere_the_sign_of_life_counts(tmp_path, holder):
     assert "on far" in said[0]
 
 
+def test_without_proc_the_number_counts(tmp_path, holder, monkeypatch):
+    """Where the system does not say when processes started, as on macOS."""
+    rewrite(tmp_path, 5, system="", started="")
+    monkeypatch.setattr(folder_lock, "_system", lambda: "")
+    with pytest.raises(Pose3DError, match=f"in use by process {holder.pid}"):
+        FolderLock(tmp_path)
+    holder.kill()
+    holder.wait()
+    with hold_folder(tmp_path, log=lambda line: None):
+        pass
+
+
 def test_a_run_gives_signs_of_life(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_lock, "_BEAT", 0.05)
     with hold_folder(tmp_path, log=lambda line: None):

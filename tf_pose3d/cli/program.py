@@ -107,16 +107,12 @@ def _convert(
         }
         said |= {name: value for name, value in flags.items() if value is not None}
         values |= {name: value for name, value in said.items() if "." not in name}
-    if program == "train":
-        # These weights are a start: the run's own settings may be others.
-        open_keys = {key for choice in foreign.converter.choices(foreign.held) for key in choice.keys}
-        values = {name: value for name, value in values.items() if name in open_keys}
 
     def log(line: str) -> None:
         # Not among the results: they may be piped into another program.
         print(f"{program}.py: {line}", file=sys.stderr, flush=True)
 
-    foreign.convert(values, log)
+    foreign.convert(values, log, start=program == "train")
 
 
 def _convert_others(weights: str, release: Release, parsed: argparse.Namespace, program: str) -> None:

@@ -26,8 +26,8 @@ _FRAMES = 24
 LIMBS = tuple(
     f"{side}_{name}" for side in "lr" for name in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )
-# Bones this many times an adult's are in another unit; beyond the narrower limits they are merely odd.
-_OTHER_UNIT, _ODD_BONES = 20.0, 2.5
+# Bones this many times an adult's are odd; people and skeletons differ by this much round a unit's factor.
+_ODD_BONES, _UNIT_SPREAD = 2.5, 1.6
 # Distances between projected 3D and 2D poses, in diagonals of the person's box: sound data stay below, and
 # what explains a disagreement has to bring it below, and to a part of what it was.
 SOUND, _EXPLAINED = 0.1, 0.4
@@ -41,7 +41,6 @@ _UNITS = {
     1000.0: "millimetres instead of metres",
     100.0: "centimetres instead of metres",
     39.37: "inches instead of metres",
-    3.281: "feet instead of metres",
     0.001: "metres instead of millimetres",
 }
 
@@ -72,19 +71,19 @@ def require_unit(ratio: float, where: str, log: Log | None = None) -> None:
         where, log: See `check_unit`.
 
     Raises:
-        Pose3DError: They are so long or short that they are in another unit.
+        Pose3DError: They are as long as those of another unit.
     """
-    if 1 / _OTHER_UNIT < ratio < _OTHER_UNIT:
-        if not 1 / _ODD_BONES < ratio < _ODD_BONES and log is not None:
-            log(f"{where}: the 3D poses' bones are {ratio:.2g} times as long as an adult's: what unit is it?")
+    if 1 / _ODD_BONES < ratio < _ODD_BONES:
         return
-    unit = min(_UNITS, key=lambda factor: abs(np.log(ratio / factor)))
-    told = f", as {_UNITS[unit]}" if abs(np.log(ratio / unit)) < np.log(1.6) else ""
     times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
-    raise Pose3DError(
-        f"{where}: the 3D poses' bones are {times} times as long as an adult's{told}; expected the unit "
-        "that this data set's files have (see data/DATASET.md)"
-    )
+    found = f"{where}: the 3D poses' bones are {times} times as long as an adult's"
+    for factor, unit in _UNITS.items():
+        if factor / _UNIT_SPREAD < ratio < factor * _UNIT_SPREAD:
+            raise Pose3DError(
+                f"{found}, as {unit}; expected the unit that this data set's files have (see data/DATASET.md)"
+            )
+    if log is not None:
+        log(f"{found}: what unit is it?")
 
 
 def _sampled(length: int) -> np.ndarray:

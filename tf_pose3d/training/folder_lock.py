@@ -102,6 +102,19 @@ def _start_of(pid: int) -> str | None:
     return None if fields[0] in ("Z", "X") else fields[19]
 
 
+def _exists(pid: int) -> bool:
+    """Whether this machine has a process of that number, where nothing tells more (no /proc)."""
+    if os.name != "posix" or pid <= 0:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 class FolderLock:
     """A folder that this run holds.
 
@@ -176,6 +189,8 @@ def _living_owner(path: Path, note: _Note | None, silence: float) -> str | None:
     if note.system and note.system == _system():
         return who if note.started and _start_of(note.pid) == note.started else None
     if quiet >= silence:
+        return None
+    if not note.system and note.host == socket.gethostname() and not _exists(note.pid):
         return None
     return f"{who} (last sign of life {max(quiet, 0):.0f} s ago; it counts as dead after {silence:.0f} s)"
 

@@ -61,7 +61,7 @@ def train(
             `tf_pose3d.data.datasets.get_dataset(NAME).options`.
         train_subset, val_subset: Subsets; None: the config's. `val_subset="none"`: no validation.
         test_subset: Subset to test the best weights on at the end; None: no test.
-        weights: `.h5` file to start from, or a prefix of its path.
+        weights: `.h5` file to start from, a prefix of its path, or a checkpoint of an original release.
         resume: Continue the run in `out_dir` from its latest checkpoint, or from this one; on the same
             machine the result is bit for bit that of an uninterrupted run.
         strategy: Devices, see `tf_pose3d.training.distribution.make_strategy`.
@@ -95,7 +95,7 @@ def train(
     ]
     with contextlib.ExitStack() as stack:
         if weights is not None:
-            stack.enter_context(converted_weights(weights, settings, log=log))
+            stack.enter_context(converted_weights(weights, settings, log=log, start=True))
         return run_training(
             settings,
             out_dir,

@@ -54,6 +54,7 @@ class ForeignWeights:
         values: Mapping[str, Any],
         log: Callable[[str], None],
         flags: bool = True,
+        start: bool = False,
     ) -> None:
         """Converts it and holds the result for all who read weights by this path.
 
@@ -61,14 +62,18 @@ class ForeignWeights:
             values: Config keys that the user says, in flags or a config file.
             log: Takes a line that says so, and what the converter notes.
             flags: Whether the user says things in flags, else in a config.
+            start: A training starts from the weights: then `values` are the run's, which may have other
+                settings (a later stage, another rate), and only what the file does not tell is taken of them.
 
         Raises:
             Pose3DError: What the file does not tell is not said (the message lists it), or does not fit it.
         """
         given = {self.converter.key_of(name): value for name, value in values.items()}
-        open_choices = [
-            choice for choice in self.converter.choices(self.held) if not set(choice.keys) & given.keys()
-        ]
+        choices = self.converter.choices(self.held)
+        if start:
+            told = {name for choice in choices for name in choice.keys}
+            given = {name: value for name, value in given.items() if name in told}
+        open_choices = [choice for choice in choices if not set(choice.keys) & given.keys()]
         command = self._command(given, {choice.keys[0]: choice.example for choice in open_choices})
         if open_choices:
             wanted = "; ".join(f"{' or '.join(choice.keys)}: {choice.text}" for choice in open_choices)
@@ -150,6 +155,7 @@ def converted_weights(
     config: str | os.PathLike[str] | Config | None = None,
     arch: str | None = None,
     log: Callable[[str], None] = print,
+    start: bool = False,
 ) -> Iterator[None]:
     """Within the block, a release's checkpoint can be read as if it were an `.h5` file; others as ever.
 
@@ -158,6 +164,7 @@ def converted_weights(
         config: Config object or file, or name of a shipped one, that says what the checkpoint does not.
         arch: ARCH or short name of the family.
         log: Takes a line where something is converted.
+        start: See `ForeignWeights.convert`.
 
     Raises:
         Pose3DError: As `find_foreign_weights` and `ForeignWeights.convert`.
@@ -170,7 +177,7 @@ def converted_weights(
     if foreign is None:
         yield
         return
-    foreign.convert(config_values(config, foreign), log, flags=False)
+    foreign.convert(config_values(config, foreign), log, flags=False, start=start)
     try:
         yield
     finally:
