@@ -83,3 +83,20 @@ def test_even_motion_survives_resampling(fps):
 
 def test_a_single_frame_is_resampled():
     np.testing.assert_array_equal(resample(np.ones((1, 2)), frame_times(1, 30, 50)), np.ones((1, 2)))
+
+
+def test_a_joint_that_was_found_once_is_said():
+    """It would be held where it was in one of sixty frames, over the whole clip."""
+    skeleton = get_skeleton("coco_17")
+    points = np.random.default_rng(0).uniform(100, 900, (60, 17, 3))
+    points[..., 2] = 0.9
+    wrist = skeleton.index("l_wrist")
+    points[:, wrist, 2] = 0
+    points[20, wrist, 2] = 0.9
+    prepared = prepare_keypoints(points.astype(np.float32), skeleton, get_skeleton("h36m_17"))
+    assert prepared.warnings == (
+        "found in few of the 60 frames with the person: l_wrist in 1; elsewhere the joint is held or "
+        "interpolated, and the pose is a guess there",
+    )
+    points[::4, wrist, 2] = 0.9
+    assert prepare_keypoints(points.astype(np.float32), skeleton, get_skeleton("h36m_17")).warnings == ()

@@ -75,3 +75,17 @@ def test_image_range(recordings):
     (said,) = check_image_range(some, 1000, 1000, "clip")
     assert "13% of the joints lie outside" in said
     assert check_image_range(np.full((3, 2, 2), np.nan), 10, 10, "clip") == []
+
+
+@pytest.mark.parametrize(("turn", "side"), [(1, "right"), (-1, "left")])
+def test_a_telephone_s_video_that_was_not_rotated(turn, side):
+    """The person lies on the side in every frame; somebody who lies down in some of them does not."""
+    sequence = synthetic_sequences(["S9"], frames=60, actions=["Walking"], skeleton="h36m_17")[0]
+    upright = sequence.pose_2d
+    lying = np.stack([-turn * upright[..., 1], turn * upright[..., 0]], axis=-1) + 1000
+    (said,) = [line for line in check_keypoints(lying, sequence.skeleton) if "lies on the side" in line]
+    assert f"(head to the {side})" in said
+    assert "not rotated by 90 degrees before detection" in said
+    some = np.where(np.arange(60)[:, None, None] < 30, lying, upright)
+    assert not any("lies on the side" in line for line in check_keypoints(some, sequence.skeleton))
+    assert check_keypoints(upright, sequence.skeleton) == []
