@@ -164,3 +164,11 @@ def test_no_weights_in_the_program_means_the_shipped_lifter(clip, tmp_path: Path
     # A flag that tells a family asks for that family's weights.
     code = main(["--input", str(path), "--knn", "3", *size, "--output", str(out)])
     assert code == 2
+
+
+def test_a_limb_that_was_found_once_is_said(lifter, clip):
+    points = points_of(clip)
+    points[1:, get_skeleton("h36m_17").index("l_wrist"), 2] = 0
+    begin = "found in few of the 48 frames with the person: l_wrist in 1; elsewhere the network supposes"
+    assert any(line.startswith(begin) for line in lift(lifter, clip, points).warnings)
+    assert not any(line.startswith("found in few") for line in lift(lifter, clip).warnings)

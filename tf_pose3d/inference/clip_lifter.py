@@ -15,7 +15,7 @@ from tf_pose3d.evaluation.clip_prediction import ClipPredictor
 from tf_pose3d.inference import sanity
 from tf_pose3d.inference.keypoints import mark_missing
 from tf_pose3d.inference.lifter import LiftedPerson, Lifter, check_clip, check_keypoint_array
-from tf_pose3d.inference.preparation import frames_present, resample
+from tf_pose3d.inference.preparation import frames_present, rare_joints, resample
 from tf_pose3d.inference.trajectory import camera_trajectory, default_camera
 from tf_pose3d.progress import Progress
 from tf_pose3d.skeleton import Skeleton, convert_joints, make_skeleton, missing_joints
@@ -92,6 +92,13 @@ class ClipLifter(Lifter):
         found += sanity.check_sides(points, source)
         poses, radius = self._lift_known(keypoints, camera, fps, show_progress)
         present = frames_present(enough, self.max_gap)
+        seen = (keypoints[present, :, 2] > 0).sum(axis=0).tolist()
+        limbs = {
+            joint: frames
+            for joint, frames in zip(DETECTOR_JOINTS, seen, strict=True)
+            if joint in source.joints and joint != "nose"
+        }
+        found += rare_joints(limbs, int(present.sum()), "elsewhere the network supposes the joint")
         if not enough.all():
             known = np.flatnonzero(enough)
             places = np.interp(np.arange(len(poses)), known, np.arange(len(known)))

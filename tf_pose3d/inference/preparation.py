@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,7 +12,15 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.keypoints import mark_missing
 from tf_pose3d.skeleton import Skeleton, convert_joints, make_skeleton, missing_joints, used_joints
 
-__all__ = ["PreparedKeypoints", "fill_gaps", "frame_times", "frames_present", "prepare_keypoints", "resample"]
+__all__ = [
+    "PreparedKeypoints",
+    "fill_gaps",
+    "frame_times",
+    "frames_present",
+    "prepare_keypoints",
+    "rare_joints",
+    "resample",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,16 +142,27 @@ def _rare_joints(
         present: `(F,)`.
         source, target: As for `convert_joints`.
     """
-    count = int(present.sum())
-    found = (valid & present[:, None]).sum(axis=0)
-    rare = [joint for joint in used_joints(source, target) if found[joint] < _RARELY * count]
+    found = (valid & present[:, None]).sum(axis=0).tolist()
+    used = {source.joints[joint]: found[joint] for joint in used_joints(source, target)}
+    return rare_joints(used, int(present.sum()), "elsewhere the joint is held or interpolated")
+
+
+def rare_joints(found: Mapping[str, int], count: int, otherwise: str) -> tuple[str, ...]:
+    """Says which joints were hardly ever found; empty: none.
+
+    Args:
+        found: Joint -> frames in which it was found.
+        count: Frames with the person.
+        otherwise: What stands for the joint in the others.
+    """
+    rare = [joint for joint, frames in found.items() if frames < _RARELY * count]
     if not rare:
         return ()
-    listing = ", ".join(f"{source.joints[joint]} in {found[joint]}" for joint in rare[:6])
+    listing = ", ".join(f"{joint} in {found[joint]}" for joint in rare[:6])
     more = f" and {len(rare) - 6} more joints" if len(rare) > 6 else ""
     return (
-        f"found in few of the {count} frames with the person: {listing}{more}; elsewhere the joint is held "
-        "or interpolated, and the pose is a guess there",
+        f"found in few of the {count} frames with the person: {listing}{more}; {otherwise}, and the pose is "
+        "a guess there",
     )
 
 
