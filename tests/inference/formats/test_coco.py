@@ -109,3 +109,32 @@ def test_two_images_of_one_id(tmp_path, coco):
     }
     with pytest.raises(Pose3DError, match="two images have id 0"):
         made_up.read(made_up.write_json(tmp_path / "a.json", document))
+
+
+@pytest.mark.parametrize(("step", "first"), [(1, 0), (1, 1), (10, 0), (1, 9000)])
+def test_annotated_images_keep_the_numbers_in_their_names(tmp_path, coco, step, first):
+    """Labelling tools (CVAT, COCO Annotator) number images by themselves; the frame is in the file's name."""
+    names = [f"clip/frame_{first + step * frame:06d}.PNG" for frame in range(made_up.FRAMES)]
+    images = [
+        {"id": 70 - frame, "width": 1000, "height": 800, "file_name": name}
+        for frame, name in enumerate(names)
+    ]
+    annotations = results(coco, [70 - frame for frame in range(made_up.FRAMES)], score=2)
+    video = made_up.read(
+        made_up.write_json(tmp_path / "a.json", {"images": images, "annotations": annotations})
+    )
+    assert video.people[0].frames.tolist() == [step * frame for frame in range(made_up.FRAMES)]
+    assert video.numbers()[0] == first
+    np.testing.assert_allclose(video.people[0].keypoints[..., :2], coco, atol=1e-3)
+    assert bool(video.warnings) == (step > 1 or first > 1)
+
+
+def test_pictures_of_a_data_set_are_taken_in_their_order(tmp_path, coco):
+    names = [f"{number:012d}.jpg" for number in (139, 285, 632, 724, 776, 785, 802, 872397133)]
+    images = [
+        {"id": number, "width": 1000, "height": 800, "file_name": name} for number, name in enumerate(names)
+    ]
+    document = {"images": images, "annotations": results(coco, range(made_up.FRAMES), score=2)}
+    video = made_up.read(made_up.write_json(tmp_path / "a.json", document))
+    assert video.num_frames == made_up.FRAMES
+    assert "are no frame numbers" in video.warnings[0]

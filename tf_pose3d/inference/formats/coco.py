@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,7 +31,7 @@ def matches(source: Source) -> bool:
 def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads detections of a video's frames.
 
-    Image ids are frame numbers (see `frames`); those of annotations are put in the order of their `images`.
+    Image ids are frame numbers (see `frames`); those of annotations have the numbers in their `file_name`s.
     People have a `track_id`, or are linked here. Annotations mark visibility (0, 1, 2) where results have a
     score; both marks of a labelled joint count as found. `categories` name the joints.
 
@@ -77,7 +78,7 @@ def _is_id(value: Parsed) -> bool:
 
 
 def _images(images: list[Any], where: str) -> tuple[FrameRows, int | None, int | None]:
-    """Rows of the images' ids in the order of their names (else ids), and their size."""
+    """Rows of the images' ids by the numbers in their names, else in the names' order; and their size."""
     sizes, names = set(), {}
     for place, image in enumerate(images):
         if not isinstance(image, dict) or not _is_id(image.get("id")):
@@ -89,10 +90,28 @@ def _images(images: list[Any], where: str) -> tuple[FrameRows, int | None, int |
     if len(sizes) > 1:
         known = " and ".join(sorted(f"{width}x{height}" for width, height in sizes)[:2])
         raise Pose3DError(f"{where}: images of mixed sizes ({known} ...), expected the frames of one video")
-    order = sorted(names, key=lambda image: natural_order(names[image]))
-    rows = lay_out_frames(range(len(order)), where)
     width, height = sizes.pop() if sizes else (None, None)
-    return FrameRows({image: row for row, image in enumerate(order)}, rows.numbers), width, height
+    return _rows(names, where), width, height
+
+
+def _rows(names: dict[Any, str], where: str) -> FrameRows:
+    """Rows of images by id.
+
+    Args:
+        names: Id -> the file's name.
+        where: Names the annotations in messages.
+    """
+    distinct = set(names.values())
+    if len(distinct) < len(names) or not all(
+        re.search("[0-9]", re.split(r"[\\/]", name)[-1]) for name in distinct
+    ):
+        order = sorted(names, key=lambda image: natural_order(names[image]))
+        rows = lay_out_frames(range(len(order)), where)
+        return FrameRows({image: row for row, image in enumerate(order)}, rows.numbers)
+    numbers, warnings = image_numbers(list(names.values()), where)
+    laid = lay_out_frames(numbers.values(), where, are_ids=True)
+    rows_of = {image: laid.rows[numbers[name]] for image, name in names.items()}
+    return FrameRows(rows_of, laid.numbers, laid.notes, (*warnings, *laid.warnings))
 
 
 def _category_names(categories: Parsed, where: str) -> list[str] | None:
