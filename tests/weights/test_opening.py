@@ -164,6 +164,14 @@ def test_what_no_tensor_tells_is_said(name, keys, golden):
     assert len(said) == 1
 
 
+def test_a_prefix_goes_before_a_checkpoint_s_folder(golden, tmp_path):
+    """`checkpoints/best` of an LCN experiment may be both."""
+    shutil.copytree(golden / "lcn/knn3/checkpoints/best", tmp_path / "best")
+    convert(golden / "hoif/joints16/ckpt_best.pth.tar", "hoif", tmp_path / "best_weights_0001.h5")
+    with converted_weights(tmp_path / "best", log=lambda line: pytest.fail(line)):
+        assert load_model(tmp_path / "best").config.ARCH == "HOIFNet"
+
+
 def test_a_wrong_family_is_told(golden, pretrained, capfd):
     flags = ["--weights", str(pretrained), "--arch", "hoif", "--dataset", "x.npz"]
     assert eval_program.main(flags) == 2

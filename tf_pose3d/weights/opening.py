@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.config import Config, read_config_file
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import resolve_weights
 from tf_pose3d.models.family import families
 from tf_pose3d.models.loading import load_config
 from tf_pose3d.types import Parsed
@@ -160,19 +161,20 @@ def converted_weights(
     """Within the block, a release's checkpoint can be read as if it were an `.h5` file; others as ever.
 
     Args:
-        path: The file.
+        path: The file, or what names it, see `tf_pose3d.files.resolve_weights`.
         config: Config object or file, or name of a shipped one, that says what the checkpoint does not.
         arch: ARCH or short name of the family.
         log: Takes a line where something is converted.
         start: See `ForeignWeights.convert`.
 
     Raises:
-        Pose3DError: As `find_foreign_weights` and `ForeignWeights.convert`.
+        Pose3DError: There is no such file; as `find_foreign_weights` and `ForeignWeights.convert`.
     """
     if isinstance(config, Config):
         arch = config.ARCH
     elif config is not None:
         arch = read_config_file(config).get("ARCH") or arch
+    path = resolve_weights(path)
     foreign = find_foreign_weights(path, arch)
     if foreign is None:
         yield
