@@ -163,6 +163,7 @@ def test_a_release_may_do_its_own_work(weights, monkeypatch):
         seen.append((arguments.output, config.ARCH, model.config.ARCH))
         return True
 
+    monkeypatch.setattr(UpliftRelease, "lifts_recordings", lambda self, arguments, config: False)
     monkeypatch.setattr(UpliftRelease, "infer", own)
     infer(["--weights", str(weights), "--output", "x.pkl"])
     assert seen == [("x.pkl", "UpliftUpsampleTransformer", "UpliftUpsampleTransformer")]

@@ -8,7 +8,8 @@ import pytest
 
 from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath, drop_path_rates
-from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock, strided_length
+from tf_pose3d.layers.strided_length import strided_length
+from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock
 
 RANDOM = np.random.default_rng(0)
 

@@ -9,9 +9,10 @@ import pytest
 
 from tf_pose3d.cli.train import main as train
 from tf_pose3d.data.datasets import get_dataset
-from tf_pose3d.data.examples import choose_source, open_examples
+from tf_pose3d.data.examples import open_examples
 from tf_pose3d.data.motion_clips import MotionClips, save_motion
 from tf_pose3d.data.motion_views import MotionViews
+from tf_pose3d.data.sources import choose_source
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.evaluation.clip_prediction import ClipPredictor
 from tf_pose3d.evaluation.motion_scenes import NOISY, SCENES, calibration_table, make_scene, measure_scene

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.cli.releases.release import Release
     from tf_pose3d.config import TrainingConfig
-    from tf_pose3d.data.examples import Source
+    from tf_pose3d.data.sources import Source
 
 __all__ = ["add_data_flags", "find_source", "find_test_source", "refuse_unread_flags"]
 
@@ -79,7 +79,7 @@ def find_source(
     Raises:
         Pose3DError: An unknown data set or name of 2D poses, or 2D poses named twice.
     """
-    from tf_pose3d.data.examples import choose_source, find_dataset
+    from tf_pose3d.data.sources import choose_source, find_dataset
 
     test = split == "test"
     spec = release.family.data_spec(config, split)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
-from tf_pose3d.cli.program import parse, run_program
+from tf_pose3d.cli.program import parse, run_program, start_tensorflow
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
 
@@ -52,9 +52,7 @@ def evaluate_weights(
     parsed, release = parse(make_parser, arguments, "eval")
     log = log or (lambda line: print(line, flush=True))
 
-    from tf_pose3d.evaluation.evaluate import run_evaluation
     from tf_pose3d.models.loading import load_config, load_model, require_fitting_weights
-    from tf_pose3d.training.distribution import make_strategy
 
     family = release.family
     if parsed.weights is None:
@@ -70,6 +68,11 @@ def evaluate_weights(
     for path in (parsed.json, parsed.predictions):
         if path is not None:
             require_writable_folder(Path(path).parent)
+    start_tensorflow("eval.py")
+
+    from tf_pose3d.evaluation.evaluate import run_evaluation
+    from tf_pose3d.training.distribution import make_strategy
+
     with make_strategy("one", config.GPU_ID).scope():
         # The network is the trained one: what flags overwrite concerns its input only.
         model = load_model(weights, trained)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
-from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input
+from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input, read_input
 from tf_pose3d.cli.motion_flags import add_motion_flags, motion_steps, stage_for_file
 from tf_pose3d.cli.multicamera import is_multicamera, triangulate_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
-from tf_pose3d.cli.program import parse, run_program
+from tf_pose3d.cli.program import parse, run_program, start_tensorflow
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.cli.releases.release import Release
     from tf_pose3d.config import TrainingConfig
+    from tf_pose3d.data.sources import Source
     from tf_pose3d.inference.motion.record import Motion
 
 __all__ = ["infer", "main"]
@@ -94,32 +95,41 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
         print(line, file=sys.stderr, flush=True)
 
     from tf_pose3d.models.loading import load_config, require_fitting_weights
-    from tf_pose3d.training.distribution import make_strategy
 
     weights = resolve_weights(parsed.weights) if parsed.weights else None
     config = load_config(parsed.config, weights, parsed.arch or release.family.arch)
     config = apply_flags(config, parsed, release, "inference")
     if weights is not None:
         require_fitting_weights(weights, config, parsed.arch)
+    release.require_weights(parsed)
+    read = None if parsed.input is None else read_input(parsed, log)
+    source = None
+    if not parsed.demo and parsed.input is None and release.lifts_recordings(parsed, config):
+        source = _check_recording(release, parsed, config)
+    start_tensorflow("inference.py")
+
+    from tf_pose3d.training.distribution import make_strategy
+
     with make_strategy("one", config.GPU_ID).scope():
         model = release.load_model(parsed, config)
     if parsed.demo:
         return lift_demo(parsed, config, model, log)
     if parsed.input is not None:
-        return lift_input(parsed, config, model, log)
-    if not release.infer(parsed, config, model, log):
-        _lift_recording(release, parsed, config, model, log)
+        return lift_input(parsed, config, model, read, log)
+    if source is None:
+        if release.infer(parsed, config, model, log):
+            return 0
+        source = _check_recording(release, parsed, config)
+    _lift_recording(release, parsed, config, model, source, log)
     return 0
 
 
-def _lift_recording(
-    release: Release, arguments: Namespace, config: TrainingConfig, model: keras.Model, log: Log
-) -> None:
-    """Lifts the recording that the flags name and writes what they ask for."""
-    from tf_pose3d.evaluation.metrics import mpjpe
-    from tf_pose3d.inference.lifting import lift_sequences
-    from tf_pose3d.inference.motion.record import Motion
-    from tf_pose3d.inference.selection import choose_recording
+def _check_recording(release: Release, arguments: Namespace, config: TrainingConfig) -> Source:
+    """The data set whose recording the flags name.
+
+    Raises:
+        Pose3DError: There is no such data set or file, or flags contradict each other.
+    """
     from tf_pose3d.inference.writers import check_motion_file
 
     if arguments.output is None and arguments.viz_output is None:
@@ -127,7 +137,6 @@ def _lift_recording(
     for path in (arguments.output, arguments.viz_output):
         if path is not None:
             motion_steps(arguments, path)
-    family = release.family
     source = find_test_source(arguments, config, release)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
     inputs += source.dataset.files(source.options)
@@ -136,6 +145,25 @@ def _lift_recording(
         check_output("--output", arguments.output, inputs)
     if arguments.viz_output is not None:
         check_output("--viz_output", arguments.viz_output, [*inputs, arguments.output])
+    return source
+
+
+def _lift_recording(
+    release: Release,
+    arguments: Namespace,
+    config: TrainingConfig,
+    model: keras.Model,
+    source: Source,
+    log: Log,
+) -> None:
+    """Lifts the recording that the flags name and writes what they ask for."""
+    from tf_pose3d.evaluation.metrics import mpjpe
+    from tf_pose3d.inference.lifting import lift_sequences
+    from tf_pose3d.inference.motion.record import Motion
+    from tf_pose3d.inference.selection import choose_recording
+    from tf_pose3d.inference.writers import check_motion_file
+
+    family = release.family
     sequence = choose_recording(
         source.dataset,
         source.options,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tf_pose3d.inference.lifter import LiftedPerson, Lifter
     from tf_pose3d.render.video import VideoReader
 
-__all__ = ["add_input_flags", "check_input_flags", "lift_input", "write_people"]
+__all__ = ["add_input_flags", "check_input_flags", "lift_input", "read_input", "write_people"]
 
 Log = Callable[[str], None]
 
@@ -143,8 +143,21 @@ def check_input_flags(arguments: Namespace) -> None:
             check_output(f"--{flag}", getattr(arguments, flag), [*inputs, other])
 
 
-def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model, log: Log) -> int:
+def lift_input(
+    arguments: Namespace,
+    config: TrainingConfig,
+    model: keras.Model,
+    read: tuple[KeypointVideo, bool] | None,
+    log: Log,
+) -> int:
     """Lifts what `--input` names and writes what the flags ask for.
+
+    Args:
+        arguments: Of `inference.py`.
+        config: With what the flags overwrite.
+        model: With its weights.
+        read: What `read_input` gave.
+        log: Takes a line for the user.
 
     Returns:
         The exit code: 0, or 130 where Ctrl-C left a part of the work done.
@@ -157,9 +170,9 @@ def lift_input(arguments: Namespace, config: TrainingConfig, model: keras.Model,
     from tf_pose3d.inference.writers import check_motion_file
 
     lifter = make_lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
-    if arguments.input == "-":
+    if read is None:
         return _lift_stream(arguments, lifter)
-    video, interrupted = _read_input(arguments, log)
+    video, interrupted = read
     people = choose_people(video, arguments.people)
     log(_summary(video, people))
     for note in video.notes:
@@ -189,7 +202,7 @@ def _check_pictures(arguments: Namespace, video: KeypointVideo) -> None:
     from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.inference.trajectory import default_camera
 
-    # `_read_input` has seen to all three.
+    # `read_input` has seen to all three.
     assert video.width is not None
     assert video.height is not None
     assert video.fps is not None
@@ -206,10 +219,16 @@ def _check_pictures(arguments: Namespace, video: KeypointVideo) -> None:
     check_pictures(arguments, sequence)
 
 
-def _read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
-    """The keypoints, with what flags say about them, and whether Ctrl-C cut them short."""
+def read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool] | None:
+    """The keypoints, with what flags say about them, and whether Ctrl-C cut them short; None for a stream.
+
+    Raises:
+        Pose3DError: There is no such file, or it is not what the flags say.
+    """
+    if arguments.input == "-":
+        return None
+    from tf_pose3d.inference.clip_arguments import check_clip
     from tf_pose3d.inference.formats import ReadOptions, read_keypoints
-    from tf_pose3d.inference.lifter import check_clip
     from tf_pose3d.inference.reading import with_facts
 
     interrupted = False

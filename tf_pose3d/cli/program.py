@@ -96,6 +96,8 @@ def _convert(
         parsed: The arguments.
         program: Its name, for the line that says so.
     """
+    start_tensorflow(f"{program}.py")
+
     from tf_pose3d.weights.opening import config_values
 
     values: dict[str, Any] = {}
@@ -138,7 +140,8 @@ def parse(
     """Parses the flags of a program in the meaning that the family gives them.
 
     `--help` shows the flags that all families share; with `--arch` (or a config, or weights) those of
-    the family and its config keys as well.
+    the family and its config keys as well. TensorFlow is not imported: what can be known without it is said
+    before its start (`start_tensorflow`), which takes seconds.
 
     Raises:
         Pose3DError: Unknown or missing flags, or nothing that tells the family.
@@ -153,8 +156,6 @@ def parse(
     if asks_help and not {a.partition("=")[0] for a in given} & {"--arch", "--config", "--weights"}:
         parser.parse_args(["--help"])
     names = _read_names(given)
-    start_tensorflow()
-    require_tensorflow_backend(f"{program}.py")
     release, foreign = _find_release(given, *names)
     if release is not None:
         group = parser.add_argument_group(f"flags of {release.family.arch}")
@@ -178,8 +179,15 @@ def parse(
     return parsed, release
 
 
-def start_tensorflow() -> None:
-    """Imports TensorFlow, tuned, without the chatter that it writes before its own log level counts."""
+def start_tensorflow(program: str = "") -> None:
+    """Imports TensorFlow, tuned, without the chatter that it writes before its own log level counts.
+
+    Args:
+        program: What needs Keras's TensorFlow backend, too; `""`: nothing.
+
+    Raises:
+        Pose3DError: Keras has another backend.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tune_process()
     with _held_stderr():
@@ -189,6 +197,8 @@ def start_tensorflow() -> None:
         tf.config.list_physical_devices()
     # TensorFlow's Python side warns through absl of what users can do nothing about.
     logging.set_verbosity(logging.ERROR)
+    if program:
+        require_tensorflow_backend(program)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tf_pose3d.cli.data_flags import add_data_flags, find_source, refuse_unread_flags
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags, as_switch
-from tf_pose3d.cli.program import parse, run_program
+from tf_pose3d.cli.program import parse, run_program, start_tensorflow
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 
@@ -85,8 +85,6 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
 def _train(arguments: Namespace, release: Release, log: Callable[[str], None]) -> int:
     """One run; see `train`."""
     from tf_pose3d.models.loading import load_config
-    from tf_pose3d.training import run
-    from tf_pose3d.training.loop import Interrupted
 
     family = release.family
     if arguments.out_dir is None:
@@ -102,6 +100,11 @@ def _train(arguments: Namespace, release: Release, log: Callable[[str], None]) -
     if arguments.dataset_val is not None:
         source_val = find_source(arguments, config, release, "val", arguments.dataset_val, "--dataset_val")
     refuse_unread_flags([source.dataset, source_val.dataset], arguments)
+    start_tensorflow("train.py")
+
+    from tf_pose3d.training import run
+    from tf_pose3d.training.loop import Interrupted
+
     try:
         run.run_training(
             config,

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.config import TrainingConfig
-from tf_pose3d.data.examples import Examples, Source, choose_source
+from tf_pose3d.data.examples import Examples
+from tf_pose3d.data.sources import Source, choose_source
 from tf_pose3d.evaluation.examples import examples_of
 from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.models.family import get_family

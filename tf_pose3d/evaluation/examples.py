@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.data.examples import Examples, Source, choose_source, open_examples
+from tf_pose3d.data.examples import Examples, open_examples
+from tf_pose3d.data.sources import Source, choose_source
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import get_family
 

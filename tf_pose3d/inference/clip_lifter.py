@@ -13,8 +13,9 @@ from tf_pose3d.data.motion_views import DETECTOR_JOINTS, DETECTOR_SKELETON
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.clip_prediction import ClipPredictor
 from tf_pose3d.inference import sanity
+from tf_pose3d.inference.clip_arguments import check_clip, check_keypoint_array
 from tf_pose3d.inference.keypoints import mark_missing
-from tf_pose3d.inference.lifter import LiftedPerson, Lifter, check_clip, check_keypoint_array
+from tf_pose3d.inference.lifter import LiftedPerson, Lifter
 from tf_pose3d.inference.preparation import frames_present, rare_joints, resample
 from tf_pose3d.inference.trajectory import camera_trajectory, default_camera
 from tf_pose3d.progress import Progress

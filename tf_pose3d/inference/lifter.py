@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 import os
 import warnings
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from tf_pose3d.evaluation.every_frame import interpolate_keyframes
 from tf_pose3d.evaluation.prediction import Predictor
 from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.inference import sanity
+from tf_pose3d.inference.clip_arguments import as_numbers, check_clip, check_keypoint_array, require_number
 from tf_pose3d.inference.formats.layouts import fitting_layouts
 from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints
 from tf_pose3d.inference.lifted import LiftedPerson
@@ -39,7 +39,6 @@ from tf_pose3d.skeleton import (
     make_skeleton,
     missing_joints,
 )
-from tf_pose3d.types import Parsed
 
 __all__ = [
     "KeypointWarning",
@@ -94,7 +93,7 @@ class Lifter:
     ) -> None:
         require_tensorflow_backend("lifting")
         for name, value in (("min_confidence", min_confidence), ("max_gap", max_gap)):
-            _require_number(value, name, "Lifter")
+            require_number(value, name, "Lifter")
         if normalization not in ("frame", "box"):
             raise Pose3DError(f"normalization is {normalization!r}, expected frame or box")
         if not 0 <= min_confidence <= 1:
@@ -211,7 +210,7 @@ class Lifter:
         if width is None or height is None:
             raise Pose3DError(f"{where}: no image size, expected width and height in pixels")
         width, height, fps = check_clip(width, height, _FPS if fps is None else fps, where)
-        keypoints_2d = _as_numbers(keypoints_2d, where)
+        keypoints_2d = as_numbers(keypoints_2d, where)
         source = self._layout_of(keypoints_2d, layout, where)
         return self._lift_array(
             keypoints_2d, width, height, fps, source, focal_length, where, show_progress, name=where
@@ -343,7 +342,7 @@ class Lifter:
         points = check_keypoint_array(keypoints_2d, source, where)
         width, height, fps = check_clip(width, height, fps, where)
         if focal_length is not None:
-            _require_number(focal_length, "focal_length", where)
+            require_number(focal_length, "focal_length", where)
         found = sanity.check_image_range(points, width, height, where)
         prepared = prepare_keypoints(
             points, source, self.input_skeleton, self.min_confidence, self.max_gap, where
@@ -500,65 +499,6 @@ class Lifter:
         sequence = self._sequence(keypoints[skipped:], camera, fps)
         pose = self._predict(sequence, np.array([frame - skipped]), None)[0]
         return pose - pose[self.root]
-
-
-def check_keypoint_array(keypoints: np.ndarray, layout: Skeleton, where: str) -> np.ndarray:
-    """Keypoints `(F, J, 3)` float32 of `(F, J, 2 or 3)`, with certain confidences where there are none.
-
-    Raises:
-        Pose3DError: Another shape.
-    """
-    points = _as_numbers(keypoints, where)
-    if points.ndim != 3 or points.shape[1] != layout.num_joints or points.shape[2] not in (2, 3):
-        raise Pose3DError(
-            f"{where} has shape {points.shape}, expected (frames, {layout.num_joints}, 2 or 3) for the "
-            f"{layout.name} layout"
-        )
-    if not len(points):
-        raise Pose3DError(f"{where} has no frames")
-    if points.shape[2] == 2:
-        points = np.concatenate([points, np.ones((*points.shape[:2], 1), np.float32)], axis=2)
-    return points
-
-
-def _as_numbers(keypoints: Parsed, where: str) -> np.ndarray:
-    try:
-        return np.asarray(keypoints, np.float32)
-    except (TypeError, ValueError):
-        raise Pose3DError(
-            f"{where} is no array of numbers, expected (frames, joints, 2 or 3) pixels"
-        ) from None
-
-
-def check_clip(
-    width: int | None, height: int | None, fps: float | None, where: str
-) -> tuple[int, int, float]:
-    """Image size and frame rate, checked.
-
-    Raises:
-        Pose3DError: One is no number, or not positive.
-    """
-    width = _require_number(width, "width", where)
-    height = _require_number(height, "height", where)
-    fps = _require_number(fps, "fps", where)
-    if not (width > 0 and height > 0):
-        raise Pose3DError(f"{where}: an image of {width}x{height} pixels, expected both above 0")
-    # Windowed families resample to 50 per second: a rate of a thousandth would make 50,000 frames of each.
-    if not 1 <= fps <= 10_000:
-        expected = "a rate above 0" if fps <= 0 else "1 to 10,000"
-        raise Pose3DError(f"{where}: {fps:g} frames per second, expected {expected}")
-    return width, height, fps
-
-
-def _require_number(value: Parsed, name: str, where: str) -> Parsed:
-    """The value, if it is a number.
-
-    Raises:
-        Pose3DError: It is something else.
-    """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise Pose3DError(f"{where}: {name} is {value!r}, expected a number")
-    return value
 
 
 # The square of `normalization="box"`: its side over that of the person's box, near what Human3.6M shows.

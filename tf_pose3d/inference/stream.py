@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.clip_arguments import check_clip
 from tf_pose3d.inference.formats import mediapipe, openpose
 from tf_pose3d.inference.formats.assembly import keypoint_table, size_of
 from tf_pose3d.inference.formats.layouts import BY_COUNT, JointColumns, choose_layout
 from tf_pose3d.inference.formats.scores import Score, check_confidences
 from tf_pose3d.inference.formats.values import LARGEST_PIXEL
 from tf_pose3d.inference.keypoints import mark_missing
-from tf_pose3d.inference.lifter import Lifter, check_clip
+from tf_pose3d.inference.lifter import Lifter
 from tf_pose3d.inference.motion.one_euro import OneEuroFilter, parse_one_euro
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.json_text import damaged_json

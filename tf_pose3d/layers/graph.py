@@ -21,6 +21,8 @@ __all__ = [
     "HighOrderGraphConvolution",
     "SemanticGraphConvolution",
     "hop_edges",
+    "joint_major",
+    "pose_major",
     "skeleton_adjacency",
 ]
 
@@ -315,3 +317,13 @@ class GraphBlock(keras.layers.Layer):
     def from_config(cls, config: dict) -> GraphBlock:
         convolution = keras.saving.deserialize_keras_object(config["convolution"])
         return cls(**{**config, "convolution": convolution})
+
+
+def joint_major(inputs: dict[str, keras.KerasTensor], joints: int) -> keras.KerasTensor:
+    """`(J, B, 2)` of the batch's `keypoints_2d`, `(B, J, 2)` or `(B, 1, J, 2)`."""
+    return ops.transpose(ops.reshape(inputs["keypoints_2d"], (-1, joints, 2)), (1, 0, 2))
+
+
+def pose_major(features: keras.KerasTensor) -> keras.KerasTensor:
+    """`(B, J, C)` of `(J, B, C)`."""
+    return ops.transpose(features, (1, 0, 2))

@@ -11,10 +11,9 @@ from keras import ops
 from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
 from tf_pose3d.layers.layer_normalization import LayerNormalization, UnbiasedLayerNormalization
+from tf_pose3d.layers.strided_length import CONVOLUTION_TAPS, strided_length
 
-__all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock", "strided_length"]
-
-CONVOLUTION_TAPS = 3
+__all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock"]
 
 
 def _activate(inputs: keras.KerasTensor, bias: keras.KerasTensor, name: str) -> keras.KerasTensor:
@@ -184,11 +183,6 @@ class TransformerBlock(_BlockBase):
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape
-
-
-def strided_length(length: int, stride: int, padding: tuple[int, int]) -> int:
-    """Tokens that a strided block leaves of `length`."""
-    return (length + sum(padding) - CONVOLUTION_TAPS) // stride + 1
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

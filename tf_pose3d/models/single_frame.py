@@ -9,16 +9,13 @@ from __future__ import annotations
 import dataclasses
 from typing import TypeVar
 
-import keras
-from keras import ops
-
 from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.skeleton import get_skeleton
-from tf_pose3d.types import Tensors
+from tf_pose3d.types import Tensor, Tensors
 
-__all__ = ["SingleFrameConfig", "SingleFrameFamily", "joint_major", "pose_major"]
+__all__ = ["SingleFrameConfig", "SingleFrameFamily"]
 
 _LAYOUTS = {16: "h36m_16", 17: "h36m_17"}
 
@@ -66,16 +63,6 @@ class SingleFrameConfig(TrainingConfig):
         return _LAYOUTS[self.NUM_KEYPOINTS]
 
 
-def joint_major(inputs: dict[str, keras.KerasTensor], joints: int) -> keras.KerasTensor:
-    """`(J, B, 2)` of the batch's `keypoints_2d`, `(B, J, 2)` or `(B, 1, J, 2)`."""
-    return ops.transpose(ops.reshape(inputs["keypoints_2d"], (-1, joints, 2)), (1, 0, 2))
-
-
-def pose_major(features: keras.KerasTensor) -> keras.KerasTensor:
-    """`(B, J, C)` of `(J, B, C)`."""
-    return ops.transpose(features, (1, 0, 2))
-
-
 ConfigT = TypeVar("ConfigT", bound=SingleFrameConfig)
 
 
@@ -97,10 +84,12 @@ class SingleFrameFamily(Family[ConfigT]):
 
     def loss(self, config: ConfigT, split: str = "train") -> Loss:
         """Mean squared error of coordinates in metres, root-centred."""
+        from keras import ops
+
         layout = get_skeleton(config.skeleton)
         begin = self.loss_begin
 
-        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             target = ops.reshape(batch["pose_3d"], (-1, layout.num_joints, 3))
             target = target - target[:, layout.root : layout.root + 1]
             error = ops.cast(outputs["pose_3d"], "float32") - target

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import TypeVar
-
-import keras
+from typing import TYPE_CHECKING, TypeVar
 
 from tf_pose3d.config import key
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.models.body_part_model import BodyPartModel
-from tf_pose3d.models.loading import load_model
 from tf_pose3d.models.temporal import TemporalConfig, TemporalFamily
 from tf_pose3d.weight_files.hdf5 import load_weights
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.models.body_part_model import BodyPartModel
 
 __all__ = ["STAGES", "StagedConfig", "StagedFamily", "same_stage", "stage_weights_name"]
 
@@ -97,6 +98,8 @@ class StagedFamily(TemporalFamily[ConfigT]):
         Raises:
             Pose3DError: The file is unreadable, or of another family, stage or size.
         """
+        from tf_pose3d.models.loading import load_model
+
         source = load_model(path, arch=self.arch)
         if type(source) is not type(model):
             raise Pose3DError(f"{path} holds weights of {source.config.ARCH}, this run trains {self.arch}")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import TypeVar
-
-import keras
+from typing import TYPE_CHECKING, TypeVar
 
 from tf_pose3d.config import key
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.layers.temporal_convolution import receptive_field
 from tf_pose3d.models.video import VideoConfig, VideoFamily
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["TemporalConfig", "TemporalFamily"]
 
@@ -62,7 +62,7 @@ class TemporalConfig(VideoConfig):
     @property
     def receptive_field(self) -> int:
         """Frames that one prediction is made of."""
-        return receptive_field(self.FILTER_WIDTHS)
+        return math.prod(self.FILTER_WIDTHS)
 
     @property
     def causal(self) -> bool:

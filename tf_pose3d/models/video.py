@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.types import Tensor, Tensors
@@ -90,5 +89,7 @@ class VideoFamily(Family[ConfigT]):
 
     def loss(self, config: ConfigT, split: str = "train") -> Loss:
         """Mean joint distance in metres, root-centred."""
+        from tf_pose3d.layers.losses import mean_joint_distance
+
         target = self.target(config)
         return lambda outputs, batch: mean_joint_distance(outputs["pose_3d"], target(batch))

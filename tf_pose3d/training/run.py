@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from tf_pose3d.config import TrainingConfig
-from tf_pose3d.data.examples import Source, choose_source, find_dataset
+from tf_pose3d.data.sources import Source, choose_source, find_dataset
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.examples import examples_of
 from tf_pose3d.evaluation.protocols import get_protocol

@@ -21,10 +21,9 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
-import keras
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
@@ -33,6 +32,9 @@ from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
 from tf_pose3d.weight_files.tensorflow1 import find_tensorflow1_checkpoint
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = [
     "drop_weights",
@@ -96,6 +98,8 @@ def _as_hdf5(
     attributes: Mapping[str, Any],
 ) -> io.BytesIO:
     """The content of a weight file; see `save_weights`."""
+    import keras
+
     reserved = {"layer_names", "backend", "keras_version", _CONFIG, _VERSION} & attributes.keys()
     if reserved:
         raise ValueError(f"attributes {sorted(reserved)} are written by save_weights itself")
@@ -304,6 +308,8 @@ def _snake_case(name: str) -> str:
 
 def _automatic_paths(model: keras.Model) -> dict[str, str | None]:
     """Top-level layers whose names Keras made, each with where the model's attributes hold it, or None."""
+    import keras
+
     places: dict[int, str] = {}
 
     def note(held: Parsed, place: str) -> None:
@@ -391,6 +397,8 @@ def _weight_names(layer: str, weights: list[keras.Variable]) -> list[str]:
 
 def _converted(value: np.ndarray, dtype: str) -> np.ndarray:
     """Floating weights in float32, in float64 if that is the variable's `dtype`; others as they are."""
+    import keras
+
     if not keras.backend.is_float_dtype(dtype):
         return value
     with np.errstate(over="ignore"):

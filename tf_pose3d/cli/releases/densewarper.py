@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
@@ -17,6 +16,9 @@ from tf_pose3d.files import write_whole
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
 from tf_pose3d.models.pose_resnet.config import PoseResNetConfig
 from tf_pose3d.types import Parsed
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["DenseWarperRelease", "ImageRelease", "PoseResNetRelease"]
 
@@ -95,6 +97,9 @@ class DenseWarperRelease(ImageRelease[DenseWarperConfig]):
                 Flag(("--cameras",), None, "their calibration; see docs/calibration.md", metavar="FILE"),
             ]
         return flags
+
+    def lifts_recordings(self, arguments: argparse.Namespace, config: DenseWarperConfig) -> bool:
+        return False
 
     def infer(
         self, arguments: argparse.Namespace, config: DenseWarperConfig, model: keras.Model, log: Log

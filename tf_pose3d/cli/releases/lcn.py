@@ -136,6 +136,9 @@ class LCNRelease(Release["LCNConfig"]):
             log(f"wrote {arguments.json}")
         return True
 
+    def require_weights(self, arguments: argparse.Namespace) -> None:
+        """Nothing: weights may be an experiment's."""
+
     def load_model(self, arguments: argparse.Namespace, config: LCNConfig) -> keras.Model:
         """The weights of `--weights`, of the test that `--test-indices` names, or the newest that fit."""
         if arguments.weights is not None:
@@ -174,6 +177,10 @@ class LCNRelease(Release["LCNConfig"]):
             if flag.key is not None and value is not None:
                 given[flag.key] = value
         return {name: value for name, value in given.items() if name in _NETWORK_KEYS}
+
+    def lifts_recordings(self, arguments: argparse.Namespace, config: LCNConfig) -> bool:
+        """What the weights were trained on, which has yet to be found, decides."""
+        return False
 
     def infer(
         self,

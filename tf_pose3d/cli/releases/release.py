@@ -137,6 +137,17 @@ class Release(Generic[ConfigT]):
             get_protocol(self.family).save_predictions(arguments.predictions, evaluations, data)
             log(f"wrote {arguments.predictions}")
 
+    def require_weights(self, arguments: argparse.Namespace) -> None:
+        """Checks that the flags of `inference.py` name weights; for a release that finds none by others.
+
+        Raises:
+            Pose3DError: They do not.
+        """
+        if arguments.weights is None:
+            raise Pose3DError(
+                f"{self.family.arch} needs --weights, the file that training or conversion wrote"
+            )
+
     def load_model(self, arguments: argparse.Namespace, config: ConfigT) -> keras.Model:
         """The model that `inference.py` runs, with its weights.
 
@@ -148,14 +159,14 @@ class Release(Generic[ConfigT]):
         """
         from tf_pose3d.models.loading import load_model
 
-        if arguments.weights is None:
-            raise Pose3DError(
-                f"{self.family.arch} needs --weights, the file that training or conversion wrote"
-            )
         return load_model(arguments.weights, arguments.config, arguments.arch)
 
+    def lifts_recordings(self, arguments: argparse.Namespace, config: ConfigT) -> bool:
+        """Whether `inference.py` is sure to lift and draw a recording; else `infer` is asked."""
+        return True
+
     def infer(self, arguments: argparse.Namespace, config: ConfigT, model: keras.Model, log: Log) -> bool:
-        """Work of its own in `inference.py`.
+        """Work of its own in `inference.py`, unless `lifts_recordings`.
 
         Args:
             arguments: Of `tf_pose3d.cli.inference`.

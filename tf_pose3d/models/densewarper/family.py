@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import keras
-from keras import ops
+from typing import TYPE_CHECKING
 
 from tf_pose3d.data.multiview.image_spec import ViewGroupSpec
-from tf_pose3d.geometry.heatmaps import gaussian_heatmaps
 from tf_pose3d.models.densewarper.config import DenseWarperConfig
-from tf_pose3d.models.densewarper.losses import joint_loss, released_targets, views_that_see
-from tf_pose3d.models.densewarper.model import DenseWarper
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.image_family import ImageFamily, crop_spec
 from tf_pose3d.models.pose_resnet.family import make_backbone
-from tf_pose3d.models.pose_resnet.losses import heatmap_loss
-from tf_pose3d.types import Tensors
+from tf_pose3d.types import Tensor, Tensors
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.densewarper.model import DenseWarper
 
 __all__ = ["DenseWarperFamily"]
 
@@ -30,6 +28,8 @@ class DenseWarperFamily(ImageFamily[DenseWarperConfig]):
     protocol = "multiview"
 
     def build_model(self, config: DenseWarperConfig) -> DenseWarper:
+        from tf_pose3d.models.densewarper.model import DenseWarper
+
         model = DenseWarper(
             make_backbone(config, "backbone"),
             config.num_joints,
@@ -51,8 +51,13 @@ class DenseWarperFamily(ImageFamily[DenseWarperConfig]):
 
     def loss(self, config: DenseWarperConfig, split: str = "train") -> Loss:
         """The robust 2D joint loss times JOINT_LOSS, and the heat maps' squared error times HEATMAP_LOSS."""
+        from keras import ops
 
-        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
+        from tf_pose3d.geometry.heatmaps import gaussian_heatmaps
+        from tf_pose3d.models.densewarper.losses import joint_loss, released_targets, views_that_see
+        from tf_pose3d.models.pose_resnet.losses import heatmap_loss
+
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             target = ops.cast(batch["keypoints_2d"], "float32")
             visible = ops.cast(batch["visible"], "float32")
             if config.LOSS_TARGET == "released":

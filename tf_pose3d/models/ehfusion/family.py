@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-
-import keras
+from typing import TYPE_CHECKING
 
 from tf_pose3d.data.window_spec import WindowSpec
-from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.ehfusion.config import EHFusionConfig
-from tf_pose3d.models.ehfusion.model import EHFusion
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.staged import StagedFamily
 from tf_pose3d.types import Tensor, Tensors
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.models.ehfusion.model import EHFusion
 
 __all__ = ["EHFusionFamily"]
 
@@ -23,6 +25,8 @@ class EHFusionFamily(StagedFamily[EHFusionConfig]):
     config_class = EHFusionConfig
 
     def build_model(self, config: EHFusionConfig) -> EHFusion:
+        from tf_pose3d.models.ehfusion.model import EHFusion
+
         model = EHFusion(
             config.SKELETON,
             config.FILTER_WIDTHS,
@@ -41,6 +45,8 @@ class EHFusionFamily(StagedFamily[EHFusionConfig]):
 
     def loss(self, config: EHFusionConfig, split: str = "train") -> Loss:
         """Mean joint distance in metres, root-centred; of the one-stage network the sum of both branches'."""
+        from tf_pose3d.layers.losses import mean_joint_distance
+
         target = self.target(config)
 
         def loss(outputs: Tensors, batch: Tensors) -> Tensor:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING
+
 import numpy as np
-from keras import ops
 
 from tf_pose3d.data.motion_clips import MOTION_FPS, MOTION_SKELETON
 from tf_pose3d.data.motion_views import MotionSpec
-from tf_pose3d.geometry.small_alignment import aligned_residual
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.models.general.config import GeneralConfig
-from tf_pose3d.models.general.model import GeneralNet
-from tf_pose3d.models.loading import load_model
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.types import Parsed, Tensor, Tensors
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.models.general.model import GeneralNet
 
 __all__ = ["GeneralFamily"]
 
@@ -31,6 +33,8 @@ class GeneralFamily(Family[GeneralConfig]):
         return MOTION_SKELETON
 
     def build_model(self, config: GeneralConfig) -> GeneralNet:
+        from tf_pose3d.models.general.model import GeneralNet
+
         model = GeneralNet(
             config.WIDTH,
             config.BLOCKS,
@@ -56,6 +60,10 @@ class GeneralFamily(Family[GeneralConfig]):
         The likelihood of the uncertainty is Laplace's over a joint's distance, which is taken as it is: the
         pose itself is not pulled by it.
         """
+        from keras import ops
+
+        from tf_pose3d.geometry.small_alignment import aligned_residual
+
         parents = np.array(get_skeleton(MOTION_SKELETON).parents[1:])
 
         def loss(outputs: Tensors, batch: Tensors) -> Tensor:
@@ -81,6 +89,9 @@ class GeneralFamily(Family[GeneralConfig]):
 
     def load_initial_weights(self, model: keras.Model, path: Parsed) -> None:
         """Sets all weights, or those that see one frame, where the file's network sees nothing else."""
+        from tf_pose3d.models.general.model import GeneralNet
+        from tf_pose3d.models.loading import load_model
+
         held = load_model(path)
         if isinstance(held, GeneralNet) and not held.temporal and model.temporal:
             _copy_frame_layers(held, model)
@@ -99,4 +110,6 @@ def _copy_frame_layers(source: GeneralNet, model: GeneralNet) -> None:
 
 def _norm(vectors: Tensor) -> Tensor:
     """Lengths over the last axis, with a gradient where they vanish."""
+    from keras import ops
+
     return ops.sqrt(ops.sum(ops.square(vectors), axis=-1) + _SMALL)

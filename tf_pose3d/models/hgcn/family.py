@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tf_pose3d.config import key
-from tf_pose3d.models.hgcn.model import HGCN
 from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.hgcn.model import HGCN
 
 __all__ = ["HGCNConfig", "HGCNFamily"]
 
@@ -28,6 +30,8 @@ class HGCNFamily(SingleFrameFamily[HGCNConfig]):
     config_class = HGCNConfig
 
     def build_model(self, config: HGCNConfig) -> HGCN:
+        from tf_pose3d.models.hgcn.model import HGCN
+
         model = HGCN(config.skeleton, config.HID_DIM, config.NUM_LAYERS, config.DROP_RATE, name="hgcn")
         model.build()
         return model

@@ -6,9 +6,8 @@ from typing import Any
 
 import keras
 
-from tf_pose3d.layers.graph import GraphBlock, HighOrderGraphConvolution
+from tf_pose3d.layers.graph import GraphBlock, HighOrderGraphConvolution, joint_major, pose_major
 from tf_pose3d.models.pose_model import PoseModel
-from tf_pose3d.models.single_frame import joint_major, pose_major
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["HGCN"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tf_pose3d.config import key
-from tf_pose3d.models.hoif.model import HOIFNet
 from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.hoif.model import HOIFNet
 
 __all__ = ["HOIFNetConfig", "HOIFNetFamily"]
 
@@ -35,6 +37,8 @@ class HOIFNetFamily(SingleFrameFamily[HOIFNetConfig]):
     config_class = HOIFNetConfig
 
     def build_model(self, config: HOIFNetConfig) -> HOIFNet:
+        from tf_pose3d.models.hoif.model import HOIFNet
+
         model = HOIFNet(config.skeleton, config.HID_DIM, config.DROP_RATE, name="hoif_net")
         model.build()
         return model

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import keras
-from keras import ops
-
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.models.lcn.config import LCNConfig
 from tf_pose3d.models.lcn.graphs import laplacian_matrix
-from tf_pose3d.models.lcn.image_frame import image_poses, pinhole_parameters
-from tf_pose3d.models.lcn.labels import window_labels
-from tf_pose3d.models.lcn.model import LCN
-from tf_pose3d.types import Tensors
+from tf_pose3d.types import Tensor, Tensors
 
 if TYPE_CHECKING:
     from tf_pose3d.data.windows import Windows
+    from tf_pose3d.models.lcn.model import LCN
 
 __all__ = ["LCNFamily"]
 
@@ -32,6 +27,8 @@ class LCNFamily(Family[LCNConfig]):
         return config.skeleton
 
     def build_model(self, config: LCNConfig) -> LCN:
+        from tf_pose3d.models.lcn.model import LCN
+
         learnable = config.MASK_TYPE == "locally_connected_learnable"
         model = LCN(
             config.mask().tolist(),
@@ -60,22 +57,29 @@ class LCNFamily(Family[LCNConfig]):
 
     def config_from_data(self, config: LCNConfig, examples: Windows) -> LCNConfig:
         """Fills in MASK where it is the Laplacian, from the mean limb lengths of the labels."""
+        from tf_pose3d.models.lcn.labels import window_labels
+
         if config.MASK is not None or config.MASK_SOURCE != "laplacian":
             return config
         return config.replace(MASK=laplacian_matrix(window_labels(examples), config.GRAPH).T.tolist())
 
     def loss(self, config: LCNConfig, split: str = "train") -> Loss:
         """Mean squared error of normalised image coordinates, and the weight penalty where there is one."""
+        from keras import ops
 
-        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             error = ops.mean(ops.square(outputs["pose_image"] - self.labels(config, batch)))
             return error + outputs["weight_penalty"] if "weight_penalty" in outputs else error
 
         return loss
 
     @staticmethod
-    def labels(config: LCNConfig, batch: Tensors) -> keras.KerasTensor:
+    def labels(config: LCNConfig, batch: Tensors) -> Tensor:
         """`(B, J, 3)` normalised image coordinates of a batch's true poses."""
+        from keras import ops
+
+        from tf_pose3d.models.lcn.image_frame import image_poses, pinhole_parameters
+
         pose = ops.reshape(batch["pose_3d"], (-1, config.IN_JOINTS, 3))
         depth, width = batch.get("root_depth"), batch.get("box_width")
         return image_poses(

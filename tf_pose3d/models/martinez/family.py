@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tf_pose3d.config import key
-from tf_pose3d.models.martinez.model import MartinezNet
 from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.martinez.model import MartinezNet
 
 __all__ = ["MartinezConfig", "MartinezFamily"]
 
@@ -33,6 +35,8 @@ class MartinezFamily(SingleFrameFamily[MartinezConfig]):
     loss_begin = 1
 
     def build_model(self, config: MartinezConfig) -> MartinezNet:
+        from tf_pose3d.models.martinez.model import MartinezNet
+
         model = MartinezNet(
             config.skeleton, config.HID_DIM, config.NUM_LAYERS, config.DROP_RATE, name="martinez"
         )

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING
 
 from tf_pose3d.data.multiview.image_spec import SingleImageSpec
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.image_family import ImageFamily, crop_spec
 from tf_pose3d.models.pose_resnet.config import ImageConfig, PoseResNetConfig
-from tf_pose3d.models.pose_resnet.losses import heatmap_loss
-from tf_pose3d.models.pose_resnet.model import PoseResNet
-from tf_pose3d.types import Tensors
+from tf_pose3d.types import Tensor, Tensors
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.pose_resnet.model import PoseResNet
 
 __all__ = ["PoseResNetFamily", "make_backbone"]
 
 
 def make_backbone(config: ImageConfig, name: str) -> PoseResNet:
     """The network that a config describes, with random weights."""
+    from tf_pose3d.models.pose_resnet.model import PoseResNet
+
     model = PoseResNet(
         config.num_joints,
         config.NUM_LAYERS,
@@ -41,8 +44,9 @@ class PoseResNetFamily(ImageFamily[PoseResNetConfig]):
 
     def loss(self, config: PoseResNetConfig, split: str = "train") -> Loss:
         """Squared errors of the heat maps, joints that are not visible left out by USE_TARGET_WEIGHT."""
+        from tf_pose3d.models.pose_resnet.losses import heatmap_loss
 
-        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             weights = batch["weights"] if config.USE_TARGET_WEIGHT else None
             return heatmap_loss(outputs["heatmaps"], batch["heatmaps"], weights)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tf_pose3d.models.poseformer.config import PoseFormerConfig
-from tf_pose3d.models.poseformer.model import PoseFormer
 from tf_pose3d.models.video import VideoFamily
 from tf_pose3d.skeleton import get_skeleton
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.poseformer.model import PoseFormer
 
 __all__ = ["PoseFormerFamily"]
 
@@ -16,6 +20,8 @@ class PoseFormerFamily(VideoFamily[PoseFormerConfig]):
     config_class = PoseFormerConfig
 
     def build_model(self, config: PoseFormerConfig) -> PoseFormer:
+        from tf_pose3d.models.poseformer.model import PoseFormer
+
         model = PoseFormer(
             frames=config.FRAMES,
             joints=get_skeleton(config.SKELETON).num_joints,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tf_pose3d.models.rie.config import RIEConfig
-from tf_pose3d.models.rie.model import RIE
 from tf_pose3d.models.staged import StagedFamily
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.rie.model import RIE
 
 __all__ = ["RIEFamily"]
 
@@ -15,6 +19,8 @@ class RIEFamily(StagedFamily[RIEConfig]):
     config_class = RIEConfig
 
     def build_model(self, config: RIEConfig) -> RIE:
+        from tf_pose3d.models.rie.model import RIE
+
         model = RIE(
             config.SKELETON,
             config.FILTER_WIDTHS,

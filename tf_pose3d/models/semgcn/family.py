@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tf_pose3d.config import key
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.models.semgcn.model import SemGCN
 from tf_pose3d.models.single_frame import SingleFrameConfig, SingleFrameFamily
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.semgcn.model import SemGCN
 
 __all__ = ["SemGCNConfig", "SemGCNFamily"]
 
@@ -41,6 +43,8 @@ class SemGCNFamily(SingleFrameFamily[SemGCNConfig]):
     config_class = SemGCNConfig
 
     def build_model(self, config: SemGCNConfig) -> SemGCN:
+        from tf_pose3d.models.semgcn.model import SemGCN
+
         model = SemGCN(
             config.skeleton,
             config.HID_DIM,

@@ -6,10 +6,9 @@ from typing import Any
 
 import keras
 
-from tf_pose3d.layers.graph import GraphBlock, SemanticGraphConvolution
+from tf_pose3d.layers.graph import GraphBlock, SemanticGraphConvolution, joint_major, pose_major
 from tf_pose3d.layers.non_local import GraphNonLocal
 from tf_pose3d.models.pose_model import PoseModel
-from tf_pose3d.models.single_frame import joint_major, pose_major
 from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["JOINT_GROUPS", "SemGCN"]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from tf_pose3d.config import key
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.layers.transformer import strided_length
+from tf_pose3d.layers.strided_length import strided_length
 from tf_pose3d.models.centre_frame import CentreFrameConfig
 
 __all__ = ["StridedTransformerConfig", "strides_of"]

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.data.window_spec import WindowSpec
-from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.strided.config import StridedTransformerConfig
-from tf_pose3d.models.strided.model import StridedTransformer
-from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
 from tf_pose3d.models.video import VideoFamily
 from tf_pose3d.skeleton import get_skeleton
-from tf_pose3d.types import Tensors
+from tf_pose3d.types import Tensor, Tensors
 from tf_pose3d.weight_files.hdf5 import load_weights, read_layout
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.models.strided.model import StridedTransformer
+    from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
 
 __all__ = ["StridedTransformerFamily"]
 
@@ -29,6 +30,9 @@ class StridedTransformerFamily(VideoFamily[StridedTransformerConfig]):
     config_class = StridedTransformerConfig
 
     def build_model(self, config: StridedTransformerConfig) -> StridedTransformer | RefinedStridedTransformer:
+        from tf_pose3d.models.strided.model import StridedTransformer
+        from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
+
         lifter: dict[str, Any] = {
             "frames": config.FRAMES,
             "joints": get_skeleton(config.SKELETON).num_joints,
@@ -51,12 +55,14 @@ class StridedTransformerFamily(VideoFamily[StridedTransformerConfig]):
 
     def loss(self, config: StridedTransformerConfig, split: str = "train") -> Loss:
         """Mean joint distance of the centre frame plus the sequence's; with REFINE the centre's alone."""
+        from tf_pose3d.layers.losses import mean_joint_distance
+
         centre_loss = super().loss(config, split)
         if config.REFINE:
             return centre_loss
         root = get_skeleton(config.SKELETON).root
 
-        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             target = batch["pose_3d"] - batch["pose_3d"][:, :, root : root + 1]
             return centre_loss(outputs, batch) + mean_joint_distance(outputs["pose_3d_sequence"], target)
 
@@ -64,6 +70,8 @@ class StridedTransformerFamily(VideoFamily[StridedTransformerConfig]):
 
     def load_initial_weights(self, model: keras.Model, path: str | os.PathLike) -> None:
         """Also weights without refine module into a model that has one."""
+        from tf_pose3d.models.strided.refinement import RefinedStridedTransformer
+
         whole = not isinstance(model, RefinedStridedTransformer) or "refinement" in read_layout(path)
         load_weights(model if whole else model.lifter, path)
 

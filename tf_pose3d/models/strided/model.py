@@ -10,7 +10,8 @@ from keras import ops
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.layer_normalization import UnbiasedLayerNormalization
 from tf_pose3d.layers.learned_tokens import LearnedPosition
-from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock, strided_length
+from tf_pose3d.layers.strided_length import strided_length
+from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock
 from tf_pose3d.models.pose_model import PoseModel
 
 __all__ = ["StridedTransformer"]

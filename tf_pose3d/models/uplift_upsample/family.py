@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING
 
 from tf_pose3d.data.window_spec import WindowSpec
-from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.family import Family, Loss
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
-from tf_pose3d.models.uplift_upsample.model import UpliftUpsampleTransformer
-from tf_pose3d.types import Tensors
+from tf_pose3d.types import Tensor, Tensors
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.uplift_upsample.model import UpliftUpsampleTransformer
 
 __all__ = ["UpliftUpsample"]
 
@@ -23,6 +24,8 @@ class UpliftUpsample(Family[UpliftUpsampleConfig]):
         return "uplift_17"
 
     def build_model(self, config: UpliftUpsampleConfig) -> UpliftUpsampleTransformer:
+        from tf_pose3d.models.uplift_upsample.model import UpliftUpsampleTransformer
+
         model = UpliftUpsampleTransformer(
             sequence_length=config.SEQUENCE_LENGTH,
             num_keypoints=config.NUM_KEYPOINTS,
@@ -72,12 +75,14 @@ class UpliftUpsample(Family[UpliftUpsampleConfig]):
 
         In validation both weigh 1, as the release reports it, and the centre alone counts without sequence.
         """
+        from tf_pose3d.layers.losses import mean_joint_distance
+
         root, middle = config.ROOT_KEYTPOINT, config.SEQUENCE_LENGTH // 2
         centre, sequence = config.LOSS_WEIGHT_CENTER, config.LOSS_WEIGHT_SEQUENCE
         if split != "train":
             centre, sequence = 1.0, 1.0 if config.TEMPORAL_TRANSFORMER_BLOCKS else 0.0
 
-        def loss(outputs: Tensors, batch: Tensors) -> keras.KerasTensor:
+        def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             target = batch["pose_3d"] - batch["pose_3d"][:, :, root : root + 1]
             centre_loss = mean_joint_distance(outputs["pose_3d"], target[:, middle])
             if "pose_3d_sequence" not in outputs:

@@ -11,7 +11,8 @@ from keras import ops
 from tf_pose3d.layers.drop_path import drop_path_rates
 from tf_pose3d.layers.layer_normalization import LayerNormalization
 from tf_pose3d.layers.learned_tokens import LearnedPosition, LearnedToken
-from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock, strided_length
+from tf_pose3d.layers.strided_length import strided_length
+from tf_pose3d.layers.transformer import StridedTransformerBlock, TransformerBlock
 from tf_pose3d.models.pose_model import PoseModel
 
 __all__ = ["UpliftUpsampleTransformer"]

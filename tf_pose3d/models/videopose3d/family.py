@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.temporal import TemporalFamily
 from tf_pose3d.models.videopose3d.config import VideoPose3DConfig
-from tf_pose3d.models.videopose3d.model import VideoPose3D
 from tf_pose3d.types import Tensor, Tensors
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.videopose3d.model import VideoPose3D
 
 __all__ = ["VideoPose3DFamily"]
 
@@ -22,6 +24,8 @@ class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
     config_class = VideoPose3DConfig
 
     def build_model(self, config: VideoPose3DConfig) -> VideoPose3D:
+        from tf_pose3d.models.videopose3d.model import VideoPose3D
+
         model = VideoPose3D(
             config.SKELETON,
             config.FILTER_WIDTHS,
@@ -51,6 +55,8 @@ class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
 
     def loss(self, config: VideoPose3DConfig, split: str = "train") -> Loss:
         """Mean joint distance in metres, root-centred, over all frames that a window predicts."""
+        from tf_pose3d.layers.losses import mean_joint_distance
+
         if config.CHUNK_LENGTH == 1:
             return super().loss(config, split)
         margin, root = config.receptive_field // 2, self.root_joint(config)

@@ -1,0 +1,84 @@
+"""What can be known without a network is said before TensorFlow starts, which takes seconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+# Arguments -> a part of the message, or of the help.
+COMMANDS = {
+    "inference": [
+        (["--input", "missing.json", "--output", "a.npz"], "missing.json"),
+        (["--input", "keypoints.json", "--output", "a.xyz"], ".xyz"),
+        (["--input", "keypoints.json", "--output", "a.npz"], "--width"),
+        (["--input", "keypoints.json", "--width", "9", "--height", "9"], "nothing to write"),
+        (["--input", "damaged.json", "--output", "a.npz"], "damaged.json"),
+        (["--weights", "missing.h5", "--input", "keypoints.json", "--output", "a.npz"], "missing.h5"),
+        (["--arch", "hoif", "--viz_subject", "S11", "--viz_output", "a.gif"], "--weights"),
+        (["--arch", "nobody", "--input", "keypoints.json"], "nobody"),
+        (["--arch", "videopose3d", "--help"], "--architecture"),
+        (["--unknown"], "--unknown"),
+    ],
+    "eval": [
+        (["--arch", "hoif"], "nothing to evaluate"),
+        (["--arch", "hoif", "--weights", "missing.h5"], "missing.h5"),
+        (["--arch", "lcn", "--help"], "--protocol2"),
+    ],
+    "train": [
+        (["--config", "nobody", "--out_dir", "out"], "nobody"),
+        (["--config", "quickstart"], "--out_dir"),
+        (["--config", "quickstart", "--out_dir", "out", "--dataset", "h36m"], "does not exist"),
+        (["--config", "quickstart", "--out_dir", "out", "--set", "EPOCHS=-1"], "EPOCHS"),
+        (["--config", "quickstart", "--out_dir", "out", "--dataset", "nothing"], "nothing"),
+        (["--arch", "uplift", "--help"], "MASK_STRIDE"),
+        (["--arch", "densewarper", "--help"], "--cams"),
+    ],
+}
+
+CODE = """
+import contextlib, importlib, io, json, sys
+for program, commands in json.load(sys.stdin).items():
+    main = importlib.import_module(f"tf_pose3d.cli.{program}").main
+    for arguments, expected in commands:
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+            try:
+                code = main(arguments)
+            except SystemExit as stop:
+                code = stop.code
+        print(json.dumps([program, arguments, expected, code, out.getvalue(), "tensorflow" in sys.modules]))
+"""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What each command gave, all in one process."""
+    folder = tmp_path_factory.mktemp("commands")
+    points = [number for joint in range(17) for number in (100.0 + joint, 90.0 + 2 * joint, 0.9)]
+    detection = {"image_id": 0, "category_id": 1, "keypoints": points, "score": 0.9}
+    (folder / "keypoints.json").write_text(json.dumps([detection]))
+    (folder / "damaged.json").write_text('[{"image_id": 0,')
+    done = subprocess.run(
+        [sys.executable, "-c", CODE],
+        input=json.dumps(COMMANDS),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_messages(results):
+    assert len(results) == sum(map(len, COMMANDS.values()))
+    for program, arguments, expected, code, text, _ in results:
+        assert expected in text, (program, arguments, text)
+        assert code == (0 if "--help" in arguments else 2), (program, arguments)
+
+
+def test_tensorflow_has_not_started(results):
+    assert not any(started for *_, started in results)
