@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.cli.motion_flags import asked_steps, motion_steps, stage_for_file
+from tf_pose3d.cli.motion_flags import angle_steps, asked_steps, motion_steps, stage_for_file
 from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
 from tf_pose3d.errors import Pose3DError
 
@@ -111,6 +111,7 @@ def check_input_flags(arguments: Namespace) -> None:
     """
     from tf_pose3d.inference.motion.one_euro import parse_one_euro
     from tf_pose3d.inference.writers import check_motion_file
+    from tf_pose3d.inference.writers.angles_csv import check_angle_file
 
     streamed = arguments.input == "-" or arguments.output == "-"
     if streamed and not (arguments.input == arguments.output == "-"):
@@ -119,6 +120,8 @@ def check_input_flags(arguments: Namespace) -> None:
     if streamed:
         if arguments.viz_output is not None:
             raise Pose3DError("--viz_output: a stream is not drawn; give --input FILE")
+        if arguments.angles is not None:
+            raise Pose3DError("--angles: a stream's poses have none; give --input FILE")
         if arguments.placement not in (None, "root"):
             raise Pose3DError("--placement: a stream's poses are root-centred")
         others = [flag for flag in asked if flag not in ("--smooth", "--placement")]
@@ -132,7 +135,10 @@ def check_input_flags(arguments: Namespace) -> None:
     for path in (arguments.output, arguments.viz_output):
         if path is not None:
             motion_steps(arguments, path)
-    if arguments.output is None and arguments.viz_output is None and not arguments.demo:
+    if arguments.angles is not None:
+        check_angle_file(arguments.angles)
+        angle_steps(arguments)
+    if {arguments.output, arguments.viz_output, arguments.angles} == {None} and not arguments.demo:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
     if arguments.output is not None:
         check_motion_file(arguments.output)
@@ -367,6 +373,7 @@ def write_people(
         Pose3DError: A file that cannot be written, or a step that the poses do not allow.
     """
     from tf_pose3d.inference.writers import gap_note, write_motion
+    from tf_pose3d.inference.writers.angles_csv import write_angles
 
     motions = [person.unplaced() for person in people]
     said: set[str] = set()
@@ -384,6 +391,12 @@ def write_people(
             write_motion(path, motion)
             note = gap_note(path, motion)
             log(f"wrote {path}{f': {note}' if note else ''}")
+    if arguments.angles is not None:
+        staged = stage_for_file(motions, arguments, angle_steps(arguments), arguments.angles, log, warn)
+        for motion, suffix in zip(staged, suffixes, strict=False):
+            path = _with_suffix(arguments.angles, suffix)
+            write_angles(path, motion)
+            log(f"wrote {path}")
     if arguments.viz_output is not None:
         steps = motion_steps(arguments, arguments.viz_output)
         staged = stage_for_file(motions, arguments, steps, arguments.viz_output, log, warn)

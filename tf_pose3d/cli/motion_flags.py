@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.inference.motion.steps import MotionSteps
 
-__all__ = ["add_motion_flags", "asked_steps", "motion_steps", "stage_for_file"]
+__all__ = ["add_motion_flags", "angle_steps", "asked_steps", "motion_steps", "stage_for_file"]
 
 # Flags of the stage, each with what it is where it is not given.
 _FLAGS = {
@@ -77,6 +77,12 @@ def add_motion_flags(parser: Parser) -> None:
         default="mixamo",
         help="whose names the bones of .bvh, .glb, .usda and .fbx bear",
     )
+    group.add_argument(
+        "--angles",
+        metavar="FILE",
+        help="write joint angles of clinicians (.csv), level and of one skeleton; --output FILE.mot writes "
+        "OpenSim's",
+    )
     group.add_argument("--raw", action="store_true", help="no step but those that flags ask for")
 
 
@@ -108,6 +114,15 @@ def motion_steps(arguments: Namespace, path: str) -> MotionSteps:
         )
     except Pose3DError as error:
         raise Pose3DError(f"{' '.join(asked_steps(arguments))}: {error}") from None
+
+
+def angle_steps(arguments: Namespace) -> MotionSteps:
+    """The steps for joint angles: as for animation, in place.
+
+    Raises:
+        Pose3DError: Flags that contradict each other.
+    """
+    return motion_steps(arguments, "angles.mot")
 
 
 def stage_for_file(

@@ -8,10 +8,12 @@ from collections.abc import Sequence as SequenceType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.extras import require_matplotlib
+from tf_pose3d.inference.motion.angles import clinical_angles
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.rig import Rig, fit_rig
 from tf_pose3d.inference.motion.stage import StagedMotion, run_stage
@@ -237,6 +239,20 @@ class LiftedPerson:
         )
         motion = dataclasses.replace(self.staged(steps).motion, bone_names=bvh_names)
         write_motion(path, motion)
+
+    def angles(self, level: str = "auto") -> dict[str, npt.NDArray[np.float64]]:
+        """Joint angles as clinicians count them, `(F,)` degrees by name; NaN where not `present`.
+
+        Definitions, their sources and what joints alone cannot tell: `tf_pose3d.inference.motion.angles`.
+
+        Args:
+            level: See `tf_pose3d.inference.motion.steps.MotionSteps`.
+
+        Raises:
+            Pose3DError: As `to_rotations`.
+        """
+        found = clinical_angles(self.to_rotations(level))
+        return {name: np.where(self.present, values, np.nan) for name, values in found.items()}
 
     def plot(self, frames: int | SequenceType[int] | None = None, azimuth: float | None = None) -> Figure:
         """Draws frames in 3D, side by side, with matplotlib (the extra `plots`).

@@ -10,8 +10,15 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.writers import WRITERS, check_motion_file, write_motion
 
 
+def skip_without_library(suffix):
+    if suffix == ".c3d":
+        pytest.importorskip("ezc3d")
+    if suffix == ".fbx":
+        pytest.skip("Blender takes its time: test_fbx.py")
+
+
 def test_other_endings_are_refused(motion):
-    message = r"poses\.txt: expected a name that ends in \.npz, .* or \.c3d"
+    message = r"poses\.txt: expected a name that ends in \.npz, .* or \.fbx"
     with pytest.raises(Pose3DError, match=message):
         check_motion_file("poses.txt")
     with pytest.raises(Pose3DError, match=message):
@@ -27,8 +34,7 @@ def test_modules_offer_what_the_table_promises(module):
 
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_every_ending_is_written_again_to_the_same_bytes(motion, tmp_path, suffix):
-    if suffix == ".c3d":
-        pytest.importorskip("ezc3d")
+    skip_without_library(suffix)
     path = tmp_path / f"poses{suffix.upper()}"
     check_motion_file(path, motion.num_frames)
     write_motion(path, motion)
@@ -41,7 +47,6 @@ def test_every_ending_is_written_again_to_the_same_bytes(motion, tmp_path, suffi
 
 @pytest.mark.parametrize("suffix", WRITERS)
 def test_a_missing_folder_is_said(motion, tmp_path, suffix):
-    if suffix == ".c3d":
-        pytest.importorskip("ezc3d")
+    skip_without_library(suffix)
     with pytest.raises(Pose3DError, match="there is no folder"):
         write_motion(tmp_path / "none" / f"poses{suffix}", motion)

@@ -41,8 +41,9 @@ _REST = {
 _ENDS = {"ankle": (_AHEAD, 0.45), "wrist": (_SIDE, 0.5)}
 # Degrees that an ankle turns to hold the foot level: toes up, toes down.
 _ANKLE = (25.0, 50.0)
-# How much the least turn counts against a hinge's bend, of which the sine is taken.
-_STRAIGHT = 0.2
+# How much the least turn counts against the sine of a hinge's bend where that is straight, and the sine from
+# which on the bend alone counts.
+_STRAIGHT, _BENT = 0.2, 0.5
 # Metres; joints nearer to their parent than this are one point with it.
 _POINT = 0.004
 
@@ -262,7 +263,9 @@ class _Builder:
         mark = self._hinge(name, child, vector)
         if mark is not None:
             at_rest, seen = mark
-            turn = _turn_to(rest, vector, at_rest, seen + _STRAIGHT * (shortest @ at_rest))
+            bent = np.linalg.norm(seen, axis=-1, keepdims=True)
+            trust = _STRAIGHT * np.clip(1 - bent / _BENT, 0, 1)
+            turn = _turn_to(rest, vector, at_rest, seen + trust * (shortest @ at_rest))
         out = rest * self._lengths[child]
         leaf = not self._children(child) and self._bare(self._skeleton.joints[child]) not in _ENDS
         number = self._add(

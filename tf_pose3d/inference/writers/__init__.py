@@ -20,6 +20,10 @@ WRITERS = {
     ".bvh": "tf_pose3d.inference.writers.bvh",
     ".trc": "tf_pose3d.inference.writers.trc",
     ".c3d": "tf_pose3d.inference.writers.c3d",
+    ".mot": "tf_pose3d.inference.writers.mot",
+    ".glb": "tf_pose3d.inference.writers.glb",
+    ".usda": "tf_pose3d.inference.writers.usda",
+    ".fbx": "tf_pose3d.inference.writers.fbx",
 }
 
 
