@@ -19,6 +19,7 @@ __all__ = [
     "SceneView",
     "Track",
     "make_scene",
+    "motion_scene",
     "select_frames",
     "viewer_azimuth",
 ]
@@ -264,4 +265,31 @@ def make_scene(
         image_size=(camera.width, camera.height),
         tracks=tracks,
         azimuth=viewer_azimuth(orientation),
+    )
+
+
+def motion_scene(poses: np.ndarray, skeleton: Skeleton, root: int, fps: float, title: str) -> Scene:
+    """Motion that no camera saw as a clip: the person from the front, in place of an image, and in the world.
+
+    Args:
+        poses: `(F, J, 3)` metres, world with z up, finite.
+        skeleton: Names the joints.
+        root: The joint that panels follow.
+        fps: Frames per second.
+        title: Names the motion.
+    """
+    side = 1000
+    span = float(np.ptp(poses, axis=1).max()) * 1.3
+    around = poses - poses[:, root : root + 1]
+    height = side / 2 - around[..., 2] * (side / span)
+    return Scene(
+        title=title,
+        skeleton=skeleton,
+        root=root,
+        fps=fps,
+        frames=np.arange(len(poses)),
+        pose_2d=np.stack([side / 2 + around[..., 0] * (side / span), height], axis=-1),
+        image_size=(side, side),
+        tracks=(Track("Motion", poses),),
+        azimuth=viewer_azimuth(LEVEL),
     )

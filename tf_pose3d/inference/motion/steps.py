@@ -10,9 +10,11 @@ from tf_pose3d.inference.motion.levelling import angles_up
 from tf_pose3d.inference.motion.smoothing import parse_smoothing
 from tf_pose3d.inference.trajectory import PLACEMENTS
 
-__all__ = ["MOTION_PLACEMENTS", "MotionSteps"]
+__all__ = ["KEPT", "MOTION_PLACEMENTS", "MotionSteps"]
 
 MOTION_PLACEMENTS = (*PLACEMENTS, "world")
+# Of motion that is in a world already: where it is.
+KEPT = "kept"
 # Endings of files that hold numbers, for programs: they are as the lifter gave them unless a flag asks.
 _PLAIN = (".npz", ".npy", ".json", ".csv")
 # Metres: people between these exist.
@@ -52,7 +54,7 @@ class MotionSteps:
             parse_smoothing(self.smooth)
         if self.level not in ("auto", "off"):
             raise Pose3DError(f"level is {self.level!r}, expected auto or off")
-        if self.placement not in MOTION_PLACEMENTS:
+        if self.placement not in (*MOTION_PLACEMENTS, KEPT):
             raise Pose3DError(
                 f"placement is {self.placement!r}, expected {', '.join(MOTION_PLACEMENTS[:-1])} or world"
             )

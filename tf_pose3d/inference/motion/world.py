@@ -15,7 +15,7 @@ from tf_pose3d.inference.motion.levelling import angles_up, find_up, world_rotat
 from tf_pose3d.inference.motion.path import RootPath, Sighting, see_root, solve_path
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.smoothing import present_runs
-from tf_pose3d.inference.motion.steps import MotionSteps
+from tf_pose3d.inference.motion.steps import KEPT, MotionSteps
 
 __all__ = ["PlacedMotion", "World", "find_world", "place_in_world", "with_confidence"]
 
@@ -145,6 +145,8 @@ def _place(motion: Motion, world: World, steps: MotionSteps) -> PlacedMotion:
         motion, poses=turned, truth=truth, world=True, level=level or "file", placement=steps.placement
     )
     said = (_SAID[world.level],)
+    if steps.placement == KEPT:
+        return PlacedMotion(dataclasses.replace(motion, placement="world"), said)
     if not motion.present.any():
         return PlacedMotion(motion, said)
     if steps.placement == "root":

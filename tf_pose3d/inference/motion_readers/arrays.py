@@ -1,0 +1,118 @@
+"""NumPy files: what this package writes, and motion files for training (docs/general.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tf_pose3d.data.archive import load_archive
+from tf_pose3d.data.motion_clips import load_motion
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.motion.record import Motion
+from tf_pose3d.inference.motion_readers.options import ReadMotionOptions
+from tf_pose3d.inference.trajectory import default_camera
+from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton, make_skeleton
+
+__all__ = ["motion_of_values", "read"]
+
+
+def read(path: Path, options: ReadMotionOptions) -> Motion:
+    """Reads `pose_3d` with its facts, as `--output x.npz` writes them, or one clip of `positions`.
+
+    Raises:
+        Pose3DError: Neither is there, or they do not fit.
+    """
+    archive = load_archive(path)
+    if "pose_3d" in archive:
+        return motion_of_values(archive, str(path), options)
+    if "positions" in archive:
+        return _clip(path, options)
+    raise Pose3DError(
+        f"{path}: no pose_3d (poses of this package) and no positions (a motion file); it holds "
+        f"{', '.join(sorted(archive)) or 'nothing'}"
+    )
+
+
+def _clip(path: Path, options: ReadMotionOptions) -> Motion:
+    clips = load_motion(path)
+    names = clips.names.tolist()
+    if options.clip in names:
+        number = names.index(options.clip)
+    elif options.clip.isdigit() and int(options.clip) < len(clips):
+        number = int(options.clip)
+    else:
+        raise Pose3DError(
+            f"{path} has no clip {options.clip!r}, expected 0 to {len(clips) - 1} or a name such as "
+            f"{names[0]}"
+        )
+    return Motion(
+        poses=clips.clip(number).astype(np.float64),
+        skeleton=get_skeleton("h36m_17"),
+        root=0,
+        fps=30.0,
+        subject=str(clips.subjects[number]),
+        name=names[number],
+        world=True,
+        level="file",
+        placement="world",
+    )
+
+
+def motion_of_values(held: Mapping[str, Any], where: str, options: ReadMotionOptions) -> Motion:
+    """A motion of `pose_3d` and the values of `tf_pose3d.inference.writers.facts`.
+
+    Args:
+        held: By name; `joints`, `parents`, `fps` may be missing where 17 joints are Human3.6M's.
+        where: Names the file.
+        options: What is known besides.
+
+    Raises:
+        Pose3DError: They do not fit each other.
+    """
+    try:
+        poses = np.asarray(held["pose_3d"], np.float64)
+    except (TypeError, ValueError):
+        poses = np.zeros(())
+    if poses.ndim != 3 or poses.shape[2] != 3 or not len(poses):
+        raise Pose3DError(f"{where}: pose_3d has shape {poses.shape}, expected (frames, joints, 3)")
+    skeleton = _skeleton(held, poses.shape[1], where)
+    rate = options.fps if options.fps is not None else float(np.asarray(held.get("fps", 0.0)))
+    if not 1 <= rate <= 10_000:
+        raise Pose3DError(f"{where}: fps is {rate:g}, expected 1 to 10,000: give the rate")
+    world = str(np.asarray(held.get("axes", ""))).startswith("world")
+    points = held.get("pose_2d")
+    camera, keypoints = None, None
+    if points is not None and not world and "width" in held and "height" in held:
+        keypoints = np.asarray(points, np.float64)
+        camera = default_camera(int(np.asarray(held["width"])), int(np.asarray(held["height"])))
+    return Motion(
+        poses=poses,
+        skeleton=skeleton,
+        root=int(np.asarray(held.get("root", skeleton.root))),
+        fps=rate,
+        camera=camera,
+        keypoints=keypoints,
+        subject=str(np.asarray(held.get("subject", ""))),
+        name=str(np.asarray(held.get("action", ""))),
+        frame=None if "frame" not in held else np.asarray(held["frame"], np.int64),
+        world=world,
+        level=str(np.asarray(held.get("level_by", ""))) if world else "",
+        placement=str(np.asarray(held.get("placement", "root"))),
+    )
+
+
+def _skeleton(held: Mapping[str, Any], count: int, where: str) -> Skeleton:
+    if "joints" not in held:
+        if count == 17:
+            return get_skeleton("h36m_17")
+        raise Pose3DError(f"{where}: {count} joints without names (joints)")
+    names = tuple(str(name) for name in np.asarray(held["joints"]).tolist())
+    if len(names) != count or len(set(names)) != count:
+        raise Pose3DError(f"{where}: joints names {len(names)} joints, pose_3d holds {count}")
+    for layout in LAYOUTS.values():
+        if layout.joints == names:
+            return layout
+    return make_skeleton("file", names)
