@@ -115,11 +115,18 @@ def test_flags_of_the_release_train_evaluate_and_draw(run, tmp_path):
         "SCHEDULE_PARAMS": {"initial_learning_rate": 0.01, "decay_rate": 0.9},
     }
     assert {name: held[name] for name in expected} == expected
-    code, out, err = run("eval", f"--weights {weights} -k gt -ste S9,S11 --by-subject --json e.json")
+    code, out, err = run(
+        "eval", f"--weights {weights} -k gt -ste S9,S11 --by-subject --json e.json --motion_metrics"
+    )
     assert code == 0, err
     assert "subject S11" in out
     assert "MPJVE" in out
-    results = json.loads((tmp_path / "e.json").read_text())["evaluation_mm"]["all"]
+    written = json.loads((tmp_path / "e.json").read_text())
+    assert "motion, all\n" in out
+    # Random poses move wildly: the truth's own jerk is huge.
+    assert written["motion"]["all"]["jitter_of_truth_100m_s3"] > 1e3
+    assert 0 <= written["motion"]["all"]["pck_150_percent"] < 5
+    results = written["evaluation_mm"]["all"]
     assert set(results) == {"all_frames", "S9", "S11"}
     assert set(results["S9"]["per_action"]) == {"Walking", "Eating", "Posing"}
     # Its only video has one frame, and so no velocity.

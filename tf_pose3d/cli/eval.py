@@ -37,6 +37,11 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--json", metavar="FILE", help="also write every number as JSON")
     parser.add_argument("--predictions", metavar="FILE", help="also write every pose as .npz")
+    parser.add_argument(
+        "--motion_metrics",
+        action="store_true",
+        help="also acceleration error, jitter, variation of bones, PCK at 150 mm and AUC of whole recordings",
+    )
     add_common_flags(parser)
     return parser
 
@@ -86,6 +91,14 @@ def evaluate_weights(
         action_wise=parsed.action_wise,
         show_progress=True,
     )
+    motion: dict[str, dict[str, float]] = {}
+    if parsed.motion_metrics:
+        from tf_pose3d.evaluation.motion_evaluation import evaluate_motion_metrics
+        from tf_pose3d.evaluation.motion_metrics import metrics_table
+
+        motion = evaluate_motion_metrics(model, config, run)
+        for label, figures in motion.items():
+            log(f"motion, {label}\n{metrics_table(figures)}")
     if parsed.json is not None:
         read = source.dataset.files(source.options) if source.dataset.comes_as_pose_files else ()
         path_3d, path_2d = [str(path) for path in read] or (source.name, None)
@@ -96,6 +109,7 @@ def evaluate_weights(
             "subset": parsed.test_subset,
             "config": config.to_dict(),
             "evaluation_mm": run.numbers,
+            **({"motion": motion} if motion else {}),
         }
         write_json(parsed.json, document)
         log(f"wrote {parsed.json}")

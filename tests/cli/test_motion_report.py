@@ -1,0 +1,50 @@
+"""`tools/motion_report.py`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tf_pose3d.cli.motion_report import main
+from tf_pose3d.data.synthetic import synthetic_sequences
+from tf_pose3d.inference.motion.record import Motion
+from tf_pose3d.inference.writers import write_motion
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    sequence = synthetic_sequences(["S9"], frames=60, actions=["Walking"], skeleton="h36m_17")[0]
+    world = sequence.pose_3d[..., [0, 2, 1]].astype(float) * [1, 1, -1]
+    monkeypatch.chdir(tmp_path)
+    rough = world + np.random.default_rng(0).normal(0, 0.01, world.shape)
+    for name, poses in (("truth.trc", world), ("rough.trc", rough), ("short.trc", world[:30])):
+        write_motion(name, Motion(poses, sequence.skeleton, 0, 50.0, world=True, level="file"))
+    write_motion("camera.npz", Motion(sequence.pose_3d, sequence.skeleton, 0, 50.0))
+
+
+def test_with_and_without_truth(files, capsys):
+    assert main(["rough.trc"]) == 0
+    alone = capsys.readouterr().out
+    assert "jitter_100m_s3" in alone
+    assert "mpjpe_mm" not in alone
+    assert main(["rough.trc", "truth.trc", "--json", "report.json"]) == 0
+    figures = json.loads(Path("report.json").read_text())["figures"]
+    assert 15 < figures["mpjpe_mm"] < 30
+    assert figures["jitter_100m_s3"] > 5 * figures["jitter_of_truth_100m_s3"]
+    assert figures["root_drift_mm"] < 30
+    assert main(["camera.npz"]) == 0
+    assert "camera axes: feet, floor and path are not measured" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["nothing.trc"], "nothing.trc does not exist"),
+        (["rough.trc", "short.trc"], "short.trc: 30 frames in world axes, expected the 60 of rough.trc"),
+        (["rough.trc", "camera.npz"], "60 frames in camera axes, expected the 60 of rough.trc in world"),
+    ],
+)
+def test_files_that_do_not_fit(files, capsys, flags, message):
+    assert main(flags) == 2
+    assert message in capsys.readouterr().err
