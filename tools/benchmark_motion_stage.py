@@ -199,15 +199,16 @@ def world(
         )
         # The rotation that was found, from the poses before and after it.
         shaped = run_stage([motion], MotionSteps(smooth="rts", constant_bones=True, stature=steps.stature))[0]
-        up = _rotation_between(shaped.motion.poses, centred[0].motion.poses)[2]
+        rotation = _rotation_between(shaped.motion.poses, centred[0].motion.poses)
+        up = rotation[2]
         true_up = _matrix(clip.camera)[2]
         tilts.append(np.degrees(np.arccos(np.clip(up @ true_up, -1, 1))))
         leans.append(_trunk_lean(motion.poses, clip.poses))
         truth = clip.poses - clip.poses[:, :1]
-        back = (held.poses - held.poses[:, :1]) @ _flat(clip.camera) @ _matrix(clip.camera)
+        back = (held.poses - held.poses[:, :1]) @ rotation
         errors.append(np.linalg.norm(back - truth, axis=-1).mean())
         lifted.append(np.linalg.norm(motion.poses - truth, axis=-1).mean())
-        drift, share = root_drift(held.poses, clip.world @ _flat(clip.camera).T, 0)
+        _, share = root_drift(held.poses, clip.world @ _flat(clip.camera).T, 0)
         if np.linalg.norm(np.diff(_calm(clip.world[:, 0]), axis=0), axis=1).sum() > _WALK:
             drifts.append(share)
         speed = np.linalg.norm(np.gradient(clip.world[:, _FEET], axis=0), axis=-1) * MOTION_FPS
