@@ -92,3 +92,23 @@ def test_several_cameras_and_people(sequence, poses):
     other = np.frombuffer(base64.b64decode(content["tracks"][0]["company"][0]["data"]), "<i2")
     assert (other.reshape(3, 17, 3)[2] == -32768).all()
     assert not (other.reshape(3, 17, 3)[:2] == -32768).any()
+
+
+def test_uncertainty_curves_and_other_people(sequence, poses):
+    count = len(poses)
+    scene = make_scene(
+        sequence,
+        poses.astype(float),
+        axes="world",
+        standing=False,
+        unsure=np.full((count, 17), 0.05),
+        company=np.stack([poses + 1.0]),
+        curves={"knee_flexion_left": np.where(np.arange(count) == 1, np.nan, 12.34)},
+    )
+    text, _ = html_document(scene)
+    content = embedded(text)
+    (track,) = content["tracks"]
+    np.testing.assert_allclose(unpack(track["unsure"], 1), 0.05, atol=3e-4)
+    assert len(track["company"]) == 1
+    assert content["curves"]["knee_flexion_left"][:3] == [12.3, None, 12.3]
+    np.testing.assert_allclose(scene.take(np.array([2, 1])).curves["knee_flexion_left"], [12.34, np.nan])

@@ -372,8 +372,10 @@ def write_people(
     Raises:
         Pose3DError: A file that cannot be written, or a step that the poses do not allow.
     """
+    import numpy as np
+
     from tf_pose3d.inference.writers import gap_note, write_motion
-    from tf_pose3d.inference.writers.angles_csv import write_angles
+    from tf_pose3d.inference.writers.angles_csv import angle_curves, write_angles
 
     motions = [person.unplaced() for person in people]
     said: set[str] = set()
@@ -400,9 +402,14 @@ def write_people(
     if arguments.viz_output is not None:
         steps = motion_steps(arguments, arguments.viz_output)
         staged = stage_for_file(motions, arguments, steps, arguments.viz_output, log, warn)
-        for motion, suffix in zip(staged, suffixes, strict=False):
-            path = _with_suffix(arguments.viz_output, suffix)
+        page = arguments.viz_output.lower().endswith(".html") and arguments.placement == "world"
+        shared = page and len(staged) > 1 and len({motion.num_frames for motion in staged}) == 1
+        if shared:
+            log(f"{arguments.viz_output}: {len(staged)} people on one page, in one space")
+        for motion, suffix in zip(staged[:1] if shared else staged, suffixes, strict=False):
+            path = arguments.viz_output if shared else _with_suffix(arguments.viz_output, suffix)
             flags = Namespace(**{**vars(arguments), "viz_output": path})
+            company = np.stack([other.poses for other in staged[1:]]) if shared else None
             try:
                 draw_pictures(
                     flags,
@@ -411,6 +418,9 @@ def write_people(
                     motion.root,
                     log,
                     "world" if motion.world else "camera",
+                    None if motion.uncertainty is None else motion.uncertainty / 1000,
+                    company,
+                    angle_curves(motion),
                 )
             except KeyboardInterrupt:
                 kept = "" if arguments.output is None else f"; {arguments.output} is complete"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,12 +102,15 @@ def draw_pictures(
     root: int,
     log: Callable[[str], None],
     axes: str = "camera",
+    unsure: np.ndarray | None = None,
+    company: np.ndarray | None = None,
+    curves: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Draws what the flags ask for.
 
     Args:
         arguments: The flags.
-        sequence, poses, root, axes: See `tf_pose3d.render.make_scene`.
+        sequence, poses, root, axes, unsure, company, curves: See `tf_pose3d.render.make_scene`.
         log: Takes a line for the user.
 
     Raises:
@@ -125,6 +128,9 @@ def draw_pictures(
         ground_truth=not arguments.viz_no_ground_truth,
         axes=axes,
         standing=arguments.placement != "world",
+        unsure=unsure,
+        company=company,
+        curves=curves,
     )
     count = draw(
         scene,

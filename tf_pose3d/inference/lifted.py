@@ -20,6 +20,7 @@ from tf_pose3d.inference.motion.stage import StagedMotion, run_stage
 from tf_pose3d.inference.motion.steps import MotionSteps
 from tf_pose3d.inference.trajectory import focal_is_supposed
 from tf_pose3d.inference.writers import check_motion_file, write_motion
+from tf_pose3d.inference.writers.angles_csv import angle_curves
 from tf_pose3d.render import Scene, make_scene
 from tf_pose3d.skeleton import Skeleton
 
@@ -307,6 +308,8 @@ class LiftedPerson:
             self.root,
             downsample=downsample,
             axes="world" if motion.world else "camera",
+            unsure=None if motion.uncertainty is None else motion.uncertainty / 1000,
+            curves=angle_curves(motion),
         )
 
     def _repr_html_(self) -> str:

@@ -38,6 +38,11 @@ def _packed(values: np.ndarray, finest: float, gaps: bool = False) -> dict[str, 
     return {"step": step, "data": base64.b64encode(data).decode("ascii")}
 
 
+def _numbers(values: np.ndarray) -> list[float | None]:
+    """Numbers to a tenth, null for NaN."""
+    return [None if np.isnan(value) else round(float(value), 1) for value in values]
+
+
 def _data_uri(picture: Image) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
@@ -89,6 +94,7 @@ def html_document(
                 "title": track.title,
                 "poses": _packed(track.poses[:count], _FINEST_3D),
                 "error_mm": None if track.error_mm is None else np.round(track.error_mm[:count], 2).tolist(),
+                "unsure": None if track.unsure is None else _packed(track.unsure[:count], _FINEST_3D),
                 "company": []
                 if track.company is None
                 else [_packed(other[:count], _FINEST_3D, gaps=True) for other in track.company],
@@ -96,6 +102,7 @@ def html_document(
             for track in scene.tracks
         ],
         "images": images,
+        "curves": {name: _numbers(values[:count]) for name, values in scene.curves.items()},
         "views": [
             _view(view, count, None if not view_pictures else view_pictures[number])
             for number, view in enumerate(scene.views)

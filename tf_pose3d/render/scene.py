@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -37,12 +38,15 @@ class Track:
         poses: `(F, J, 3)` metres, world frame with z up, the floor at z = 0.
         error_mm: `(F,)` mean joint error of each frame, or None.
         company: `(P, F, J, 3)` other people in the same place, NaN where they are not, or None.
+        unsure: `(F, J)` metres: radius that holds the true joint nine times of ten, NaN where not known, or
+            None.
     """
 
     title: str
     poses: np.ndarray
     error_mm: np.ndarray | None = None
     company: np.ndarray | None = None
+    unsure: np.ndarray | None = None
 
     def take(self, numbers: np.ndarray) -> Track:
         """Some of the frames, by index."""
@@ -51,6 +55,7 @@ class Track:
             poses=self.poses[numbers],
             error_mm=None if self.error_mm is None else self.error_mm[numbers],
             company=None if self.company is None else self.company[:, numbers],
+            unsure=None if self.unsure is None else self.unsure[numbers],
         )
 
 
@@ -108,6 +113,7 @@ class Scene:
         azimuth: Degrees from the world's x axis to the side from which the viewer looks.
         views: What each of several cameras saw, for the interactive page; else empty.
         cameras: Where they stand; else empty.
+        curves: Name -> `(F,)` what the interactive page shows under its scrubber, degrees; else empty.
     """
 
     title: str
@@ -121,6 +127,7 @@ class Scene:
     azimuth: float
     views: tuple[SceneView, ...] = ()
     cameras: tuple[SceneCamera, ...] = ()
+    curves: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -133,6 +140,7 @@ class Scene:
             pose_2d=self.pose_2d[numbers],
             tracks=tuple(track.take(numbers) for track in self.tracks),
             views=tuple(view.take(numbers) for view in self.views),
+            curves={name: values[numbers] for name, values in self.curves.items()},
         )
 
 
@@ -205,6 +213,9 @@ def make_scene(
     ground_truth: bool = True,
     axes: str = "camera",
     standing: bool = True,
+    unsure: np.ndarray | None = None,
+    company: np.ndarray | None = None,
+    curves: Mapping[str, np.ndarray] | None = None,
 ) -> Scene:
     """A recording and its predicted poses as a clip.
 
@@ -219,6 +230,7 @@ def make_scene(
         skip, downsample, limit: See `select_frames`.
         ground_truth: Show the true poses, where there are any, and errors; they are in the camera frame.
         axes: Of `poses`: `"camera"`, or `"world"` with z up, y ahead of a camera without known orientation.
+        unsure, company, curves: See `Track` and `Scene`; `company` in world axes only.
         standing: Put the lowest joint of each frame on the floor; else poses in the world stay where they
             are.
 
@@ -247,13 +259,17 @@ def make_scene(
     truth = sequence.pose_3d if ground_truth and axes == "camera" else None
     tracks: tuple[Track, ...]
     if axes == "world":
-        tracks = (Track("Prediction", _floored(poses[frames], root) if standing else poses[frames]),)
+        placed = _floored(poses[frames], root) if standing else poses[frames]
+        others = None if company is None else company[:, frames]
+        tracks = (Track("Prediction", placed, company=others),)
     elif truth is None:
         tracks = (Track("Prediction", _standing(poses[frames], orientation, root)),)
     else:
         predicted, true = _placed(poses, truth, camera, orientation, root)
         error = 1000 * mpjpe(poses[frames], truth[frames], root=root).mean(axis=1)
         tracks = (Track("Prediction", predicted[frames], error), Track("Ground truth", true[frames]))
+    if unsure is not None:
+        tracks = (dataclasses.replace(tracks[0], unsure=unsure[frames]), *tracks[1:])
     names = (sequence.subject, sequence.name, camera.id and f"camera {camera.id}")
     return Scene(
         title=" · ".join(filter(None, names)),
@@ -265,6 +281,7 @@ def make_scene(
         image_size=(camera.width, camera.height),
         tracks=tracks,
         azimuth=viewer_azimuth(orientation),
+        curves={name: values[frames] for name, values in (curves or {}).items()},
     )
 
 

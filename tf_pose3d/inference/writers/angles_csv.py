@@ -6,14 +6,16 @@ import os
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
 from tf_pose3d.inference.motion.angles import clinical_angles
+from tf_pose3d.inference.motion.constant_bones import find_pelvis
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.writers.rigged import check_frames, rig_of
 
-__all__ = ["check_angle_file", "write_angles"]
+__all__ = ["angle_curves", "check_angle_file", "write_angles"]
 
 
 def check_angle_file(path: str | os.PathLike[str], num_frames: int | None = None) -> None:
@@ -45,3 +47,15 @@ def write_angles(path: str | os.PathLike[str], motion: Motion) -> None:
         for row, (number, values, present) in enumerate(rows):
             cells = [f"{value:.3f}" if present else "" for value in values]
             file.write(",".join([str(number), f"{row / motion.fps:.4f}", *cells]) + "\n")
+
+
+def angle_curves(motion: Motion) -> dict[str, npt.NDArray[np.float64]]:
+    """`clinical_angles` for pictures, NaN in frames without a pose; none where poses do not allow them."""
+    if (
+        not motion.present.any()
+        or find_pelvis(motion.skeleton) is None
+        or "neck" not in motion.skeleton.joints
+    ):
+        return {}
+    angles = clinical_angles(rig_of(Path("angles"), motion))
+    return {name: np.where(motion.present, values, np.nan) for name, values in angles.items()}
