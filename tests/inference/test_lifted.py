@@ -128,6 +128,8 @@ def test_people(lifter, recording, tmp_path):
 def test_save(person, tmp_path, suffix):
     if suffix == ".c3d":
         pytest.importorskip("ezc3d")
+    if suffix == ".rrd":
+        pytest.importorskip("rerun")
     if suffix == ".fbx":
         pytest.skip("Blender takes its time: writers/test_fbx.py")
     person.save(tmp_path / f"walk{suffix}")

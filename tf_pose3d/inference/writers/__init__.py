@@ -24,6 +24,7 @@ WRITERS = {
     ".glb": "tf_pose3d.inference.writers.glb",
     ".usda": "tf_pose3d.inference.writers.usda",
     ".fbx": "tf_pose3d.inference.writers.fbx",
+    ".rrd": "tf_pose3d.inference.writers.rrd",
 }
 
 
