@@ -20,6 +20,7 @@ TABLES = {
     "data/datasets.py",
     "evaluation/protocols/__init__.py",
     "inference/formats/__init__.py",
+    "inference/motion_readers/__init__.py",
     "inference/writers/__init__.py",
     "models/family.py",
     "weights/convert.py",
