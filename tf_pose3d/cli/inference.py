@@ -20,12 +20,15 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import keras
 
     from tf_pose3d.cli.releases.release import Release
     from tf_pose3d.config import TrainingConfig
     from tf_pose3d.data.sources import Source
     from tf_pose3d.inference.motion.record import Motion
+    from tf_pose3d.models.general.numpy_network import NumpyNetwork
 
 __all__ = ["infer", "main"]
 
@@ -106,12 +109,7 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     source = None
     if not parsed.demo and parsed.input is None and release.lifts_recordings(parsed, config):
         source = _check_recording(release, parsed, config)
-    start_tensorflow("inference.py")
-
-    from tf_pose3d.training.distribution import make_strategy
-
-    with make_strategy("one", config.GPU_ID).scope():
-        model = release.load_model(parsed, config)
+    model = _load_model(release, parsed, config, weights)
     if parsed.demo:
         return lift_demo(parsed, config, model, log)
     if parsed.input is not None:
@@ -122,6 +120,32 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
         source = _check_recording(release, parsed, config)
     _lift_recording(release, parsed, config, model, source, log)
     return 0
+
+
+def _load_model(
+    release: Release, arguments: Namespace, config: TrainingConfig, weights: Path | None
+) -> keras.Model | NumpyNetwork:
+    """The network; the general lifter's is NumPy's where keypoints are lifted, and needs no TensorFlow."""
+    from tf_pose3d.inference.lifter import is_general
+
+    lifts_keypoints = arguments.demo or arguments.input is not None
+    if lifts_keypoints and weights is not None and arguments.config is None and is_general(weights):
+        from tf_pose3d.models.general.numpy_network import NumpyNetwork
+
+        if arguments.mixed_precision or arguments.jit_compile:
+            print(
+                "inference.py: --mixed_precision, --jit_compile: without effect, the general lifter is "
+                "NumPy's, in float32",
+                file=sys.stderr,
+                flush=True,
+            )
+        return NumpyNetwork.read(weights)
+    start_tensorflow("inference.py")
+
+    from tf_pose3d.training.distribution import make_strategy
+
+    with make_strategy("one", config.GPU_ID).scope():
+        return release.load_model(arguments, config)
 
 
 def _check_recording(release: Release, arguments: Namespace, config: TrainingConfig) -> Source:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from tf_pose3d.camera import Camera, normalize_screen_coordinates
 from tf_pose3d.data.motion_views import DETECTOR_SKELETON
+from tf_pose3d.models.general.numpy_network import NumpyNetwork
 from tf_pose3d.skeleton import get_skeleton
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["ClipPredictor"]
 
@@ -20,31 +23,22 @@ _MIRRORED_PRINCIPAL_POINT, _MIRRORED_TANGENTIAL = 4, 9
 
 
 class ClipPredictor:
-    """Poses and uncertainties of clips from a model with `lift_frames` and `assemble`.
+    """Poses and uncertainties of clips from a general lifter's network, computed in NumPy.
 
     Bone lengths are one mean over the whole clip, so that they do not vary in it.
 
     Args:
-        model: A `GeneralNet`.
+        model: The network, or the Keras model whose weights it takes as they are now.
         flip: Average with the mirrored result for the mirrored clip.
     """
 
-    def __init__(self, model: keras.Model, flip: bool = True) -> None:
-        self.model = model
+    def __init__(self, model: keras.Model | NumpyNetwork, flip: bool = True) -> None:
+        self.network: NumpyNetwork = (
+            model if isinstance(model, NumpyNetwork) else NumpyNetwork.of_model(model)
+        )
         self.flip = flip
         # Frames on either side that a frame's pose depends on.
-        self.reach = sum(model.settings["dilations"])
-        joints = DETECTOR_SKELETON.num_joints
-        self._lift = tf.function(
-            model.lift_frames,
-            input_signature=[
-                {
-                    "keypoints_2d": tf.TensorSpec((None, None, joints, 3)),
-                    "intrinsics": tf.TensorSpec((None, 11)),
-                }
-            ],
-            autograph=False,
-        )
+        self.reach = sum(self.network.config.DILATIONS)
         skeleton = get_skeleton("h36m_17")
         self._flip_2d = list(DETECTOR_SKELETON.flip_order)
         self._flip_3d = list(skeleton.flip_order)
@@ -69,10 +63,7 @@ class ClipPredictor:
             `(F, 17, 3)` metres, root at 0, camera frame; `(F, 17)` metres: radius that holds the true joint
             nine times of ten.
         """
-        raw = self._frames(keypoints, camera, progress)
-        lengths = raw["log_lengths"].mean(axis=1, keepdims=True)
-        outputs = self.model.assemble({name: tf.constant(value) for name, value in raw.items()}, lengths)
-        return np.array(outputs["pose_3d_sequence"][0]), np.array(outputs["radius_90"][0])
+        return self.network.assemble(self._frames(keypoints, camera, progress))
 
     def _frames(
         self, keypoints: np.ndarray, camera: Camera, progress: Callable[[int], None] | None
@@ -93,9 +84,9 @@ class ClipPredictor:
         for first in range(0, len(keypoints), _CHUNK):
             last = min(first + _CHUNK, len(keypoints))
             before, after = max(first - self.reach, 0), min(last + self.reach, len(keypoints))
-            raw = self._lift({"keypoints_2d": batch[:, before:after], "intrinsics": intrinsics})
+            raw = self.network.lift_frames(batch[:, before:after], intrinsics)
             kept = slice(first - before, last - before)
-            parts.append({name: np.asarray(value)[:, kept] for name, value in raw.items()})
+            parts.append({name: value[:, kept] for name, value in raw.items()})
             if progress is not None:
                 progress(last - first)
         joined = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
@@ -106,7 +97,7 @@ class ClipPredictor:
         bones, lengths, scale = (raw[name] for name in ("bones", "log_lengths", "scale"))
         mirrored = bones[1:, :, self._flip_bones] * np.array([-1, 1, 1], np.float32)
         mean = (bones[:1] + mirrored) / 2
-        if self.model.settings["constant_bones"]:
+        if self.network.config.CONSTANT_BONES:
             mean /= np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-6)
         return {
             "bones": mean,

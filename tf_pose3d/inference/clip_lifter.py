@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from tf_pose3d.camera import Camera, project_pixels
@@ -20,6 +20,11 @@ from tf_pose3d.inference.preparation import frames_present, rare_joints, resampl
 from tf_pose3d.inference.trajectory import camera_trajectory, default_camera
 from tf_pose3d.progress import Progress
 from tf_pose3d.skeleton import Skeleton, convert_joints, make_skeleton, missing_joints
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.models.general.numpy_network import NumpyNetwork
 
 __all__ = ["ClipLifter", "detector_keypoints"]
 
@@ -56,7 +61,7 @@ class ClipLifter(Lifter):
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | NumpyNetwork,
         config: TrainingConfig | None = None,
         min_confidence: float = 0.3,
         max_gap: int = 10,

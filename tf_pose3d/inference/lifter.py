@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from tf_pose3d.backend import require_tensorflow_backend
 from tf_pose3d.camera import Camera
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.every_frame import interpolate_keyframes
-from tf_pose3d.evaluation.prediction import Predictor
-from tf_pose3d.evaluation.protocols import get_protocol
+from tf_pose3d.files import resolve_weights
 from tf_pose3d.inference import sanity
 from tf_pose3d.inference.clip_arguments import as_numbers, check_clip, check_keypoint_array, require_number
 from tf_pose3d.inference.formats.layouts import fitting_layouts
@@ -39,6 +37,14 @@ from tf_pose3d.skeleton import (
     make_skeleton,
     missing_joints,
 )
+from tf_pose3d.weight_files.hdf5 import read_config
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.evaluation.prediction import Predictor
+    from tf_pose3d.evaluation.protocols.protocol import Protocol
+    from tf_pose3d.models.general.numpy_network import NumpyNetwork
 
 __all__ = [
     "KeypointWarning",
@@ -46,7 +52,9 @@ __all__ = [
     "Lifter",
     "check_clip",
     "check_keypoint_array",
+    "is_general",
     "load",
+    "load_network",
     "make_lifter",
 ]
 
@@ -85,13 +93,12 @@ class Lifter:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | NumpyNetwork,
         config: TrainingConfig | None = None,
         min_confidence: float = 0.3,
         max_gap: int = 10,
         normalization: str = "frame",
     ) -> None:
-        require_tensorflow_backend("lifting")
         for name, value in (("min_confidence", min_confidence), ("max_gap", max_gap)):
             require_number(value, name, "Lifter")
         if normalization not in ("frame", "box"):
@@ -103,7 +110,6 @@ class Lifter:
         config = config if config is not None else model.config
         self.model = model
         self.family: Family = get_family(config.ARCH)
-        self.protocol = get_protocol(self.family)
         self.config = config
         self.min_confidence = min_confidence
         self.max_gap = max_gap
@@ -113,9 +119,22 @@ class Lifter:
         self.root = self.family.root_joint(config)
         self._setting: TrainingConfig = config.evaluation_settings()[0][1]
         self.spec = dataclasses.replace(window_spec(self.family, self._setting, "test"), step=1)
-        self._predictor = Predictor(model, self._setting.EVAL_FLIP, self._setting.JIT_COMPILE)
         # Layouts that were supposed and said.
         self._supposed: set[str] = set()
+
+    @functools.cached_property
+    def _predictor(self) -> Predictor:
+        require_tensorflow_backend("lifting")
+        from tf_pose3d.evaluation.prediction import Predictor
+
+        return Predictor(self.model, self._setting.EVAL_FLIP, self._setting.JIT_COMPILE)
+
+    @functools.cached_property
+    def protocol(self) -> Protocol:
+        """How the family's poses are completed and evaluated."""
+        from tf_pose3d.evaluation.protocols import get_protocol
+
+        return get_protocol(self.family)
 
     def __repr__(self) -> str:
         frames = f"{self.spec.length} frames at {self.spec.frame_rate} per second"
@@ -435,6 +454,8 @@ class Lifter:
         end = sequence.num_frames if done == len(indices) else int(indices[done - 1]) + 1
         poses = predicted[:end]
         if stride > 1:
+            from tf_pose3d.evaluation.every_frame import interpolate_keyframes
+
             poses = interpolate_keyframes(poses, np.arange(end), stride)
         return poses - poses[:, self.root : self.root + 1]
 
@@ -456,6 +477,8 @@ class Lifter:
             pose_2d=None if sequence.pose_2d is None else sequence.pose_2d[first:last],
             per_frame={name: values[first:last] for name, values in sequence.per_frame.items()},
         )
+        from tf_pose3d.data.windows import Windows
+
         windows = Windows([stretch], self.spec)
         return self._predictor(windows, self._setting.BATCH_SIZE, indices - first, count)
 
@@ -542,16 +565,41 @@ def load(
     Raises:
         Pose3DError: As `tf_pose3d.load_model` and `Lifter`.
     """
+    return make_lifter(load_network(weights, config, arch), None, min_confidence, max_gap, normalization)
+
+
+def load_network(
+    weights: str | os.PathLike[str],
+    config: str | os.PathLike[str] | TrainingConfig | None = None,
+    arch: str | None = None,
+) -> keras.Model | NumpyNetwork:
+    """The network of weights: the general lifter's in NumPy, which starts at once, others in Keras.
+
+    Args:
+        weights, config, arch: As of `load`.
+
+    Raises:
+        Pose3DError: As `load`.
+    """
+    path = resolve_weights(weights)
+    if config is None and is_general(path):
+        from tf_pose3d.models.general.numpy_network import NumpyNetwork
+
+        return NumpyNetwork.read(path)
     from tf_pose3d.models.loading import load_model
     from tf_pose3d.weights.opening import converted_weights
 
     with converted_weights(weights, config, arch):
-        model = load_model(weights, config, arch)
-    return make_lifter(model, None, min_confidence, max_gap, normalization)
+        return load_model(weights, config, arch)
+
+
+def is_general(weights: Path) -> bool:
+    """Whether a weight file holds a general lifter."""
+    return weights.suffix == ".h5" and (read_config(weights) or {}).get("ARCH") == "General"
 
 
 def make_lifter(
-    model: keras.Model,
+    model: keras.Model | NumpyNetwork,
     config: TrainingConfig | None = None,
     min_confidence: float = 0.3,
     max_gap: int = 10,

@@ -20,7 +20,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -44,6 +44,7 @@ __all__ = [
     "opened_hdf5",
     "read_config",
     "read_layout",
+    "read_weights",
     "save_weights",
     "stored_dataset",
 ]
@@ -241,6 +242,36 @@ def load_weights(model: keras.Model, path: str | os.PathLike, strict: bool = Tru
     for weight, value in values:
         weight.assign(value)
     return missing
+
+
+def read_weights(
+    path: str | os.PathLike, wanted: Mapping[str, Sequence[tuple[int, ...]]]
+) -> dict[str, list[np.ndarray]]:
+    """The weights of a file without a Keras model, float32.
+
+    Args:
+        path: The file.
+        wanted: Shapes of the weights of each top-level layer.
+
+    Raises:
+        Pose3DError: As `load_weights`.
+    """
+    values: dict[str, list[np.ndarray]] = {}
+    with opened_hdf5(path) as file:
+        present = {layer: datasets for layer, datasets in _file_layers(file, path).items() if datasets}
+        for layer, shapes in wanted.items():
+            held = [dataset.shape for _, dataset in present.get(layer, [])]
+            if held != list(shapes):
+                raise Pose3DError(
+                    f"{path} does not fit its config: layer {layer} has weights of shapes {held}, expected "
+                    f"{list(shapes)}"
+                )
+        for layer in wanted:
+            values[layer] = [dataset[()].astype(np.float32) for _, dataset in present[layer]]
+            for value, (name, _) in zip(values[layer], present[layer], strict=True):
+                if not np.isfinite(value).all():
+                    raise Pose3DError(f"{path}: layer {layer}, weight {name} holds NaN or infinity")
+    return values
 
 
 def read_config(path: str | os.PathLike) -> dict[str, Any] | None:

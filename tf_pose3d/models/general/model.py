@@ -14,17 +14,12 @@ from tf_pose3d.data.motion_views import DETECTOR_SKELETON
 from tf_pose3d.geometry.knees import bend_forwards, front_of
 from tf_pose3d.geometry.virtual_camera import turn_back, virtual_view
 from tf_pose3d.models.general.assembly import BONE_LENGTHS, KNEE_MARGIN, bone_chain, bone_groups
+from tf_pose3d.models.general.numpy_network import LOG_SIZE, LOG_SIZE_SPREAD, RADIUS
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.types import Tensor
 
 __all__ = ["GeneralNet"]
-
-
-# Mean and spread of the logarithm of sizes that cameras see.
-_LOG_SIZE, _LOG_SIZE_SPREAD = -2.4, 0.7
-# Typical uncertainty of a joint, metres.
-_RADIUS = 0.08
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -258,7 +253,7 @@ class GeneralNet(PoseModel):
             points, log_size = _centred(rays, confidence)
         else:
             log_size = view.log_size
-        size = (log_size - _LOG_SIZE) / _LOG_SIZE_SPREAD
+        size = (log_size - LOG_SIZE) / LOG_SIZE_SPREAD
         flat = ops.concatenate(
             [ops.reshape(points, (batch, frames, 2 * DETECTOR_SKELETON.num_joints)), confidence, size],
             axis=-1,
@@ -288,7 +283,7 @@ class GeneralNet(PoseModel):
         return {
             "bones": bones,
             "log_lengths": lengths,
-            "scale": _RADIUS * ops.exp(ops.clip(scale, -5.0, 4.0)),
+            "scale": RADIUS * ops.exp(ops.clip(scale, -5.0, 4.0)),
         }
 
     def assemble(self, raw: dict[str, Tensor], log_lengths: Tensor) -> dict[str, Tensor]:
