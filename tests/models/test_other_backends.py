@@ -307,7 +307,9 @@ def test_outputs_and_gradients(cases, backend, case):
     )
     assert found.keys() == reference.keys()
     for name, expected in outputs.get(case, {}).items():
-        assert distance(found[f"output/{name}"].reshape(expected.shape), expected) < 1e-4
+        # Triangulated points, mm: rounding moves a point along its rays, whatever its single coordinates are.
+        least = float(np.abs(expected).max()) if case.startswith("densewarper/") else 1.0
+        assert distance(found[f"output/{name}"].reshape(expected.shape), expected, least) < 1e-4
     random_steps = case.startswith(FIXED_DROPOUT)
     largest = {
         prefix: max(
@@ -324,7 +326,9 @@ def test_outputs_and_gradients(cases, backend, case):
             scale = max(np.abs(expected).max(), 1e-2 * largest[name[: name.index("gradient/") + 9]])
             assert np.abs(found[name] - expected).max() < 1e-3 * scale, name
         else:
-            assert distance(found[name], expected) < 1e-4, name
+            points = case.startswith("densewarper/") and "pose_3d" in name
+            least = float(np.abs(expected).max()) if points else 1.0
+            assert distance(found[name], expected, least) < 1e-4, name
     if norms.get(case) is not None:
         gradients = [value for name, value in found.items() if name.startswith("gradient/")]
         norm = np.sqrt(sum(np.square(gradient, dtype="float64").sum() for gradient in gradients))
