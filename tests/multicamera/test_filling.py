@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from tf_pose3d.multicamera.filling import fill_single_views
 from tf_pose3d.multicamera.road import triangulate
@@ -35,7 +34,6 @@ def test_a_joint_of_one_view_is_laid_onto_the_others(scenes, monkeypatch):
     assert not fill_single_views(rig, keypoints, poses, scenes.skeleton, 60)[1].any()
 
 
-@pytest.mark.slow
 def test_with_the_shipped_lifter(scenes):
     from tf_pose3d.data.calibration.record import Calibration
 

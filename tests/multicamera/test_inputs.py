@@ -72,6 +72,22 @@ def test_layouts_may_differ(folders, scenes, tmp_path):
     assert [clip.keypoints.shape[1] for clip in clips] == [17, 17]
 
 
+def test_empty_objects_are_frames_without_anyone(folders, tmp_path):
+    paths, _ = folders
+    first = sorted((tmp_path / "views" / "cam01_json").iterdir())[0]
+    first.write_text("{}")
+    nobody = tmp_path / "nobody"
+    nobody.mkdir()
+    for number in range(3):
+        (nobody / f"nobody_{number:04d}.json").write_text("{}")
+    clips, skeleton = view_clips(read_views([*paths, nobody]))
+    assert clips[0].number.tolist() == [1, 2, 3, 4, 5]
+    assert clips[0].numbers.tolist() == list(range(6))
+    # A view without anyone does not decide which joints there are.
+    assert skeleton.name == "halpe_26"
+    assert clips[2].keypoints.shape == (0, 26, 3)
+
+
 def test_bad_inputs_are_told(folders, tmp_path):
     with pytest.raises(Pose3DError, match="no file matches"):
         read_views(str(tmp_path / "nothing*"))

@@ -106,6 +106,7 @@ def test_shorter_views_and_holes_leave_gaps(clip):
     holes["cam02"] = holes["cam02"][:50]
     holes["cam03"][30:40] = np.nan
     found = made(rig, holes)
+    assert any("cam02 50 (0 to 49)" in note for note in found.notes)
     assert len(found.pose_3d) == 80
     assert found.views_used[60:].max() == 3
     assert np.nanmedian(np.linalg.norm(found.pose_3d[50:] - poses[50:], axis=-1)) < 0.006
@@ -157,6 +158,22 @@ def test_a_rig_in_millimetres_is_told(clip):
     right = triangulate(views, guessed, layout="halpe_26", fps=60)
     assert right.report.sound
     assert np.nanmedian(np.linalg.norm(right.pose_3d - poses, axis=-1)) < 0.006
+
+
+def test_one_camera_in_millimetres_does_not_decide_the_unit(clip, tmp_path):
+    rig, _, views = clip
+    cameras = [camera.scaled(1000) if camera.name == "cam03" else camera for camera in rig.cameras]
+    write_cameras(tmp_path / "Calib.toml", cameras)
+    found = triangulate(views, tmp_path / "Calib.toml", layout="halpe_26", fps=60)
+    (finding,) = found.report.findings
+    assert (finding.kind, finding.cameras) == ("unit", ("cam03",))
+
+
+def test_offsets_go_by_cameras_as_well(clip):
+    rig, _, views = clip
+    named = {f"{name}_json": points for name, points in views.items()}
+    assert made(rig, named, offsets={"cam02": 3}).timeline.offsets.tolist() == [0, 3, 0, 0]
+    assert made(rig, named, rates={"cam04": 30}).timeline.steps.tolist() == [1, 1, 1, 2]
 
 
 def test_everyone_or_one(scenes):

@@ -1,7 +1,7 @@
 """`inference.py --input A B ... --cameras FILE`: keypoints of several calibrated cameras, from flags to
 files.
 
-Nothing here imports TensorFlow, unless `--fill` asks for the lifter.
+Nothing here imports TensorFlow.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def make_parser() -> Parser:
     reading.add_argument("--input_format", metavar="NAME", help="format of the keypoints")
     reading.add_argument("--layout", metavar="NAME", help="joint layout of the keypoints, e.g. coco_17")
     reading.add_argument("--camera_format", metavar="NAME", help="format of the calibration")
-    reading.add_argument("--camera_unit", choices=("m", "cm", "mm"), help="its unit of length")
+    reading.add_argument("--camera_unit", choices=("m", "cm", "mm", "inch", "ft"), help="its unit of length")
     reading.add_argument(
         "--match",
         nargs="+",

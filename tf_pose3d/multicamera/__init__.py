@@ -1,2 +1,1 @@
-"""Keypoints of several calibrated cameras to people in metres: matched, synchronised, triangulated,
-judged."""
+"""Keypoints of several calibrated cameras to people in metres: matched, in time, triangulated, judged."""

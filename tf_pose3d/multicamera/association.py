@@ -1,11 +1,10 @@
 """Who is who across views and time: people of detections that know nothing of each other.
 
 Frame after frame: whoever is followed already is looked for in each view where the last poses put them; what
-    is
-left over founds a new person where detections of two views meet in space as one body. A detection that meets
-nothing in another view is nobody. Afterwards, what was too short to be a person is dropped, and ends and
-beginnings
-of one person are joined: by place where little time lies between, else by the lengths of their bones.
+is left over founds a new person where detections of two views meet in space as one body. A detection that
+meets nothing in another view is nobody. Afterwards, what was too short to be a person is dropped, and ends
+and beginnings of one person are joined: by place where little time lies between, else by the lengths of their
+bones.
 
 Distances are metres at the person's depth, so that no limit depends on the image's size.
 """
@@ -257,7 +256,8 @@ def _meetings(rig: Rig, frame: _Frame, flip: list[int]) -> tuple[Integers, Float
 
 def _two_views(rig: Rig, a: Integers, b: Integers, one: Floats, other: Floats) -> tuple[Floats, Floats]:
     """`(C, J, 3)` midpoints of the rays `(C, J, 2)` of views a and b `(C,)`, and `(C, J)` metres from each
-    other."""
+    other.
+    """
     directions, centres = [], []
     for view, rays in ((a, one), (b, other)):
         towards = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)

@@ -38,7 +38,7 @@ def fill_single_views(
     Raises:
         Pose3DError: The layout lacks joints that the lifter reads, or a camera's image size is unknown.
     """
-    # Imports TensorFlow: only here.
+    # The lifter is loaded where there is something to fill.
     from tf_pose3d.inference.lifter import load
 
     missing = ~np.isfinite(poses[..., 0])

@@ -226,10 +226,15 @@ def view_clips(clips: Sequence[ViewClip]) -> tuple[list[ViewClip], Skeleton]:
     Raises:
         Pose3DError: They have fewer than three joints in common.
     """
-    skeleton = common_skeleton([clip.skeleton for clip in clips])
+    # A view without anyone has whatever layout its format begins with.
+    told = [clip for clip in clips if len(clip.number)] or list(clips)
+    skeleton = common_skeleton([clip.skeleton for clip in told])
     result = []
     for clip in clips:
-        if clip.skeleton.joints != skeleton.joints:
+        if not len(clip.number):
+            nobody = np.zeros((0, skeleton.num_joints, 3), np.float32)
+            clip = dataclasses.replace(clip, skeleton=skeleton, keypoints=nobody)
+        elif clip.skeleton.joints != skeleton.joints:
             columns = [clip.skeleton.joints.index(joint) for joint in skeleton.joints]
             clip = dataclasses.replace(clip, skeleton=skeleton, keypoints=clip.keypoints[:, columns])
         result.append(clip)

@@ -46,7 +46,15 @@ def judge(
     min_confidence: float,
 ) -> tuple[Geometry, list[Finding]]:
     """How well the rig fits, with sides put right, and what is wrong with it, with sides as the detectors
-    gave them."""
+    gave them.
+
+    Args:
+        rig: V cameras.
+        keypoints: `(V, F, J, 3)` of one person, sides put right.
+        swapped: `(V, F)` where they were exchanged.
+        skeleton: Names the joints.
+        min_confidence: Keypoints below count for nothing.
+    """
     weights = confident(keypoints, min_confidence)
     geometry = measure_geometry(rig, keypoints, weights)
     raw = exchange(keypoints, skeleton, swapped) if swapped.any() else keypoints
@@ -98,6 +106,18 @@ def make_report(
     min_confidence: float,
     notes: Sequence[str],
 ) -> Report:
+    """The report of a triangulation.
+
+    Args:
+        rig: V cameras in the world of the people.
+        labels: The views' names.
+        timeline: Offsets and rates.
+        people: Who was triangulated, the first of whom is judged.
+        geometry, findings: Of `judge`.
+        method: `"robust"` or `"pose2sim"`.
+        min_confidence: Keypoints below count for nothing.
+        notes: What was supposed.
+    """
     cameras = []
     for view, (name, label) in enumerate(zip(rig.names, labels, strict=True)):
         excluded = seen = float("nan")

@@ -15,6 +15,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.multicamera.agreement import median_error
 from tf_pose3d.multicamera.detections import ViewDetections, dense_views
 from tf_pose3d.multicamera.inputs import ViewClip
+from tf_pose3d.multicamera.known import mean_known, median_known
 from tf_pose3d.multicamera.reconstruction import confident
 from tf_pose3d.multicamera.rig import Rig, make_rig
 from tf_pose3d.multicamera.timeline import Timeline, make_timeline, on_timeline
@@ -33,6 +34,8 @@ _DECIDES = 0.6
 # People of a view among whom the one is that all views show; frames that tell; cameras up to which two of
 # them are also tried exchanged; and the confidence from which keypoints count.
 _TRACKS, _FRAMES, _MOST_EXCHANGED, _CONFIDENT = 3, 16, 8, 0.3
+# Share of a person's mean spread in the image below which keypoints meet.
+_MEETS = 0.12
 # What folders and files of keypoints add to a camera's name.
 _ADDED = {
     "json", "keypoints", "keypoint", "pose", "poses", "openpose", "2d", "kpts", "kpt", "sync", "tracked",
@@ -258,6 +261,10 @@ def _same_person(choices: list[list[Singles]], rig: Rig) -> list[int]:
         orders.append(list(range(views)))
         orders[-1][a], orders[-1][b] = b, a
     best: tuple[float, list[int]] = (np.inf, [0] * views)
+    boxes = np.concatenate([np.concatenate([track[frames] for track in tracks]) for tracks in choices])
+    spread = mean_known(np.abs(boxes[..., :2] - median_known(boxes[..., :2], axis=1)[:, None]).reshape(-1))
+    # Cameras that meet so well are not exchanged.
+    good = _MEETS * float(spread)
     for order in orders[: 1 if views > _MOST_EXCHANGED else None]:
         other = rig if order == orders[0] else rig.take(order)
         lens = rays
@@ -285,4 +292,6 @@ def _same_person(choices: list[list[Singles]], rig: Rig) -> list[int]:
                         picked, now = tried, after
             if now < best[0]:
                 best = (now, picked)
+        if best[0] < good:
+            break
     return best[1]

@@ -18,6 +18,8 @@ __all__ = ["triangulation_scene"]
 
 # Metres before a camera at which its image is drawn.
 _IMAGE = 0.35
+# Degrees from the first camera to the viewer.
+_ASIDE = 35.0
 # Metres that the lowest joint may be off the floor before the picture's floor is moved.
 _OFF = 0.05
 
@@ -111,7 +113,8 @@ def triangulation_scene(
         pose_2d=_held(views[0].pose_2d),
         image_size=views[0].image_size,
         tracks=(Track("Triangulated", poses, company=company),),
-        azimuth=float(np.degrees(np.arctan2(-forward[1], -forward[0]))),
+        # From beside the first camera, which so does not stand in the way.
+        azimuth=float(np.degrees(np.arctan2(-forward[1], -forward[0]))) + _ASIDE,
         views=tuple(views),
         cameras=_cameras(result.rig, floor),
     )

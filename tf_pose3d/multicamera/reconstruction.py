@@ -129,8 +129,7 @@ def reconstruct(
     Args:
         rig: V cameras, V at least 2.
         keypoints: `(V, F, J, 3)` float32 pixels of the distorted images and confidence, NaN where missing;
-            changed in
-            place: sides are put right and a slower camera's frames filled between.
+            changed in place: sides are put right and a slower camera's frames filled between.
         skeleton: Names the joints.
         options: How.
         steps: `(V,)` frames from one of a view's own to the next; None: one.

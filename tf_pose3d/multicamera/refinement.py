@@ -8,7 +8,7 @@ its accelerations by what the second differences are above that noise. So exact 
 and a fast motion is not smoothed more than its frames bear.
 
 Every frame and joint is solved at once: Gauss-Newton steps by conjugate gradients, whose matrix is never
-    formed.
+formed.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _SOLVED = 1e-6
 _KNEE = 3.0
 # Median of the length of a two-dimensional error, in its standard deviations per axis; of an absolute value.
 _RAYLEIGH, _NORMAL = 1.1774, 0.6745
-# Pixels: better than this no keypoint is known. Exact ones are then held to a hundredth of a millimetre.
-_FINEST = 0.01
-# Metres by which bones change from frame to frame: stiff ones, and those between joints of a flexible trunk.
-_STIFF, _FLEXIBLE = 0.004, 0.012
-_LIMBS = ("shoulder", "elbow", "hip", "knee")
+# Pixels: better than this no keypoint is known. Exact ones are then held to a thousandth of a millimetre.
+_FINEST = 0.003
+# Metres by which bones change from frame to frame, at least and at most; and how many times what is measured,
+# as frames on end share it: 2 serves both bodies of constant bones and real ones, whose vary by a centimetre.
+_STIFF, _LOOSE, _SLOW = 0.004, 0.06, 2.0
 # Metres per frame squared: no joint's accelerations are thought smaller.
 _CALM = 1e-4
 # Accelerations last: frames on end share them, so that they bind more than if each were drawn anew. Measured
@@ -96,17 +96,6 @@ def measure_clip(
     # Residuals are smaller than errors: of 2 V numbers three are spent on the point.
     share = float(np.clip(np.mean(counts[counts > 1]), 2, None)) if (counts > 1).any() else 2.0
     scale = np.maximum(scale * np.sqrt(2 * share / (2 * share - 3)), _FINEST)
-    bones, lengths, spread = [], [], []
-    for parent, child in skeleton.bones:
-        length = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
-        seen = length[np.isfinite(length)]
-        if len(seen) < _LEAST or np.median(seen) < 1e-3:
-            continue
-        names = [skeleton.joints[joint].removeprefix("l_").removeprefix("r_") for joint in (parent, child)]
-        stiff = names[0] in _LIMBS and skeleton.joints[parent][:2] == skeleton.joints[child][:2]
-        bones.append((parent, child))
-        lengths.append(float(np.median(seen)))
-        spread.append(_STIFF if stiff else _FLEXIBLE)
     noise, calm = _motion(poses)
     level = float(np.median(scale))
     assumed = np.maximum((precision * level) ** 2, 1e-18)
@@ -114,6 +103,21 @@ def measure_clip(
     # that of all their noise, of which the slow part cannot be told from motion.
     noise = np.minimum(noise, assumed)
     smoothness = _LASTING * np.nan_to_num(noise / np.maximum(calm, _CALM**2) / assumed)
+    bones, lengths, spread = [], [], []
+    for parent, child in skeleton.bones:
+        length = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
+        seen = length[np.isfinite(length)]
+        if len(seen) < _LEAST or np.median(seen) < 1e-3:
+            continue
+        usual = float(np.median(seen))
+        # How much longer and shorter it is seen than noise would have it: detectors do not see bones, but
+        # joints that wander on the limbs, and do so slowly.
+        varied = (float(np.median(np.abs(seen - usual))) / _NORMAL) ** 2
+        flicker = float(np.nan_to_num(noise[parent] + noise[child]))
+        wandering = _SLOW * np.sqrt(max(varied - flicker, 0.0))
+        bones.append((parent, child))
+        lengths.append(usual)
+        spread.append(float(np.clip(wandering, _STIFF, _LOOSE)))
     return ClipModel(
         scale,
         np.array(bones, np.int64).reshape(-1, 2),

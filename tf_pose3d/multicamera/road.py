@@ -89,17 +89,16 @@ def triangulate(
             content.
         match: View -> camera, where names do not tell.
         fps: Frames per second of all views; None: the files', else 30.
-        rates: View -> its own frames per second.
-        offsets: View -> frame of the common time at which its frame 0 lies: 7 for a camera that began to
-            record seven frames late.
+        rates: View or camera -> its own frames per second.
+        offsets: View or camera -> frame of the common time at which its frame 0 lies: 7 for a camera that
+            began to record seven frames late.
         sync: `"auto"`: find offsets, and rates where unknown, from the geometry. None: frame numbers count.
         method: `"robust"`, or `"pose2sim"`: Pose2Sim's rule, see `tf_pose3d.multicamera.pose2sim`.
         min_confidence: Keypoints below count as missing.
         min_views: Views that a joint needs.
         repair_sides: Put right sides that a detector exchanged in a view.
         refine: Bundle adjustment of the poses, see `tf_pose3d.multicamera.refinement`.
-        fill: Joints that only one view sees are filled with the general lifter's pose, and marked. Needs
-            TensorFlow.
+        fill: Joints that only one view sees are filled with the general lifter's pose, and marked.
         world: `"auto"`, `"calibration"` or `"person"`: see `tf_pose3d.multicamera.world.find_placement`.
 
     Raises:
@@ -124,6 +123,7 @@ def triangulate(
     warnings = [f"{clip.label}: {warning}" for clip in clips for warning in clip.warnings]
     clips, calibration, said = match_cameras(clips, calibration, match, min_confidence)
     notes += said
+    rates, offsets = (_by_view(given, clips, calibration) for given in (rates, offsets))
     rate, said = view_rates(clips, fps, rates)
     notes += said
     begins = _given_offsets(clips, offsets)
@@ -131,6 +131,7 @@ def triangulate(
         rate, begins, said, doubts = _synchronised(calibration, clips, rate, rates, fps, min_confidence)
         notes += said
         warnings += doubts
+    notes += _different_lengths(clips)
     timeline = make_timeline(clips, rate, begins)
     detections = [on_timeline(clip, view, timeline) for view, clip in enumerate(clips)]
     main = main_keypoints(clips, detections, timeline, make_rig(calibration.cameras))
@@ -140,6 +141,8 @@ def triangulate(
     calibration = settled(fitted_to_images(calibration, sizes, told), told)
     notes += calibration.notes[:before]
     warnings += calibration.notes[before:]
+    if calibration.unit != "m" and not calibration.unit_stated:
+        warnings.append(f"{calibration.source}: lengths are taken as {calibration.unit}, not as metres")
     rig = make_rig(calibration.cameras)
     labels = tuple(clip.label for clip in clips)
     name = clips[0].label
@@ -153,6 +156,27 @@ def triangulate(
         fill,
     )
     return _solved(rig, detections, timeline, skeleton, labels, main, settings, notes, warnings, name)
+
+
+def _different_lengths(clips: Sequence[ViewClip]) -> list[str]:
+    """A note where views have other frames than each other; empty where all have the same."""
+    ranges = [
+        f"{len(clip.numbers)} ({clip.numbers[0]} to {clip.numbers[-1]})" if len(clip.numbers) else "none"
+        for clip in clips
+    ]
+    if len(set(ranges)) < 2:
+        return []
+    words = ", ".join(f"{clip.label} {held}" for clip, held in zip(clips, ranges, strict=True))
+    return [f"views have different frames: {words}; equal numbers are one moment, what is missing stays so"]
+
+
+def _by_view(
+    given: Mapping[str, float] | None, clips: Sequence[ViewClip], calibration: Calibration
+) -> dict[str, float]:
+    """What was given by the names of views or of their cameras, by those of the views."""
+    labels = [clip.label for clip in clips]
+    views = dict(zip(calibration.names, labels, strict=True))
+    return {name if name in labels else views.get(name, name): value for name, value in (given or {}).items()}
 
 
 def _given_offsets(clips: Sequence[ViewClip], offsets: Mapping[str, float] | None) -> Floats:

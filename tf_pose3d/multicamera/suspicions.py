@@ -60,6 +60,13 @@ class Finding:
 
 
 def inverted(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:
+    """All cameras taken the other way round: camera to world for world to camera.
+
+    Args:
+        rig: V cameras.
+        rays: `(V, N, 2)` of one person's keypoints.
+        weights: `(V, N)`, 0 for what does not count.
+    """
     turned = make_rig(
         [
             dataclasses.replace(
@@ -77,6 +84,13 @@ def inverted(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:
 
 
 def exchanged(rig: Rig, keypoints: Singles, weights: Floats) -> list[Finding]:
+    """The two cameras whose calibrations, exchanged, give the least error.
+
+    Args:
+        rig: V cameras.
+        keypoints: `(V, F, J, 3)` pixels of one person.
+        weights: `(V, F * J)`.
+    """
     findings = []
     views = len(rig)
     before = np.nan
@@ -96,6 +110,11 @@ def exchanged(rig: Rig, keypoints: Singles, weights: Floats) -> list[Finding]:
 
 
 def other_unit(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:
+    """The camera that stands far out, or in the middle of all, in the unit that gives the least error.
+
+    Args:
+        rig, rays, weights: See `inverted`.
+    """
     before = median_error(rig, rays, weights)
     findings = []
     # How far each camera stands from the middle of all: one in another unit is far out, or in the middle.
@@ -117,7 +136,13 @@ def other_unit(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:
 
 
 def late(rig: Rig, keypoints: Singles, weights: Floats) -> list[Finding]:
-    """Each camera moved in time against all others, by the distances from epipolar lines."""
+    """The camera that fits best at another time, by the distances from epipolar lines; empty where none does.
+
+    Args:
+        rig: V cameras.
+        keypoints: `(V, F, J, 3)` pixels of one person, sides put right.
+        weights: `(V, F, J)`.
+    """
     total, views = keypoints.shape[1], len(rig)
     reach = min(_LATE, total // 3)
     frames = telling_frames(keypoints, weights)
@@ -170,7 +195,11 @@ def late(rig: Rig, keypoints: Singles, weights: Floats) -> list[Finding]:
 
 
 def moved(rig: Rig, rays: Floats, weights: Floats) -> list[Finding]:
-    """Each camera put anew to where it sees the points of the others."""
+    """The camera that, put anew to where it sees the points of the others, gives the least error.
+
+    Args:
+        rig, rays, weights: See `inverted`.
+    """
     if len(rig) < 3:
         return []
     before = median_error(rig, rays, weights)

@@ -1,9 +1,8 @@
 """Left and right exchanged by a detector in one view: found by the lines of pairs of views, and put right.
 
 The joints of one side in one view lie on the epipolar lines of the same side in another. Where they lie on
-those
-of the other side instead, one of the two views has them exchanged: which, the other pairs tell, or, with two
-views, the frames before and after.
+those of the other side instead, one of the two views has them exchanged: which, the other pairs tell, or,
+with two views, the frames before and after.
 """
 
 from __future__ import annotations
@@ -53,7 +52,8 @@ def essential(rig: Rig, a: int, b: int) -> Floats:
 
 def epipolar_distances(rig: Rig, a: int, b: int, rays_a: Floats, rays_b: Floats) -> Floats:
     """Sampson's distance in pixels of rays `(..., 2)` of two views, which broadcast; NaN where one is
-    missing."""
+    missing.
+    """
     matrix = essential(rig, a, b)
     x, y = rays_a[..., 0], rays_a[..., 1]
     u, v = rays_b[..., 0], rays_b[..., 1]
@@ -96,8 +96,7 @@ def _pair_evidence(rig: Rig, rays: Floats, skeleton: Skeleton, a: int, b: int) -
 
 
 def _continuity(rig: Rig, rays: Floats, skeleton: Skeleton) -> Floats:
-    """`(V, F - 1)` pixels by which the next frame's sides lie nearer than its opposite ones, 0 where
-    unknown."""
+    """`(V, F - 1)` pixels by which the next frame's sides lie nearer than the opposite ones, 0 if unknown."""
     left, right = list(skeleton.left), list(skeleton.right)
     before, after = rays[:, :-1], rays[:, 1:]
     gain = np.zeros(before.shape[:2])

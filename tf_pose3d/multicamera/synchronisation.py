@@ -2,9 +2,8 @@
 
 At the right offset every joint of one view lies on its epipolar line of another. So each pair of views has a
 curve: how far keypoints are from those lines at every offset. The pairs whose curves are sharpest say first
-    how the views
-hang together; then every view is moved to where all its curves together are lowest. The rate of a camera is
-found the same way, as one of a few ratios to the fastest.
+how the views hang together; then every view is moved to where all its curves together are lowest. The rate of
+a camera is found the same way, as one of a few ratios to the fastest.
 """
 
 from __future__ import annotations
@@ -29,8 +28,9 @@ Floats = npt.NDArray[np.float64]
 _STEPS = (1, 2, 4)
 # Frames and joints of a view that are asked for each offset, and people.
 _FRAMES, _JOINTS, _PEOPLE = 240, 12, 3
-# The way from coarse to fine: every so many frames first.
-_COARSE = 3
+# The way from coarse to fine: every so many frames first, then round so many of the lowest places. So many
+# offsets are worked on at once.
+_COARSE, _PLACES, _BLOCK = 3, 10, 16
 # A distance counts up to so many times the least median.
 _CAP = 4.0
 # A slower rate is believed where its curve is lower by this share.
@@ -38,6 +38,8 @@ _BETTER = 0.85
 # A pair says something where its curve's least value is below this share of the least one that lies farther
 # away than so many frames.
 _NEIGHBOURS = 4
+# A curve so sharp is one of two cameras of one rate.
+_CERTAIN = 0.6
 _SHARP = 0.85
 
 
@@ -105,21 +107,21 @@ class _Moves:
     def __len__(self) -> int:
         return len(self.rays)
 
-    def at(self, time: npt.NDArray[np.int64], step: int, offset: int) -> Floats:
-        """Rays `(T, P, J, 2)` at common frames, between a slower camera's frames in proportion; NaN
-        outside."""
-        own = (time - offset) / step - self.first
+    def at(self, time: npt.NDArray[np.int64], step: int) -> Floats:
+        """Rays `(..., P, J, 2)` at times `(...)` of the view's frame 0, in common frames: between a slower
+        camera's frames in proportion; NaN outside.
+        """
+        own = time / step - self.first
         left = np.floor(own + 1e-9).astype(np.int64)
-        share = (own - left)[:, None, None, None]
+        share = own - left
         inside = (left >= 0) & (left < len(self))
-        before = self.rays[np.clip(left, 0, len(self) - 1)]
-        if step == 1:
-            values = before
-        else:
-            after = self.rays[np.clip(left + (share[:, 0, 0, 0] > 1e-6), 0, len(self) - 1)]
-            values = before * (1 - share) + after * share
-            inside &= left + (share[:, 0, 0, 0] > 1e-6) < len(self)
-        return np.where(inside[:, None, None, None], values, np.nan)
+        values = self.rays[np.clip(left, 0, len(self) - 1)]
+        if step > 1:
+            right = left + (share > 1e-6)
+            after = self.rays[np.clip(right, 0, len(self) - 1)]
+            values = values * (1 - share[..., None, None, None]) + after * share[..., None, None, None]
+            inside &= right < len(self)
+        return np.where(inside[..., None, None, None], values, np.nan)
 
 
 def _moving_joints(clips: Sequence[ViewClip]) -> list[int]:
@@ -137,23 +139,36 @@ def _moving_joints(clips: Sequence[ViewClip]) -> list[int]:
 
 
 def offset_curve(
-    rig: Rig, one: _Moves, other: _Moves, steps: tuple[int, int], offsets: npt.NDArray[np.int64]
+    rig: Rig,
+    one: _Moves,
+    other: _Moves,
+    steps: tuple[int, int],
+    offsets: npt.NDArray[np.int64],
+    frames: int = _FRAMES,
 ) -> Floats:
-    """Mean cut-off distance in pixels at each offset `(L,)`; infinite where too little overlaps."""
+    """Mean cut-off distance in pixels at each offset `(L,)`; infinite where too little overlaps.
+
+    Args:
+        rig: V cameras.
+        one, other: Two of its views.
+        steps: Common frames from one of their frames to the next.
+        offsets: By which the other began later.
+        frames: How many are asked.
+    """
     start = one.first * steps[0]
     every = np.arange(start, (one.first + len(one) - 1) * steps[0] + 1)
-    if len(every) > _FRAMES:
-        every = every[np.linspace(0, len(every) - 1, _FRAMES).astype(int)]
+    if len(every) > frames:
+        every = every[np.linspace(0, len(every) - 1, frames).astype(int)]
     # A view's frames at its own times: only the other one moves.
-    fixed = one.at(every, steps[0], 0)
-    distances = []
-    for offset in offsets:
-        moved = other.at(every, steps[1], int(offset))
+    fixed = one.at(every, steps[0])[:, :, None]
+    tables = []
+    for part in np.array_split(offsets, -(-len(offsets) // _BLOCK)):
+        moved = other.at(every - part[:, None], steps[1])[:, :, None]
         # Whoever fits best of the other view's people.
-        apart = epipolar_distances(rig, one.view, other.view, fixed[:, :, None], moved[:, None, :])
-        person = median_known(apart)
-        distances.append(np.where(np.isfinite(person), person, np.inf).min(axis=2).reshape(-1))
-    table = np.stack(distances)
+        apart = median_known(epipolar_distances(rig, one.view, other.view, fixed, moved))
+        apart = np.where(np.isfinite(apart), apart, np.inf).min(axis=3)
+        tables.append(apart.reshape(len(part), -1))
+    table = np.concatenate(tables)
     count = np.isfinite(table).sum(axis=1)
     enough = count >= max(8, 0.25 * count.max())
     medians = np.where(enough, median_known(np.where(np.isfinite(table), table, np.nan)), np.inf)
@@ -165,17 +180,13 @@ def offset_curve(
 
 
 def _searched(rig: Rig, one: _Moves, other: _Moves, steps: tuple[int, int], most: int) -> PairCurve:
-    """The curve of a pair: coarsely everywhere, finely round the lowest places."""
+    """The curve of a pair round its lowest places, which a coarse one shows."""
     low = one.first * steps[0] - other.first * steps[1]
     coarse = np.arange(low - most, low + most + 1, _COARSE)
-    error = offset_curve(rig, one, other, steps, coarse)
-    best = coarse[np.argsort(error)[:8]]
-    fine = np.unique((best[:, None] + np.arange(-_COARSE - 1, _COARSE + 2)).ravel())
-    fine = np.setdiff1d(fine, coarse)
-    offsets = np.concatenate([coarse, fine])
-    error = np.concatenate([error, offset_curve(rig, one, other, steps, fine)])
-    order = np.argsort(offsets)
-    return PairCurve((one.view, other.view), offsets[order], error[order])
+    error = offset_curve(rig, one, other, steps, coarse, _FRAMES // 3)
+    best = coarse[np.argsort(error)[:_PLACES]]
+    fine = np.unique((best[:, None] + np.arange(-_COARSE, _COARSE + 1)).ravel())
+    return PairCurve((one.view, other.view), fine, offset_curve(rig, one, other, steps, fine))
 
 
 def synchronise(
@@ -199,45 +210,57 @@ def synchronise(
     shortest = min(len(move) for move in moves)
     reach = min(max(shortest // 2, 1), 600) if most is None else most
     pairs = view_pairs(len(rig))
+    curves = _Curves(rig, moves, reach)
     if steps is not None:
-        whole = np.maximum(np.round(steps), 1).astype(int)
+        whole = np.maximum(np.round(steps), 1).astype(np.int64)
     else:
-        whole = _found_steps(rig, moves, pairs, reach)
-    curves = [
-        _searched(
-            rig, moves[a], moves[b], (int(whole[a]), int(whole[b])), reach * int(max(whole[a], whole[b]))
-        )
-        for a, b in pairs
-    ]
-    offsets, unsure = _consistent(rig, moves, curves, whole, len(rig))
-    return Synchronisation(whole.astype(np.float64), offsets.astype(np.float64), tuple(curves), unsure)
+        whole = _found_steps(curves, pairs)
+    told = [curves.of(a, b, int(whole[a]), int(whole[b])) for a, b in pairs]
+    offsets, unsure = _consistent(rig, moves, told, whole, len(rig))
+    return Synchronisation(whole.astype(np.float64), offsets.astype(np.float64), tuple(told), unsure)
 
 
-def _found_steps(
-    rig: Rig, moves: list[_Moves], pairs: list[tuple[int, int]], reach: int
-) -> npt.NDArray[np.int64]:
+class _Curves:
+    """Curves of pairs at steps, each searched once."""
+
+    def __init__(self, rig: Rig, moves: list[_Moves], reach: int) -> None:
+        self.rig, self.moves, self.reach = rig, moves, reach
+        self.found: dict[tuple[int, int, int, int], PairCurve] = {}
+
+    def of(self, a: int, b: int, first: int, second: int) -> PairCurve:
+        """The curve of two views whose steps these are."""
+        key = (a, b, first, second)
+        if key not in self.found:
+            reach = self.reach * max(first, second)
+            self.found[key] = _searched(self.rig, self.moves[a], self.moves[b], (first, second), reach)
+        return self.found[key]
+
+
+def _found_steps(curves: _Curves, pairs: list[tuple[int, int]]) -> npt.NDArray[np.int64]:
     """`(V,)` steps at which the curves of all pairs together are lowest; the fastest camera has 1."""
-    least: dict[tuple[int, int, int, int], float] = {}
-
-    def lowest(a: int, b: int, first: int, second: int) -> float:
-        # Only the ratio counts.
-        common = int(np.gcd(first, second))
-        key = (a, b, first // common, second // common)
-        if key not in least:
-            curve = _searched(rig, moves[a], moves[b], key[2:], reach * max(key[2:]))
-            least[key] = float(curve.error.min())
-        return least[key]
+    count = len(curves.moves)
 
     def total(steps: list[int], view: int) -> float:
-        found = [lowest(a, b, steps[a], steps[b]) for a, b in pairs if view in (a, b)]
+        found = []
+        for a, b in pairs:
+            if view in (a, b):
+                # Only the ratio counts.
+                common = int(np.gcd(steps[a], steps[b]))
+                found.append(float(curves.of(a, b, steps[a] // common, steps[b] // common).error.min()))
         finite = [value for value in found if np.isfinite(value)]
         return float(np.mean(finite)) if finite else np.inf
 
-    steps = [1] * len(moves)
+    steps = [1] * count
+    # Of a camera of another rate no curve is sharp: those with a sharp one need no trying.
+    sharpest = [
+        min((curves.of(a, b, 1, 1).sharpness for a, b in pairs if view in (a, b)), default=1.0)
+        for view in range(count)
+    ]
+    doubtful = [view for view in range(count) if sharpest[view] > _CERTAIN]
     for _ in range(2):
         before = list(steps)
         gains: list[tuple[float, int, int]] = []
-        for view, step in itertools.product(range(len(moves)), _STEPS):
+        for view, step in itertools.product(doubtful, _STEPS):
             if step == steps[view]:
                 continue
             now = total(steps, view)

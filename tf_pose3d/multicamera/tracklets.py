@@ -48,8 +48,7 @@ class Tracklet:
 
 
 def proven(rows_of: dict[int, Integers], least: int, alone: int) -> dict[int, Integers]:
-    """Rows of a track without those of short times, far from all others, in which two views happened to
-    meet."""
+    """Rows of a track without those of short times, far from all others, where views happened to meet."""
     frames = sorted(frame for frame, rows in rows_of.items() if (rows >= 0).sum() >= 2)
     runs: list[list[int]] = []
     for frame in frames:
@@ -104,7 +103,8 @@ def _unlike(one: list[Tracklet], other: list[Tracklet]) -> float:
 
 def _join_by_bones(groups: list[list[Tracklet]]) -> None:
     """Joins, in place, people who come back after long: whose bones are those of one who left, and of no one
-    else."""
+    else.
+    """
     while True:
         best: tuple[float, int, int] | None = None
         for one, other in itertools.combinations(range(len(groups)), 2):

@@ -31,6 +31,8 @@ Bools = npt.NDArray[np.bool_]
 _NEAREST = 0.05
 # Passes of the linear solution with weights of the depth found before.
 _PASSES = 3
+# Points below which all views are worked on at once.
+_FEW = 1500
 # A determinant below this share of the trace cubed: the rays do not cross.
 _SINGULAR = 1e-12
 # Standard deviation in metres along the worst axis above which two rays tell no depth.
@@ -127,6 +129,8 @@ def _sums(rig: Rig, rays: Floats, weights: Floats, points: Floats | None) -> tup
         weights: `(V, N)` of squared pixels, 0 where there is no ray.
         points: `(N, 3)`, whose depths weigh the rows; None: all depths are one.
     """
+    if rays.shape[1] < _FEW:
+        return _sums_at_once(rig, rays, weights, points)
     matrices, sides, constants = [], [], []
     for view in range(len(rig)):
         weight = weights[view] * rig.focal[view] ** 2
@@ -139,6 +143,28 @@ def _sums(rig: Rig, rays: Floats, weights: Floats, points: Floats | None) -> tup
         sides.append(side)
         constants.append(constant)
     return np.stack(matrices), np.stack(sides), np.stack(constants)
+
+
+_ROW, _COLUMN = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2]
+
+
+def _sums_at_once(
+    rig: Rig, rays: Floats, weights: Floats, points: Floats | None
+) -> tuple[Floats, Floats, Floats]:
+    """`_sums` of all views in one array: for few points the number of operations is what takes time."""
+    weight = weights * rig.focal[:, None] ** 2
+    if points is not None:
+        depth = rig.rotation[:, 2] @ points.T + rig.translation[:, 2:]
+        with np.errstate(invalid="ignore"):
+            weight = weight / np.where(depth > _NEAREST, depth, np.inf) ** 2
+    x, y = rays[..., 0], rays[..., 1]
+    rotation, shift = rig.rotation[..., None], rig.translation[..., None]
+    first = rotation[:, 0] - rotation[:, 2] * x[:, None]
+    second = rotation[:, 1] - rotation[:, 2] * y[:, None]
+    b1, b2 = shift[:, 2] * x - shift[:, 0], shift[:, 2] * y - shift[:, 1]
+    f, s = first * weight[:, None], second * weight[:, None]
+    matrix = f[:, _ROW] * first[:, _COLUMN] + s[:, _ROW] * second[:, _COLUMN]
+    return matrix, f * b1[:, None] + s * b2[:, None], (b1 * b1 + b2 * b2) * weight
 
 
 def triangulate_linear(rig: Rig, rays: Floats, weights: Floats, passes: int = _PASSES) -> Floats:

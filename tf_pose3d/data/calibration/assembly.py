@@ -29,7 +29,10 @@ def guessed_unit(cameras: Sequence[CalibratedCamera]) -> tuple[str, str]:
     centres = np.array([camera.centre for camera in cameras])
     distances = np.linalg.norm(centres[:, None] - centres, axis=-1)
     if len(cameras) > 1 and distances.max() > 0:
-        extent, what = float(distances.max()), "the cameras lie up to {} apart"
+        # Of each camera the middle one of its distances, of these the middle: one camera that is elsewhere,
+        # or in another unit, decides nothing.
+        middle = np.sort(distances, axis=1)[:, 1:][:, (len(cameras) - 2) // 2]
+        extent, what = float(np.sort(middle)[(len(cameras) - 1) // 2]), "the cameras lie about {} apart"
     else:
         extent, what = float(np.linalg.norm(cameras[0].translation)), "the camera lies {} from the origin"
     unit = "m" if extent <= _WIDEST else "mm"

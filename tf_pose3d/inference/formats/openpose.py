@@ -37,6 +37,9 @@ _CANVAS = ("canvas_width", "canvas_height")
 def matches(source: Source) -> bool:
     """Whether the first frame has `people`."""
     sample = source.sample
+    if source.kind == "folder" and sample == {}:
+        # Some tools write an empty object where nobody is: the first other frame tells, or that none does.
+        sample = next((frame for frame in map(read_json, source.json_files) if frame != {}), {"people": []})
     return isinstance(sample, dict) and isinstance(sample.get("people"), list)
 
 
@@ -111,6 +114,9 @@ def people_of_frame(frame: Parsed, where: str) -> list[tuple[str | None, np.ndar
     Raises:
         Pose3DError: No such object.
     """
+    if isinstance(frame, dict) and frame.keys() <= {"version", "part_candidates"}:
+        # Some tools write an empty object where nobody is.
+        return []
     people = frame.get("people") if isinstance(frame, dict) else None
     if not isinstance(people, list):
         raise Pose3DError(f"{where} has no list of people, expected OpenPose's JSON")
@@ -120,6 +126,11 @@ def people_of_frame(frame: Parsed, where: str) -> list[tuple[str | None, np.ndar
             continue
         key = next((key for key in _KEYS if isinstance(person, dict) and key in person), None)
         if key is None:
+            if isinstance(person, dict) and all(
+                name in ("person_id", "id") or "keypoints" in name for name in person
+            ):
+                # Hands or a face alone.
+                continue
             raise Pose3DError(f"{where}: a person without {_KEYS[0]}: {shown(person)}")
         # Nobody: an empty list, or ControlNet's null.
         if person[key] in ([], None):
