@@ -195,6 +195,41 @@ def test_a_stream(run, clip, monkeypatch):
     assert [json.loads(line)["frame"] for line in out] == list(range(FRAMES))
 
 
+def test_a_stream_without_jitter(run, clip, monkeypatch):
+    poses = {}
+    for name, flags in (("plain", []), ("smooth", ["--smooth", "one_euro:1:1"])):
+        monkeypatch.setattr(sys, "stdin", stream(clip))
+        code, out, _ = run("--input", "-", "--output", "-", *SIZE, "--layout", "coco_17", *flags)
+        assert code == 0
+        poses[name] = np.array([json.loads(line)["pose_3d"] for line in out])
+    np.testing.assert_array_equal(poses["plain"][0], poses["smooth"][0])
+    jitter = [np.abs(np.diff(held, 2, axis=0)).mean() for held in poses.values()]
+    assert jitter[1] < 0.7 * jitter[0]
+
+
+def test_everyone_in_one_world(run, tmp_path, clip):
+    shifted = clip.copy()
+    shifted[..., 0] += 150
+    detections = [
+        {"image_id": frame, "keypoints": pose.ravel().tolist()}
+        for person in (clip, shifted)
+        for frame, pose in enumerate(person)
+    ]
+    Path("two.json").write_text(json.dumps(detections, default=float))
+    flags = ["--input", "two.json", *SIZE, "--fps", 50, "--people", "all", "--placement", "world"]
+    flags += ["--focal_length", 1000, "--camera_pitch", 5]
+    code, out, _ = run(*flags, "--output", "p.npz", "--viz_output", "p.html", "--angles", "a.csv")
+    assert code == 0
+    files = [np.load(f"p_{number}.npz") for number in range(2)]
+    assert {str(held["level_by"]) for held in files} == {"angles"}
+    np.testing.assert_allclose(files[0]["pose_3d"][0, 0, :2], 0, atol=1e-5)
+    assert np.abs(files[1]["pose_3d"][0, 0, :2]).max() > 0.05
+    assert "p.html: 2 people on one page, in one space" in out
+    assert Path("p.html").exists()
+    assert Path("a_0.csv").exists()
+    assert Path("a_1.csv").exists()
+
+
 def test_an_interrupted_stream_keeps_what_is_written(run, clip, monkeypatch):
     def lines():
         yield from list(stream(clip))[:5]
