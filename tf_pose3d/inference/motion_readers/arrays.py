@@ -12,6 +12,7 @@ from tf_pose3d.data.archive import load_archive
 from tf_pose3d.data.motion_clips import load_motion
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.record import Motion
+from tf_pose3d.inference.motion_readers.markers import fill_gaps
 from tf_pose3d.inference.motion_readers.options import ReadMotionOptions
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton, make_skeleton
@@ -83,6 +84,10 @@ def motion_of_values(held: Mapping[str, Any], where: str, options: ReadMotionOpt
     if not 1 <= rate <= 10_000:
         raise Pose3DError(f"{where}: fps is {rate:g}, expected 1 to 10,000: give the rate")
     world = str(np.asarray(held.get("axes", ""))).startswith("world")
+    if world:
+        # Joints that several cameras did not find.
+        poses = fill_gaps(poses, options.max_gap)
+        poses[~np.isfinite(poses).all(axis=(1, 2))] = np.nan
     points = held.get("pose_2d")
     camera, keypoints = None, None
     if points is not None and not world and "width" in held and "height" in held:
@@ -99,8 +104,8 @@ def motion_of_values(held: Mapping[str, Any], where: str, options: ReadMotionOpt
         name=str(np.asarray(held.get("action", ""))),
         frame=None if "frame" not in held else np.asarray(held["frame"], np.int64),
         world=world,
-        level=str(np.asarray(held.get("level_by", ""))) if world else "",
-        placement=str(np.asarray(held.get("placement", "root"))),
+        level=str(np.asarray(held.get("level_by", "file"))) if world else "",
+        placement=str(np.asarray(held.get("placement", "world" if world else "root"))),
     )
 
 

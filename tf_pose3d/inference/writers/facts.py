@@ -26,9 +26,10 @@ def motion_facts(motion: Motion) -> dict[str, np.ndarray]:
     }
     if camera is not None:
         facts |= {"width": np.array(camera.width), "height": np.array(camera.height)}
-    if motion.world and motion.level:
+    if motion.world:
+        facts["axes"] = np.array("world, z up")
+    if motion.level:
         facts |= {
-            "axes": np.array("world, z up"),
             "level_by": np.array(motion.level),
             "placement": np.array(motion.placement),
         }
