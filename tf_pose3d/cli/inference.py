@@ -60,8 +60,9 @@ def make_parser() -> Parser:
         "--output",
         "--viz_export",
         metavar="FILE",
-        help="write the poses: .npz, .npy (the array alone), .json, .csv, .bvh (Blender), .trc (OpenSim) or "
-        ".c3d; - writes a stream's poses to standard output",
+        help="write the poses: .npz, .npy (the array alone), .json, .csv; .bvh, .glb, .usda or .fbx "
+        "(animation), "
+        ".trc, .c3d or .mot (laboratories), .rrd (Rerun); - writes a stream's poses to standard output",
     )
     add_input_flags(parser)
     recording = add_data_flags(parser, "recording of a data set", test=True)
