@@ -429,6 +429,8 @@ def test_bad_input(run, bad, flags, words):
             "placement camera leaves poses in the camera's space",
         ),
         (["--input", "coco.json", "--output", "x.bvh", "--camera_pitch", "95"], "pitch of 95 degrees"),
+        (["--demo", "--angles", "a.csv"], "--demo shows poses as they are: without --angles"),
+        (["--input", "-", "--output", "-", "--angles", "a.csv"], "--angles needs the whole clip"),
         (["--demo", "--smooth", "butterworth"], "--demo shows poses as they are"),
         (
             ["--input", "coco.json", "--output", "x.npz", "--smooth", "kalman"],

@@ -12,7 +12,7 @@ from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
 from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input, read_input
-from tf_pose3d.cli.motion_flags import add_motion_flags, motion_steps, stage_for_file
+from tf_pose3d.cli.motion_flags import add_motion_flags, angle_steps, motion_steps, stage_for_file
 from tf_pose3d.cli.multicamera import is_multicamera, triangulate_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
 from tf_pose3d.cli.program import parse, run_program, start_tensorflow
@@ -156,12 +156,16 @@ def _check_recording(release: Release, arguments: Namespace, config: TrainingCon
         Pose3DError: There is no such data set or file, or flags contradict each other.
     """
     from tf_pose3d.inference.writers import check_motion_file
+    from tf_pose3d.inference.writers.angles_csv import check_angle_file
 
-    if arguments.output is None and arguments.viz_output is None:
+    if {arguments.output, arguments.viz_output, arguments.angles} == {None}:
         raise Pose3DError("nothing to write: give --viz_output for a picture or --output for the poses")
     for path in (arguments.output, arguments.viz_output):
         if path is not None:
             motion_steps(arguments, path)
+    if arguments.angles is not None:
+        check_angle_file(arguments.angles)
+        angle_steps(arguments)
     source = find_test_source(arguments, config, release)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
     inputs += source.dataset.files(source.options)
@@ -217,6 +221,7 @@ def _lift_recording(
 def _write_recording(arguments: Namespace, motion: Motion, log: Log) -> None:
     """Writes a lifted recording and draws it."""
     from tf_pose3d.inference.writers import write_motion
+    from tf_pose3d.inference.writers.angles_csv import write_angles
 
     def warn(message: str) -> None:
         print(f"inference.py: warning: {message}", file=sys.stderr, flush=True)
@@ -226,6 +231,11 @@ def _write_recording(arguments: Namespace, motion: Motion, log: Log) -> None:
         (staged,) = stage_for_file([motion], arguments, steps, arguments.output, log, warn)
         write_motion(arguments.output, staged)
         log(f"wrote {arguments.output}")
+    if arguments.angles is not None:
+        steps = dataclasses.replace(angle_steps(arguments), focal_known=True)
+        (staged,) = stage_for_file([motion], arguments, steps, arguments.angles, log, warn)
+        write_angles(arguments.angles, staged)
+        log(f"wrote {arguments.angles}")
     if arguments.viz_output is not None:
         steps = dataclasses.replace(motion_steps(arguments, arguments.viz_output), focal_known=True)
         if motion.truth is not None and not arguments.viz_no_ground_truth:

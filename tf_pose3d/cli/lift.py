@@ -120,8 +120,6 @@ def check_input_flags(arguments: Namespace) -> None:
     if streamed:
         if arguments.viz_output is not None:
             raise Pose3DError("--viz_output: a stream is not drawn; give --input FILE")
-        if arguments.angles is not None:
-            raise Pose3DError("--angles: a stream's poses have none; give --input FILE")
         if arguments.placement not in (None, "root"):
             raise Pose3DError("--placement: a stream's poses are root-centred")
         others = [flag for flag in asked if flag not in ("--smooth", "--placement")]

@@ -27,6 +27,7 @@ _FLAGS = {
     "stature": None,
     "raw": False,
     "bvh_names": "mixamo",
+    "angles": None,
 }
 
 
