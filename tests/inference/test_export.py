@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_pose3d.camera import normalize_screen_coordinates
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.evaluation.clip_prediction import ClipPredictor
+from tf_pose3d.files import shipped_weights
 from tf_pose3d.inference import export
+from tf_pose3d.inference.trajectory import default_camera
+from tf_pose3d.models.general.assembly import assemble_clip
 from tf_pose3d.models.lcn.config import LCNConfig
 from tf_pose3d.models.loading import build_model, load_model, save_model
 from tf_pose3d.models.martinez.family import MartinezFamily
@@ -106,3 +111,41 @@ def test_onnx_without_its_libraries(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Pose3DError, match=r'ONNX needs tf2onnx and onnxruntime: pip install "\.\[onnx\]"'):
         export.export_model(build_model(MartinezFamily.config_class()), tmp_path / "x.onnx", "onnx")
+
+
+def test_the_general_lifter_takes_clips_of_any_length(tmp_path):
+    pytest.importorskip("tf2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    model = load_model(shipped_weights()["general_frame"])
+    report = export.export_model(model, tmp_path / "frame.onnx", "onnx", half=True)
+    assert report["inputs"]["keypoints_2d"] == [1, None, 13, 3]
+    assert report["examples"] == "frames"
+    assert report["difference_m"] < 1e-4
+    assert (tmp_path / "frame.onnx").stat().st_size < 1.1 * shipped_weights()["general_frame"].stat().st_size
+    session = runtime.InferenceSession(str(tmp_path / "frame.onnx"))
+    names = [held.name for held in session.get_outputs()]
+    assert names == ["bones", "log_lengths", "pose_3d", "radius_90"]
+    camera = default_camera(1000, 1000)
+    keypoints = np.random.default_rng(0).uniform(300, 700, (70, 13, 3)).astype(np.float32)
+    keypoints[..., 2] = np.random.default_rng(1).random((70, 13)) > 0.2
+    screen = keypoints.copy()
+    screen[..., :2] = normalize_screen_coordinates(keypoints[..., :2], 1000, 1000)
+    given = {"keypoints_2d": screen[None], "intrinsics": camera.intrinsics()[None]}
+    found = dict(zip(names, session.run(None, given), strict=True))
+    poses, radius = ClipPredictor(model, model.config.EVAL_FLIP)(keypoints, camera)
+    np.testing.assert_allclose(found["pose_3d"][0], poses, atol=1e-4)
+    np.testing.assert_allclose(found["radius_90"][0], radius, atol=1e-4)
+    # A clip in two pieces, put together without Keras.
+    pieces = []
+    for part in (slice(0, 40), slice(40, 70)):
+        one = {**given, "keypoints_2d": screen[None, part]}
+        pieces.append(dict(zip(names, session.run(None, one), strict=True)))
+    bones, lengths = (
+        np.concatenate([piece[name][0] for piece in pieces]) for name in ("bones", "log_lengths")
+    )
+    np.testing.assert_allclose(assemble_clip(bones, lengths, model.settings), poses, atol=1e-4)
+
+
+def test_float16_is_for_onnx_alone(tmp_path):
+    with pytest.raises(Pose3DError, match="float16 weights are for onnx, not for tflite"):
+        export.export_model(build_model(MartinezFamily.config_class()), tmp_path / "x", "tflite", half=True)

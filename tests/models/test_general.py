@@ -11,6 +11,7 @@ from tf_pose3d.cli.train import main as train
 from tf_pose3d.data.datasets import get_dataset
 from tf_pose3d.data.examples import open_examples
 from tf_pose3d.data.motion_clips import MotionClips, save_motion
+from tf_pose3d.data.motion_examples import open_motion
 from tf_pose3d.data.motion_views import MotionViews
 from tf_pose3d.data.sources import choose_source
 from tf_pose3d.data.synthetic import synthetic_sequences
@@ -140,3 +141,14 @@ def test_the_data_set_is_named_where_no_file_is():
     record, spec = get_dataset("motion"), GeneralFamily().data_spec(settings, "train")
     with pytest.raises(Pose3DError, match="no motion is named: --motion FILE"):
         open_examples(choose_source(record, settings, spec), "train", spec, "h36m_17")
+
+
+def test_a_file_of_held_out_people_alone_is_split_by_clips(tmp_path):
+    clips = motion(3)
+    settings = config(HELD_OUT=sorted(set(clips.subjects.tolist())))
+    save_motion(tmp_path / "mine.npz", clips)
+    spec = GeneralFamily().data_spec(settings, "train")
+    rest = open_motion(tmp_path / "mine.npz", "train", spec, print)
+    held = open_motion(tmp_path / "mine.npz", "val", spec, print)
+    assert len(rest.clips) + len(held.clips) == len(clips)
+    assert "as HELD_OUT names everybody" in rest.notes()[0]

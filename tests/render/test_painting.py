@@ -69,3 +69,18 @@ def test_frame_and_error_are_shown(sequence, poses):
     changed = np.abs(np.asarray(Painter(later, 3).paint(0)) - painted).sum(axis=(0, 2)) > 0
     assert changed[:300].any()
     assert not changed[300:].any()
+
+
+def test_uncertain_joints_are_fainter(sequence, poses):
+    unsure = np.full(poses.shape[:2], 0.1)
+    names = [f"{side}_{joint}" for side in "lr" for joint in ("knee", "ankle")]
+    unsure[:, [sequence.skeleton.index(name) for name in names]] = 0.7
+    panels = []
+    for radii in (None, unsure):
+        scene = make_scene(sequence, poses, limit=1, ground_truth=False, unsure=radii)
+        panels.append(Painter(scene, 3).paint(0).crop((300, 0, 600, 270)))
+    full = [count(panel, style.LEFT) for panel in panels]
+    assert 0 < full[1] < 0.8 * full[0]
+    faint = style.mix(style.LEFT, style.PAPER, 0.8)
+    assert count(panels[0], faint) == 0
+    assert count(panels[1], faint) > 20

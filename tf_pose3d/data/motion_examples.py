@@ -89,7 +89,7 @@ def open_motion(
     Args:
         path: The file.
         subset: `train`: all but the people of HELD_OUT; `val`: these; `test`: everybody; or one subject.
-            Where the file has nobody of HELD_OUT, every tenth clip is held out.
+            Where the file has nobody of HELD_OUT, or nobody else, every tenth clip is held out.
         spec: How it is seen.
         log: Takes a line for the user.
 
@@ -109,8 +109,9 @@ def open_motion(
             there = ", ".join([*MOTION_SUBSETS, *people][:20])
             raise Pose3DError(f"{path} has no subset or subject {subset!r}; it has {there}")
         return MotionExamples(clips.select(clips.subjects == subset), spec)
-    known = sorted(set(spec.views.HELD_OUT) & set(clips.subjects.tolist()))
-    if known:
+    everybody = set(clips.subjects.tolist())
+    known = sorted(set(spec.views.HELD_OUT) & everybody)
+    if known and len(known) < len(everybody):
         rest, held = clips.split(known, str(path))
         remarks: tuple[str, ...] = (f"held out: {', '.join(known)}",)
     else:
@@ -120,5 +121,6 @@ def open_motion(
             )
         every = np.arange(len(clips)) % _EVERY == min(_EVERY, len(clips)) - 1
         rest, held = clips.select(~every), clips.select(every)
-        remarks = (f"held out: {int(every.sum())} of {len(clips)} clips, as HELD_OUT names nobody of {path}",)
+        who = "everybody" if known else "nobody"
+        remarks = (f"held out: {int(every.sum())} of {len(clips)} clips, as HELD_OUT names {who} of {path}",)
     return MotionExamples(rest if subset == "train" else held, spec, remarks if subset == "train" else ())

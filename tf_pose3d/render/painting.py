@@ -119,7 +119,8 @@ class Painter:
         shadow = self._view.project(ground, followed)
         for (parent, child), _ in self._bones:
             self._line(draw, shadow[parent], shadow[child], style.SHADOW, _BONE * 0.9)
-        self._draw_skeleton(draw, self._view.project(pose, followed))
+        faint = None if track.unsure is None else style.faintness(track.unsure[index])
+        self._draw_skeleton(draw, self._view.project(pose, followed), faint=faint)
         return image.reduce(_OVERSAMPLING)
 
     def _draw_floor(self, draw: ImageDraw.ImageDraw, followed: np.ndarray) -> None:
@@ -138,21 +139,34 @@ class Painter:
                 [tuple(point) for point in polygon], fill=style.mix(style.FLOOR, style.PAPER, share**2)
             )
 
-    def _draw_skeleton(self, draw: ImageDraw.ImageDraw, points: np.ndarray, weight: float = 1.0) -> None:
+    def _draw_skeleton(
+        self,
+        draw: ImageDraw.ImageDraw,
+        points: np.ndarray,
+        weight: float = 1.0,
+        faint: np.ndarray | None = None,
+    ) -> None:
         """Bones and joints, far ones first.
 
         Args:
             draw: Of the oversampled panel.
             points: `(J, 3)` panel pixels and depth.
             weight: Relative thickness.
+            faint: `(J,)` share of paper in each joint's colour, and in that of the bone that ends there.
         """
+        faint = np.zeros(len(points)) if faint is None else faint
         items = [
-            ((points[parent, 2] + points[child, 2]) / 2, points[parent], points[child], colour)
+            (
+                (points[parent, 2] + points[child, 2]) / 2,
+                points[parent],
+                points[child],
+                style.mix(colour, style.PAPER, faint[child]),
+            )
             for (parent, child), colour in self._bones
         ]
         items += [
-            (point[2] + 1e-3, point, None, colour)
-            for point, colour in zip(points, self._joint_colours, strict=True)
+            (point[2] + 1e-3, point, None, style.mix(colour, style.PAPER, share))
+            for point, colour, share in zip(points, self._joint_colours, faint, strict=True)
         ]
         for _, start, end, colour in sorted(items, key=lambda item: item[0]):
             if end is None:

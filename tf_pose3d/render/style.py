@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tf_pose3d.skeleton import Skeleton
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "SHADOW",
     "Colour",
     "bone_colours",
+    "faintness",
     "joint_colours",
     "mix",
 ]
@@ -42,6 +45,14 @@ def mix(colour: Colour, other: Colour, share: float) -> Colour:
     """`colour` with a `share` (0 to 1) of `other`."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
     return red, green, blue
+
+
+def faintness(unsure: np.ndarray) -> np.ndarray:
+    """`(..., J)` shares of paper in the colour of joints, 0 to 0.8, by the radius in metres that holds them.
+
+    Up to 20 cm, which the ends of limbs have in good light, a joint is drawn in full; at 50 cm it is a guess.
+    """
+    return np.clip((np.nan_to_num(unsure) - 0.2) / 0.375, 0, 0.8)
 
 
 def joint_colours(skeleton: Skeleton) -> list[Colour]:
