@@ -22,6 +22,7 @@ from tf_pose3d.inference import sanity
 from tf_pose3d.inference.clip_arguments import as_numbers, check_clip, check_keypoint_array, require_number
 from tf_pose3d.inference.formats.layouts import fitting_layouts
 from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints
+from tf_pose3d.inference.laboratory import laboratory_warning
 from tf_pose3d.inference.lifted import LiftedPerson
 from tf_pose3d.inference.people import choose_people, handover_warnings
 from tf_pose3d.inference.preparation import PreparedKeypoints, frame_times, prepare_keypoints, resample
@@ -121,6 +122,7 @@ class Lifter:
         self.spec = dataclasses.replace(window_spec(self.family, self._setting, "test"), step=1)
         # Layouts that were supposed and said.
         self._supposed: set[str] = set()
+        self._said_laboratory = False
 
     @functools.cached_property
     def _predictor(self) -> Predictor:
@@ -374,7 +376,21 @@ class Lifter:
         poses = self._lift_prepared(prepared, camera, fps, show_progress)
         count, asked = len(poses), len(prepared.keypoints)
         seen = prepared.present[:count]
-        found += sanity.check_poses(poses[seen], self.skeleton)
+        bending = sanity.check_poses(poses[seen], self.skeleton)
+        found += bending
+        shown = self._in_layout_of_poses(prepared.keypoints[:count])
+        if not self._said_laboratory:
+            unlike = laboratory_warning(
+                self.config.DATASET,
+                shown[seen],
+                poses[seen],
+                self.skeleton,
+                (width, height),
+                bool(bending),
+                self.normalization == "box",
+            )
+            self._said_laboratory = unlike is not None
+            found += [unlike] if unlike else []
         missing = asked - int(prepared.present.sum())
         if missing:
             found.append(
@@ -384,7 +400,7 @@ class Lifter:
         poses[~seen] = np.nan
         return LiftedPerson(
             poses,
-            self._in_layout_of_poses(prepared.keypoints[:count]),
+            shown,
             seen,
             self.skeleton,
             self.root,
