@@ -40,6 +40,7 @@ Lift = Callable[[np.ndarray, Camera, float], tuple[np.ndarray, np.ndarray | None
 
 _POSES = 30_000
 _SEED = 1
+_FRAMES_AT_ONCE = 256
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -91,31 +92,46 @@ def baselines(clips: MotionClips) -> dict[str, Lift]:
     exact = dataclasses.replace(NOISY, name="baseline", noise=(0.0, 0.0), outliers=0.0, misses=0.0)
     seen = make_scene(singles, exact, len(chosen))
     poses = np.concatenate([clip.pose_3d for clip in seen])
-    views = np.concatenate([_view(clip.keypoints) for clip in seen])
+    views = np.concatenate([clip.keypoints[..., :2] for clip in seen])
+    views = views - views.mean(axis=1, keepdims=True)
+    views /= np.sqrt(np.square(views).sum(axis=(1, 2), keepdims=True))
     mean = poses.mean(axis=0)
 
     def mean_pose(keypoints: np.ndarray, camera: Camera, fps: float) -> tuple[np.ndarray, None]:
         return np.repeat(mean[None], len(keypoints), axis=0), None
 
     def nearest(keypoints: np.ndarray, camera: Camera, fps: float) -> tuple[np.ndarray, None]:
-        found = np.empty((len(keypoints), *poses.shape[1:]), np.float32)
-        for number, frame in enumerate(keypoints):
-            held = frame[:, 2] > 0
-            mine = _unit(frame[None, held, :2])
-            others = _unit(views[:, held])
-            found[number] = poses[int(np.square(others - mine).sum(axis=(1, 2)).argmin())]
-        return found, None
+        return poses[nearest_views(views, keypoints)], None
 
     return {"mean pose": mean_pose, f"nearest of {len(poses)}": nearest}
 
 
-def _view(keypoints: np.ndarray) -> np.ndarray:
-    return _unit(keypoints[..., :2])
+def nearest_views(views: np.ndarray, keypoints: np.ndarray) -> np.ndarray:
+    """`(F,)` which of many views is nearest to each frame, both round their means at unit size.
 
+    Of a frame's joints only those count that were found. The mean and the size of each view over these are
+    matrix products with the frames' masks, and so is the likeness: of two of unit size it tells the distance.
 
-def _unit(points: np.ndarray) -> np.ndarray:
-    points = points - points.mean(axis=1, keepdims=True)
-    return points / np.sqrt(np.square(points).sum(axis=-1).mean(axis=1))[:, None, None]
+    Args:
+        views: `(N, 13, 2)` pixels.
+        keypoints: `(F, 13, 3)` pixels and confidence.
+    """
+    x, y = views[..., 0], views[..., 1]
+    square = x * x + y * y
+    found = np.empty(len(keypoints), np.int64)
+    for first in range(0, len(keypoints), _FRAMES_AT_ONCE):
+        part = keypoints[first : first + _FRAMES_AT_ONCE]
+        held = (part[..., 2] > 0).astype(np.float32)
+        count = np.maximum(held.sum(axis=1), 1)
+        points = (
+            part[..., :2]
+            - (part[..., :2] * held[..., None]).sum(axis=1, keepdims=True) / count[:, None, None]
+        )
+        points = (points * held[..., None]).astype(np.float32)
+        likeness = x @ points[..., 0].T + y @ points[..., 1].T
+        spread = square @ held.T - (np.square(x @ held.T) + np.square(y @ held.T)) / count
+        found[first : first + len(part)] = (likeness / np.sqrt(np.maximum(spread, 1e-12))).argmax(axis=0)
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -149,3 +149,26 @@ def test_the_general_lifter_takes_clips_of_any_length(tmp_path):
 def test_float16_is_for_onnx_alone(tmp_path):
     with pytest.raises(Pose3DError, match="float16 weights are for onnx, not for tflite"):
         export.export_model(build_model(MartinezFamily.config_class()), tmp_path / "x", "tflite", half=True)
+
+
+@pytest.mark.parametrize("name", ["general", "general_frame"])
+def test_shipped_onnx_files_are_the_shipped_weights(name):
+    runtime = pytest.importorskip("onnxruntime")
+    weights = shipped_weights()[name]
+    model = load_model(weights)
+    camera = default_camera(1920, 1080)
+    rng = np.random.default_rng(0)
+    keypoints = rng.uniform(300, 700, (50, 13, 3)).astype(np.float32)
+    keypoints[..., 2] = rng.random((50, 13)) > 0.2
+    screen = keypoints.copy()
+    screen[..., :2] = normalize_screen_coordinates(keypoints[..., :2], 1920, 1080)
+    session = runtime.InferenceSession(str(weights.with_suffix(".onnx")))
+    given = {"keypoints_2d": screen[None], "intrinsics": camera.intrinsics()[None]}
+    found = session.run(["pose_3d", "radius_90"], given)
+    for one, other in zip(
+        found, ClipPredictor(model, model.config.EVAL_FLIP)(keypoints, camera), strict=True
+    ):
+        np.testing.assert_allclose(one[0], other, atol=1e-4)
+    sizes = [path.stat().st_size for path in weights.parent.iterdir() if path.suffix in (".h5", ".onnx")]
+    assert max(sizes) < 5e6
+    assert sum(sizes) < 12e6
