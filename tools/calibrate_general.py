@@ -90,8 +90,10 @@ def main(arguments: list[str] | None = None) -> int:
     fitted, found = calibrate_radii(data)
     print(", ".join(f"{name} {value:.3f}" for name, value in found.items()))
     layer.set_weights([fitted[:, 0], fitted[:, 1]])
+    # A predictor takes the weights as they are when it is made.
+    calibrated = ClipPredictor(model)
     figures = {
-        scene.name: measure_scene(make_scene(held, scene), plain) for scene in (*SCENES, NOISY, LEGLESS)
+        scene.name: measure_scene(make_scene(held, scene), calibrated) for scene in (*SCENES, NOISY, LEGLESS)
     }
     print(scene_table(figures))
     save_model(model, options.output)
