@@ -381,7 +381,7 @@ class Lifter:
         shown = self._in_layout_of_poses(prepared.keypoints[:count])
         if not self._said_laboratory:
             unlike = laboratory_warning(
-                self.config.DATASET,
+                self.config.DATASET or "h36m",
                 shown[seen],
                 poses[seen],
                 self.skeleton,
