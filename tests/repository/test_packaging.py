@@ -16,7 +16,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Folder of a clone -> (pattern, folder of the wheel).
 PARTS = {"tf_pose3d": ("**/*", "tf_pose3d"), "config": ("*.json", "tf_pose3d/configs")}
-PARTS["tools"] = ("*.py", "tf_pose3d/tools")
+PARTS["tools"] = ("**/*.py", "tf_pose3d/tools")
 LEAVINGS = {".pyc", ".so", ".o"}
 
 LIST_FILES = """
