@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.files import write_json
+from tf_pose3d.json_text import decode_text, parse_json
 from tf_pose3d.types import Parsed
 
 __all__ = [
@@ -82,6 +83,21 @@ def _fits(value: Parsed, annotation: Parsed) -> bool:
     return isinstance(value, annotation)
 
 
+def _plain(values: Mapping[str, Parsed], source: str) -> dict[str, Parsed]:
+    """A copy that shares nothing, of what JSON can hold."""
+    try:
+        return json.loads(json.dumps(dict(values)))
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise Pose3DError(f"{source}: a value that a config cannot hold: {reason}") from None
+
+
+def _written(value: Parsed) -> str:
+    """A value as a config file spells it, where that is short."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
 def _spell(annotation: Parsed) -> str:
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
@@ -129,8 +145,8 @@ class Config:
         known = {field.name for field in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise Pose3DError(f"{source}: unknown key {name}{nearest(name, known)}")
-        config = cls(**json.loads(json.dumps(dict(values))))
+                raise Pose3DError(f"{source}: unknown key {shown(name)[1:-1]}{nearest(name, known)}")
+        config = cls(**_plain(values, source))
         config.validate(source)
         return config
 
@@ -148,7 +164,7 @@ class Config:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             value, limits = getattr(self, field.name), field.metadata
-            where = f"{source}: {field.name} is {json.dumps(value, default=str)}"
+            where = f"{source}: {field.name} is {_written(value)}"
             if not _fits(value, hints[field.name]):
                 raise Pose3DError(f"{where}, expected {_spell(hints[field.name])}")
             if limits["choices"] is not None and value not in limits["choices"]:
@@ -308,9 +324,9 @@ def _read_text(path: Path, text: str) -> dict[str, Any]:
         value = value.strip().replace("'", '"')
         try:
             values[name] = json.loads(words.get(value, value))
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             raise Pose3DError(
-                f"{path}: line {number}: {name} has no JSON value, found {value!r}; "
+                f"{path}: line {number}: {shown(name)} has no JSON value, found {shown(value)}; "
                 "expected e.g. BATCH_SIZE 256"
             ) from None
     return values
@@ -357,19 +373,15 @@ def read_config_file(path: str | os.PathLike) -> dict[str, Any]:
     """
     path = _config_file(Path(path))
     try:
-        text = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except OSError as error:
         known = isinstance(error, FileNotFoundError) and path.stem in shipped_configs()
         hint = f"; the one that comes with the package goes by its name alone, {path.stem}" if known else ""
         raise Pose3DError(f"{path}: cannot read the config: {error.strerror}{hint}") from None
-    except UnicodeDecodeError:
-        raise Pose3DError(f"{path}: not a text file, expected a config in JSON") from None
+    text = decode_text(content, path)
     if path.suffix == ".txt":
         return _read_text(path, text)
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise Pose3DError(f"{path}: not valid JSON at line {error.lineno}: {error.msg}") from None
+    values = parse_json(text, path)
     if not isinstance(values, dict):
         raise Pose3DError(f"{path}: expected a JSON object of UPPER_CASE keys")
     return values

@@ -1,4 +1,10 @@
-"""The one exception that the programs turn into a single line on stderr."""
+"""The one exception that the programs turn into a single line on stderr, and how it shows values."""
+
+from __future__ import annotations
+
+from tf_pose3d.types import Parsed
+
+__all__ = ["Pose3DError", "shown"]
 
 
 class Pose3DError(ValueError):
@@ -7,3 +13,13 @@ class Pose3DError(ValueError):
     The message is one line that names the file or argument, what is wrong with it, and what would be
     right. The programs print it without a traceback and exit with a non-zero status.
     """
+
+
+def shown(value: Parsed) -> str:
+    """A value of a file in a message: short, on one line."""
+    try:
+        text = repr(value) if not isinstance(value, float) else f"{value:g}"
+    except (ValueError, RecursionError):  # a whole number of thousands of digits; a list within itself
+        text = f"a {type(value).__name__} too long to write"
+    text = " ".join(text.split())
+    return text if len(text) <= 60 else text[:57] + "..."

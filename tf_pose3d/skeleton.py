@@ -15,7 +15,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 
 __all__ = [
     "LAYOUTS",
@@ -387,7 +387,7 @@ def get_skeleton(name: str | Skeleton) -> Skeleton:
             difflib.get_close_matches(plain[:80], known, n=1, cutoff=0.0)[0],
         )
         raise Pose3DError(
-            f"unknown joint layout {name!r}: did you mean {nearest!r}? Known: {', '.join(known)}"
+            f"unknown joint layout {shown(name)}: did you mean {nearest!r}? Known: {', '.join(known)}"
         )
     return skeleton
 

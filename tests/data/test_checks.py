@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tf_pose3d.data.checks import check_coordinates, check_finite
+from tf_pose3d.data.checks import check_coordinates, check_finite, real_numbers, single_precision
 from tf_pose3d.errors import Pose3DError
 
 
@@ -20,8 +20,32 @@ def test_infinities_of_opposite_signs_do_not_cancel():
         check_finite(np.array([[np.inf], [-np.inf]]), "x.npz", "S1")
 
 
-def test_large_sums_are_no_infinities():
-    check_finite(np.full((10, 2), 3e38, np.float32), "x.npz", "S1")
+def test_what_no_camera_sees():
+    values = np.zeros((10, 2))
+    values[7, 1] = -1e300
+    with pytest.raises(Pose3DError, match=r"S1, frame 7 has a coordinate of -1e\+300"):
+        check_finite(values, "x.npz", "S1")
+
+
+def test_numbers_beyond_single_precision_become_infinite():
+    with pytest.raises(Pose3DError, match="frame 0 has NaN or infinite"):
+        check_finite(single_precision(np.full((1, 1), 1e39)), "x.npz", "S1")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([1, 2.5], [1, 2.5]),
+        (np.array([True]), [1]),
+        ([[1], [2, 3]], None),
+        (["1"], None),
+        (1j, None),
+        (10**400, None),
+    ],
+)
+def test_real_numbers(value, expected):
+    found = real_numbers(value)
+    assert (found if expected is None else found.tolist()) == expected
 
 
 def test_no_frames():

@@ -124,8 +124,8 @@ def test_incomplete_archives(archive):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"junk", "S7, Eating is no HDF5 file"),
-        (hdf5(np.zeros((4, 32, 3)))[:900], "S7, Eating is no HDF5 file or is damaged"),
+        (b"junk", "S7, Eating is truncated or damaged"),
+        (hdf5(np.zeros((4, 32, 3)))[:900], "S7, Eating is truncated or damaged"),
         (hdf5(np.full((4, 32, 3), np.nan)), "S7, Eating, frame 0 has NaN"),
     ],
 )

@@ -123,7 +123,7 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, Any]:
             raise Pose3DError(f"--set {text}: expected KEY=VALUE, e.g. EPOCHS=3")
         try:
             changes[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             changes[name] = value
     return changes
 

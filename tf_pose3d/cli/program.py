@@ -37,8 +37,8 @@ _NEEDED = {
 }
 
 
-def _read_names(arguments: Sequence[str]) -> tuple[str | None, Path | None, str | None]:
-    """ARCH of --config, the file that --weights means, and --arch.
+def _read_names(arguments: Sequence[str]) -> tuple[str | None, Path | None, str | None, str | None]:
+    """ARCH of --config, the file that --weights means, --arch, and the config file.
 
     Needs no TensorFlow, so that a wrong name is said at once.
     """
@@ -50,17 +50,22 @@ def _read_names(arguments: Sequence[str]) -> tuple[str | None, Path | None, str 
         first.add_argument(flag)
     given, _ = first.parse_known_args(arguments)
     arch = read_config_file(given.config).get("ARCH") if given.config else None
-    return arch, resolve_weights(given.weights) if given.weights else None, given.arch
+    weights = resolve_weights(given.weights) if given.weights else None
+    return arch, weights, given.arch, given.config
 
 
 def _find_release(
-    arguments: Sequence[str], arch: str | None, weights: Path | None, named: str | None
+    arguments: Sequence[str],
+    arch: str | None,
+    weights: Path | None,
+    named: str | None,
+    config: str | None,
 ) -> tuple[Release | None, ForeignWeights | None]:
     """The release of the family by config, else by weights, else by --arch, else by what the flags imply.
 
     Args:
         arguments: All flags.
-        arch, weights, named: Of `_read_names`.
+        arch, weights, named, config: Of `_read_names`.
 
     Returns:
         It, or None, and the weights where they are another release's checkpoint.
@@ -74,12 +79,14 @@ def _find_release(
     foreign = None
     if weights is not None:
         foreign = find_foreign_weights(weights, arch or told)
+    source: object = None if arch is None else config
     if arch is None and foreign is not None:
         arch = foreign.converter.arch
     elif arch is None and weights is not None:
-        arch = (read_config(weights) or {}).get("ARCH")
+        arch, source = (read_config(weights) or {}).get("ARCH"), weights
+    source = source if arch else None
     arch = arch or told
-    return None if arch is None else get_release(get_family(arch)), foreign
+    return None if arch is None else get_release(get_family(arch, source)), foreign
 
 
 def _convert(

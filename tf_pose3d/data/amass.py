@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.data.archive import load_recordings
-from tf_pose3d.data.checks import check_coordinates, check_finite
+from tf_pose3d.data.checks import check_coordinates, check_finite, real_numbers
 from tf_pose3d.data.datasets import Log, Option, PoseDataset, require_one_layout
 from tf_pose3d.data.human36m import CAMERAS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
 from tf_pose3d.types import Parsed
 
@@ -133,8 +133,10 @@ def _multiple(held: Parsed, wanted: float, where: str) -> float:
     """The held frame rate, checked to be a whole multiple of the wanted one."""
     if isinstance(held, np.ndarray) and held.size == 1:
         held = held.item()
-    if not isinstance(held, (int, float, np.number)) or not np.isfinite(held) or held <= 0:
-        raise Pose3DError(f"{where} has frame rate {held!r}, expected a positive number")
+    rate = real_numbers(held)
+    if rate is None or rate.ndim or not 0 < rate < 1e6:
+        raise Pose3DError(f"{where} has frame rate {shown(held)}, expected a positive number")
+    held = float(rate)
     factor = held / wanted
     if round(factor) < 1 or abs(factor - round(factor)) > 1e-3:
         raise Pose3DError(

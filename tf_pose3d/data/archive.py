@@ -8,12 +8,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import lzma
 import math
 import os
 import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +21,7 @@ import numpy as np
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.types import Parsed
 from tf_pose3d.unpickling import DAMAGE, PlainUnpickler, Refused, plain_data, reason_of
+from tf_pose3d.zip_files import ZIP_DAMAGE, check_growth
 
 __all__ = ["load_archive", "load_recordings", "read_npy", "recordings_of", "require_keys"]
 
@@ -40,20 +39,8 @@ _SIGNATURES = (
 )
 
 
-# What damage raises in zipfile and its decompressors, besides what it raises in pickle and numpy.
-_DAMAGE = (
-    *DAMAGE,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-    tokenize.TokenError,
-)
-# A member may grow so much when it is unpacked (zeros shrink to a thousandth), beyond a size that always may
-# be.
-_MOST_GROWTH, _ALWAYS_ALLOWED = 300, 1 << 26
+# What damage raises in zipfile and its decompressors, in numpy's headers, and in pickle.
+_DAMAGE = (*DAMAGE, *ZIP_DAMAGE, SyntaxError, tokenize.TokenError)
 
 
 def _unpickle(stream: IO[bytes], size: int) -> Parsed:
@@ -101,10 +88,7 @@ def _read_npz(stream: IO[bytes], path: Path) -> dict[str, Any]:
             raise Pose3DError(f"{path} is a zip file without npy arrays, expected an npz file")
         held = {}
         for info in members:
-            if info.file_size > max(_MOST_GROWTH * info.compress_size, _ALWAYS_ALLOWED):
-                raise ValueError(
-                    f"{info.filename} unpacks to {info.file_size} bytes from {info.compress_size}"
-                )
+            check_growth(info)
             opened = functools.partial(archive.open, info)
             held[info.filename.removesuffix(".npy")] = _read_array(opened, info.file_size, info.filename)
         return held

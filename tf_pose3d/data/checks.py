@@ -9,7 +9,10 @@ import numpy as np
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.types import Parsed
 
-__all__ = ["check_coordinates", "check_finite"]
+__all__ = ["LARGEST", "check_coordinates", "check_finite", "real_numbers", "single_precision"]
+
+# No coordinate in metres, millimetres or pixels is larger; squares of such numbers are still no infinities.
+LARGEST = 1e9
 
 
 def check_coordinates(values: Parsed, widths: tuple[int, ...], where: str) -> None:
@@ -32,8 +35,26 @@ def check_coordinates(values: Parsed, widths: tuple[int, ...], where: str) -> No
         )
 
 
+def real_numbers(value: Parsed) -> np.ndarray | None:
+    """Numbers in nested lists or arrays as float64; None of anything else, such as texts or ragged lists."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return None
+    if array.dtype.kind not in "fiub":
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.astype(np.float64)
+
+
+def single_precision(values: np.ndarray) -> np.ndarray:
+    """float32; numbers beyond its range become infinite, which `check_finite` tells."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(np.float32, copy=False)
+
+
 def check_finite(values: np.ndarray, path: str | Path, recording: str) -> None:
-    """Check that `(F, ...)` coordinates are neither NaN nor infinite.
+    """Check that `(F, ...)` coordinates are neither NaN nor infinite nor beyond `LARGEST`.
 
     Args:
         values: Any unit and frame.
@@ -43,13 +64,17 @@ def check_finite(values: np.ndarray, path: str | Path, recording: str) -> None:
     Raises:
         Pose3DError: Some are; the message names the first frame.
     """
-    # A sum is finite only if all its terms are, and costs a fraction of a look at each.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum()):
-            return
-    bad = ~np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if not values.size or (values.min() >= -LARGEST and values.max() <= LARGEST):
+        return
+    flat = values.reshape(len(values), -1)
+    bad = ~np.isfinite(flat).all(axis=1)
     if bad.any():
         raise Pose3DError(
             f"{path}: {recording}, frame {int(bad.argmax())} has NaN or infinite coordinates "
             f"({int(bad.sum())} such frames); every coordinate must be a finite number"
         )
+    frame, place = np.argwhere(np.abs(flat) > LARGEST)[0]
+    raise Pose3DError(
+        f"{path}: {recording}, frame {frame} has a coordinate of {flat[frame, place]:g}, beyond anything "
+        "that a camera sees"
+    )

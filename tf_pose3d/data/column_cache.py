@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
+from tf_pose3d.zip_files import ZIP_DAMAGE
 
 __all__ = ["cache_path", "cached_columns"]
 
@@ -84,6 +84,6 @@ def _read(path: Path, stamp: dict[str, int | str]) -> Columns | None:
             if _STAMP not in file or json.loads(str(file[_STAMP])) != stamp:
                 return None
             return {name: file[name] for name in file.files if name != _STAMP}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (*ZIP_DAMAGE, OSError, TypeError, SyntaxError, RecursionError):
         # A cache that is damaged is made anew, like one that is missing.
         return None

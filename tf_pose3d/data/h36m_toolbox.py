@@ -17,9 +17,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from tf_pose3d.data.checks import LARGEST, check_finite, real_numbers
+from tf_pose3d.data.matlab import load_matlab, matlab_numbers
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.extras import require_extra
 from tf_pose3d.files import write_whole
+from tf_pose3d.hdf5_values import hdf5_values, opened_hdf5
 
 __all__ = [
     "TRAIN_SUBJECTS",
@@ -37,7 +39,8 @@ TRAIN_SUBJECTS = (1, 5, 6, 7, 8)
 _FOLDER = re.compile(r"s_(\d+)_act_(\d+)_subact_(\d+)_ca_(\d+)")
 _JOINTS = 17
 _BOX_HALF = 1000.0  # millimetres from the root to each side of its box
-_ARRAYS = {"R": (3, 3), "T": (3, 1), "k": (3, 1), "p": (2, 1)}
+# Numbers under each key of a camera.
+_SIZES = {"R": 9, "T": 3, "f": 2, "c": 2, "k": 3, "p": 2}
 
 Cameras = dict[tuple[int, int], dict[str, Any]]
 
@@ -55,40 +58,45 @@ def read_toolbox_cameras(path: str | Path) -> Cameras:
     Raises:
         Pose3DError: Not such a file, or a camera without one of these.
     """
-    try:
-        with h5py.File(path, "r") as file:
-            cameras = {}
-            for subject, group in file.items():
-                for camera, facts in group.items() if subject.startswith("subject") else ():
-                    number = int(subject.removeprefix("subject")), int(camera.removeprefix("camera"))
-                    cameras[number] = _camera(facts)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise Pose3DError(
-            f"{path}: expected cameras.h5 with subjectN/cameraM/R, T, f, c, k, p and Name ({reason})"
-        ) from None
+    expected = "; expected cameras.h5 with subjectN/cameraM/R, T, f, c, k, p and Name"
+    cameras: Cameras = {}
+    with opened_hdf5(path, path, expected) as file:
+        for subject, group in file.items():
+            for camera, facts in group.items() if subject.startswith("subject") else ():
+                where = f"{path}: {subject}/{camera}"
+                digits = subject.removeprefix("subject"), camera.removeprefix("camera")
+                if not all(re.fullmatch("[0-9]{1,9}", text, re.ASCII) for text in digits):
+                    raise Pose3DError(f"{where} is no camera{expected}")
+                cameras[int(digits[0]), int(digits[1])] = _camera(facts, where)
     if not cameras:
         raise Pose3DError(f"{path}: holds no subjectN/cameraM")
     return cameras
 
 
-def _camera(facts: h5py.Group) -> dict[str, Any]:
-    values = {key: np.asarray(facts[key], np.float64) for key in ("R", "T", "f", "c", "k", "p")}
-    # MATLAB stores columns first.
-    values["R"] = values["R"].T
-    arrays = {key: values[key].reshape(shape) for key, shape in _ARRAYS.items()}
-    (fx, fy), (cx, cy) = values["f"].reshape(2), values["c"].reshape(2)
-    name = "".join(chr(int(code)) for code in np.ravel(facts["Name"]))
+def _camera(facts: h5py.Group, where: str) -> dict[str, Any]:
+    arrays = {}
+    for key, size in _SIZES.items():
+        values = real_numbers(hdf5_values(facts, key, where))
+        if values is None or values.size != size or not (np.abs(values) <= LARGEST).all():
+            raise Pose3DError(f"{where}: {key} is not {size} finite numbers")
+        arrays[key] = values
+    (fx, fy), (cx, cy) = arrays["f"].reshape(2), arrays["c"].reshape(2)
+    if fx <= 0 or fy <= 0:
+        raise Pose3DError(f"{where}: focal lengths f of {fx:g} and {fy:g} pixels, expected positive numbers")
+    codes = real_numbers(hdf5_values(facts, "Name", where))
+    if codes is None or codes.size > 99 or not ((codes >= 0) & (codes < 0x110000)).all():
+        raise Pose3DError(f"{where}: Name is no text")
     return {
-        "R": arrays["R"],
-        "T": arrays["T"],
+        # MATLAB stores columns first.
+        "R": arrays["R"].reshape(3, 3).T,
+        "T": arrays["T"].reshape(3, 1),
         "fx": float(fx),
         "fy": float(fy),
         "cx": float(cx),
         "cy": float(cy),
-        "k": arrays["k"],
-        "p": arrays["p"],
-        "name": name,
+        "k": arrays["k"].reshape(3, 1),
+        "p": arrays["p"].reshape(2, 1),
+        "name": "".join(chr(int(code)) for code in codes.ravel()),
     }
 
 
@@ -126,27 +134,21 @@ def recording_poses(folder: Path) -> np.ndarray:
     Raises:
         Pose3DError: It is missing or something else, or a root lies behind the camera.
     """
-    require_extra("scipy", "SciPy", "prepare", "reading .mat files")
-    from scipy.io import loadmat
-
     path = folder / "matlab_meta.mat"
-    if not path.is_file():
-        raise Pose3DError(f"{path} does not exist")
-    try:
-        content = loadmat(path)
-    except Exception as error:  # damage may surface anywhere in scipy
-        raise Pose3DError(f"{path} is no MATLAB file, or damaged: {' '.join(str(error).split())}") from None
-    if "Y3d_mono" not in content or "num_images" not in content:
-        raise Pose3DError(f"{path}: holds no Y3d_mono and num_images")
-    count = int(np.ravel(content["num_images"])[0])
-    values = np.transpose(content["Y3d_mono"])
-    if values.size != count * _JOINTS * 3:
+    content = load_matlab(path)
+    counts = matlab_numbers(content, "num_images", str(path))
+    values = matlab_numbers(content, "Y3d_mono", str(path)).T
+    if counts.size != 1 or values.size != counts.item() * _JOINTS * 3:
+        shown_count = f"{counts.item():g}" if counts.size == 1 else f"{counts.size} numbers"
         raise Pose3DError(
-            f"{path}: Y3d_mono has {values.size} numbers, expected {count} x {_JOINTS} x 3 for num_images"
+            f"{path}: Y3d_mono has {values.size} numbers, expected num_images ({shown_count}) x {_JOINTS} x 3"
         )
-    poses = values.reshape(count, _JOINTS, 3).astype(np.float64)
+    poses = values.reshape(-1, _JOINTS, 3)
+    check_finite(poses, path, "Y3d_mono")
     if (poses[:, 0, 2] <= 0).any():
         raise Pose3DError(f"{path}: a root lies behind the camera")
+    if (poses[..., 2] == 0).any():
+        raise Pose3DError(f"{path}: a joint lies in the plane of the camera")
     return poses
 
 

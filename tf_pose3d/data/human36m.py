@@ -17,7 +17,7 @@ import numpy as np
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.archive import load_archive, recordings_of
-from tf_pose3d.data.checks import check_coordinates, check_finite
+from tf_pose3d.data.checks import check_coordinates, check_finite, single_precision
 from tf_pose3d.data.datasets import Log, PoseDataset
 from tf_pose3d.data.pose_files import pose_file_options, pose_files
 from tf_pose3d.data.sequence import Sequence
@@ -254,6 +254,8 @@ def read_human36m(
                     skeleton_2d=None if target_2d is target else target_2d,
                 )
             )
+    if not sequences:
+        raise Pose3DError(f"{main} ({', '.join(subjects)}) holds no recording")
     return sequences
 
 
@@ -275,7 +277,7 @@ def _world_poses(content: Parsed, target: Skeleton, path: str | Path, recording:
             f"{path}: {recording} has {joints} joints, expected {' or '.join(map(str, _LAYOUT_3D))} in "
             "Human3.6M's order"
         )
-    world = content[:, joint_indices(_LAYOUT_3D[joints], target)].astype(np.float32, copy=False)
+    world = single_precision(content[:, joint_indices(_LAYOUT_3D[joints], target)])
     check_finite(world, path, recording)
     return world
 
@@ -295,7 +297,7 @@ def _videos(
     for values, camera in zip(content, cameras, strict=True):
         recording = f"{subject}, {name}, camera {camera.id}"
         check_coordinates(values, (2, 3), f"{path}: {recording}")
-        pixels = values.astype(np.float32, copy=False)
+        pixels = single_precision(values)
         if world is not None:
             if len(pixels) < len(world):
                 raise Pose3DError(

@@ -14,18 +14,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from tf_pose3d.camera import image_coordinates, project
 from tf_pose3d.data.checks import check_finite
 from tf_pose3d.data.human36m import ACTIONS, CAMERAS, SUBJECTS, action_of, canonical_name
+from tf_pose3d.data.matlab import load_matlab
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.extras import require_extra
 from tf_pose3d.files import require_writable_folder, write_whole
+from tf_pose3d.hdf5_values import hdf5_values, opened_hdf5
 from tf_pose3d.progress import Progress
 from tf_pose3d.skeleton import get_skeleton, joint_indices
 from tf_pose3d.types import Parsed
+from tf_pose3d.unpickling import reason_of
+from tf_pose3d.zip_files import ZIP_DAMAGE, read_member
 
 __all__ = ["FILE_2D", "FILE_3D", "exact_keypoints", "prepare", "read_archive", "read_source"]
 
@@ -66,12 +68,20 @@ def read_archive(path: str | Path, show_progress: bool = False) -> Recordings:
                     members.setdefault(match[1], {})[match[2]] = name
             _check_complete(members, path, "SUBJECT/MyPoses/3D_positions/*.h5")
             return _convert(
-                members, path, lambda name: _read_hdf5(archive.read(name)), "reading", show_progress
+                members,
+                path,
+                lambda name, where: _read_hdf5(read_member(archive, name), where),
+                "reading",
+                show_progress,
             )
     except FileNotFoundError:
         raise Pose3DError(f"{path} does not exist, expected h36m.zip") from None
-    except zipfile.BadZipFile as error:
-        raise Pose3DError(f"{path} is no zip file or is damaged ({error}), expected h36m.zip") from None
+    except Pose3DError:
+        raise
+    except ZIP_DAMAGE as error:
+        raise Pose3DError(
+            f"{path} is no zip file or is damaged ({reason_of(error)}), expected h36m.zip"
+        ) from None
     except OSError as error:
         raise Pose3DError(f"{path} cannot be read: {error.strerror or error}") from None
 
@@ -125,7 +135,7 @@ def _check_complete(members: Mapping[str, Mapping[str, Any]], path: str | Path, 
 def _convert(
     members: Mapping[str, Mapping[str, Any]],
     path: str | Path,
-    read: Callable[[Any], np.ndarray],
+    read: Callable[[Any, str], np.ndarray],
     label: str,
     show_progress: bool,
 ) -> Recordings:
@@ -138,54 +148,38 @@ def _convert(
                     progress.update(f"{subject}, {name}")
                 if (subject, name) == _BROKEN:
                     continue
-                try:
-                    millimetres = read(member)
-                except Pose3DError as error:
-                    raise Pose3DError(f"{path}: {subject}, {name} {error}") from None
+                millimetres = read(member, f"{path}: {subject}, {name}")
                 check_finite(millimetres, path, f"{subject}, {name}")
                 metres = (millimetres / 1000).astype(np.float32)
                 recordings[subject][canonical_name(name)] = metres
     return recordings
 
 
-def _read_hdf5(content: bytes) -> np.ndarray:
+def _read_hdf5(content: bytes, where: str) -> np.ndarray:
     """`(F, 32, 3)` millimetres."""
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            if "3D_positions" not in file:
-                raise Pose3DError(f"has no 3D_positions; it holds {', '.join(file) or 'nothing'}")
-            values = file["3D_positions"][()]
-    except OSError as error:
-        raise Pose3DError(f"is no HDF5 file or is damaged ({error})") from None
-    _check_shape(values, (3 * _JOINTS, None))
+    with opened_hdf5(io.BytesIO(content), where) as file:
+        values = hdf5_values(file, "3D_positions", where)
+    _check_shape(values, (3 * _JOINTS, None), where)
     return values.reshape(_JOINTS, 3, -1).transpose(2, 0, 1).astype(np.float64)
 
 
-def _read_matlab(path: Path) -> np.ndarray:
+def _read_matlab(path: Path, where: str) -> np.ndarray:
     """`(F, 32, 3)` millimetres."""
-    require_extra("scipy", "SciPy", "prepare", "as a MATLAB file")
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        content = loadmat(path)
-    except (MatReadError, ValueError, NotImplementedError, OSError, TypeError) as error:
-        raise Pose3DError(f"({path}) is no MATLAB file or is damaged ({error})") from None
-    cell = content.get("data")
-    if cell is None or cell.dtype != object or cell.size != 1:
-        raise Pose3DError(f"({path}) has no cell named data with one array in it")
+    where = f"{where} ({path})"
+    cell = load_matlab(path, where).get("data")
+    if not isinstance(cell, np.ndarray) or cell.dtype != object or cell.size != 1:
+        raise Pose3DError(f"{where} has no cell named data with one array in it")
     values = cell.reshape(-1)[0]
-    _check_shape(values, (None, 3 * _JOINTS))
+    _check_shape(values, (None, 3 * _JOINTS), where)
     return np.asarray(values, np.float64).reshape(-1, _JOINTS, 3)
 
 
-def _check_shape(values: Parsed, expected: tuple[int | None, int | None]) -> None:
+def _check_shape(values: Parsed, expected: tuple[int | None, int | None], where: str) -> None:
     fits = isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "fiu" and values.size
     if not fits or any(want not in (None, got) for want, got in zip(expected, values.shape, strict=True)):
         wanted = ", ".join("frames" if size is None else str(size) for size in expected)
-        raise Pose3DError(
-            f"holds {getattr(values, 'shape', type(values).__name__)}, expected numbers ({wanted})"
-        )
+        held = getattr(values, "shape", type(values).__name__)
+        raise Pose3DError(f"{where} holds {held}, expected numbers ({wanted})")
 
 
 def exact_keypoints(world: np.ndarray, subject: str) -> list[np.ndarray]:

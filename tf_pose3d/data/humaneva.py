@@ -16,7 +16,7 @@ import numpy as np
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.archive import load_archive, load_recordings, recordings_of
-from tf_pose3d.data.checks import check_coordinates, check_finite
+from tf_pose3d.data.checks import check_coordinates, check_finite, single_precision
 from tf_pose3d.data.datasets import Log, PoseDataset
 from tf_pose3d.data.human36m import action_of
 from tf_pose3d.data.pose_files import pose_file_options, pose_files
@@ -243,7 +243,7 @@ def _world_poses(values: Parsed, target: Skeleton, path: str | Path, recording: 
     if joints not in _LAYOUT_3D:
         raise Pose3DError(f"{where} has {joints} joints, expected {' or '.join(map(str, _LAYOUT_3D))}")
     check_finite(values, path, recording)
-    values = values.astype(np.float32, copy=False)
+    values = single_precision(values)
     if _LAYOUT_3D[joints] == target.name:
         return values
     try:

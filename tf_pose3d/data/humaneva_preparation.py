@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.data.archive import load_archive, require_keys
+from tf_pose3d.data.checks import LARGEST, check_finite, real_numbers
 from tf_pose3d.data.humaneva import ACTIONS, LAYOUT_NAMES, SUBJECTS
-from tf_pose3d.errors import Pose3DError
-from tf_pose3d.extras import require_extra
+from tf_pose3d.data.matlab import load_matlab, matlab_numbers
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.files import require_writable_folder, write_whole
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.types import Parsed
@@ -168,12 +169,8 @@ def _read(path: Path, subject: str) -> Recording:
     if action not in FRAME_RANGES[subject] or take != "1":
         known = ", ".join(f"{one}_1.mat" for one in FRAME_RANGES[subject])
         raise Pose3DError(f"{path}: no recording with motion capture has this name; expected {known}")
-    content = _load_matlab(path)
-    for key in ("poses_3d", "poses_2d"):
-        if key not in content:
-            names = ", ".join(one for one in content if not one.startswith("__")) or "nothing"
-            raise Pose3DError(f"{path} has no {key}; it holds {names}")
-    pose_3d, pose_2d = np.asarray(content["poses_3d"]), np.asarray(content["poses_2d"])
+    content = load_matlab(path)
+    pose_3d, pose_2d = (matlab_numbers(content, key, str(path)) for key in ("poses_3d", "poses_2d"))
     begin, end = FRAME_RANGES[subject][action]
     frames, joints = end - begin, pose_3d.shape[1] if pose_3d.ndim == 3 else None
     if joints not in (15, 20) or pose_3d.shape != (frames, joints, 3):
@@ -189,6 +186,9 @@ def _read(path: Path, subject: str) -> Recording:
     if (sound != sound_2d).any():
         frame = int(np.flatnonzero(sound != sound_2d)[0])
         raise Pose3DError(f"{path}: frame {frame} is damaged in one of poses_3d and poses_2d only")
+    for key, values in (("poses_3d", pose_3d[sound]), ("poses_2d", pose_2d[:, sound])):
+        if values.size and np.abs(values).max() > LARGEST:
+            raise Pose3DError(f"{path}: {key} holds a coordinate of {np.abs(values).max():g}")
     return Recording(
         subject,
         name,
@@ -206,17 +206,6 @@ def _chunks(name: str, begin: int, sound: np.ndarray) -> tuple[Chunk, ...]:
         chunks.append(Chunk(f"{name} chunk{number}", begin, end, bool(value)))
         begin = end
     return tuple(chunks)
-
-
-def _load_matlab(path: Path) -> dict[str, Any]:
-    require_extra("scipy", "SciPy", "prepare", f"{path}: a MATLAB file")
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        return loadmat(path)
-    except (MatReadError, ValueError, NotImplementedError, OSError, TypeError) as error:
-        raise Pose3DError(f"{path} is no MATLAB file or is damaged ({error})") from None
 
 
 def _dataset(recordings: list[Recording]) -> str:
@@ -283,6 +272,7 @@ def read_detections(folder: str | Path, name: str) -> dict[tuple[str, str, str],
         values = read(path)
         if values.ndim != 3 or values.shape[1:] != (joints, 2):
             raise Pose3DError(f"{path}: poses of shape {values.shape}, expected (frames, {joints}, 2)")
+        check_finite(values, path, "keypoints")
         found[path.parent.name, match[1], match[2]] = values
     if not found:
         raise Pose3DError(f"{folder} has no detections, expected S1/Walking_1_(C1).avi.npz and so on")
@@ -303,31 +293,36 @@ def _read_detectron(path: Path) -> np.ndarray:
     content = load_archive(path)
     require_keys(content, path, "keypoints", "boxes")
     poses: list[np.ndarray] = []
+    expected = "expected boxes[frame][1] (people, 5) and keypoints[frame][1] (people, 6 or more, joints)"
     try:
         for keypoints, boxes in zip(content["keypoints"], content["boxes"], strict=True):
+            where = f"{path}: frame {len(poses)} is not as Detectron writes it, {expected}"
             # Entry 1 holds what was found of people.
-            found = np.asarray(boxes[1])
-            if len(found):
-                best = int(np.argmax(found[:, 4]))
-                poses.append(np.asarray(keypoints[1][best])[4:6].T)
-            elif poses:
+            found = real_numbers(boxes[1])
+            if found is not None and not found.size:
+                if not poses:
+                    raise Pose3DError(f"{path}: no person in its first frame")
                 poses.append(poses[-1])
-            else:
-                raise Pose3DError(f"{path}: no person in its first frame")
+                continue
+            points = real_numbers(keypoints[1])
+            if found is None or points is None or found.ndim != 2 or points.ndim != 3:
+                raise Pose3DError(where)
+            best = int(np.argmax(found[:, 4]))
+            poses.append(points[best, 4:6].T)
         return np.array(poses)
     except Pose3DError:
         raise
     except (IndexError, KeyError, TypeError, ValueError):
-        raise Pose3DError(
-            f"{path}: frame {len(poses)} is not as Detectron writes it, expected boxes[frame][1] (people, 5) "
-            "and keypoints[frame][1] (people, 6 or more, joints)"
-        ) from None
+        raise Pose3DError(f"{path}: frame {len(poses)} is not as Detectron writes it, {expected}") from None
 
 
 def _read_cpn(path: Path) -> np.ndarray:
     content = load_archive(path)
     require_keys(content, path, "keypoints")
-    return np.asarray(content["keypoints"])[:, :, :2]
+    values = real_numbers(content["keypoints"])
+    if values is None or values.ndim != 3:
+        raise Pose3DError(f"{path}: keypoints is {shown(content['keypoints'])}, expected (frames, joints, 3)")
+    return values[:, :, :2]
 
 
 _DETECTORS = {"detectron": _read_detectron, "cpn": _read_cpn}

@@ -17,11 +17,12 @@ import numpy as np
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.archive import load_archive
+from tf_pose3d.data.checks import LARGEST, real_numbers, single_precision
 from tf_pose3d.data.column_cache import cached_columns
 from tf_pose3d.data.datasets import Log, Option, PoseDataset, require_one_layout
 from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.skeleton import get_skeleton, joint_indices
 from tf_pose3d.types import Parsed
 
@@ -149,6 +150,7 @@ def _read_columns(path: Path) -> dict[str, np.ndarray]:
     known = [int(name[1:]) for name in SUBJECTS]
     _check(np.isin(arrays["subject"], known), path, f"has a subject that is none of {known}")
     image, pose = arrays["joint_3d_image"], arrays["joint_3d_camera"]
+    _check((pose[..., 2] != 0).all(axis=1), path, "has a joint in the plane of its camera (z is 0)")
     deviation = _label_deviation(image, pose, width, arrays["root_depth"], values[camera])
     return {
         "image_pose": image.astype(np.float32),
@@ -176,24 +178,24 @@ def _column(items: list[dict], key: str, path: Path) -> np.ndarray:
         raise Pose3DError(
             f"{path}: item {number} has no {key}; every item needs {', '.join(ITEM_KEYS)}"
         ) from None
-    try:
-        column = np.array(values, np.float64 if shape is not None else np.int64)
-    except (TypeError, ValueError, OverflowError):
-        column = None
+    column = real_numbers(values)
+    if column is not None and shape is None:
+        whole = np.abs(column) < 2**53
+        column = column.astype(np.int64) if whole.all() and (column == np.round(column)).all() else None
     if column is None or column.shape != (len(items), *(shape or ())):
         expected = f"numbers of shape {shape}" if shape else ("a number" if shape == () else "a whole number")
         number = next((n for n, value in enumerate(values) if not _is_number(value, shape or ())), 0)
         raise Pose3DError(f"{path}: item {number} has a {key} that is not {expected}")
     if shape is not None:
-        _check(np.isfinite(column).reshape(len(items), -1).all(1), path, f"has a {key} that is not finite")
+        flat = column.reshape(len(items), -1)
+        _check(np.isfinite(flat).all(1), path, f"has a {key} that is not finite")
+        _check((np.abs(flat) <= LARGEST).all(1), path, f"has a {key} beyond {LARGEST:g}")
     return column
 
 
 def _is_number(value: Parsed, shape: tuple[int, ...]) -> bool:
-    try:
-        return np.asarray(value, np.float64).shape == shape
-    except (TypeError, ValueError):
-        return False
+    numbers = real_numbers(value)
+    return numbers is not None and numbers.shape == shape
 
 
 def _check(fine: np.ndarray | np.bool, path: Path, complaint: str) -> None:
@@ -224,18 +226,15 @@ def _camera_key(facts: Parsed, number: int, path: Path) -> tuple:
     missing = [key for key in ("name", "fx", "fy", "cx", "cy") if key not in facts]
     if missing:
         raise Pose3DError(f"{where}: camera_param has no {', '.join(missing)}")
-    name = facts["name"].decode() if isinstance(facts["name"], bytes) else str(facts["name"])
-    if name not in _SIZES:
+    name = facts["name"].decode("utf-8", "replace") if isinstance(facts["name"], bytes) else facts["name"]
+    if not isinstance(name, str) or name not in _SIZES:
         raise Pose3DError(
-            f"{where}: camera {name!r} has no known image size; the cameras are {', '.join(_SIZES)}"
+            f"{where}: camera {shown(name)} has no known image size; the cameras are {', '.join(_SIZES)}"
         )
-    numbers = [facts[key] for key in ("fx", "fy", "cx", "cy")]
-    numbers = [*numbers, *np.ravel(facts.get("k", np.zeros(3))), *np.ravel(facts.get("p", np.zeros(2)))]
-    try:
-        values = np.array(numbers, np.float64)
-    except (TypeError, ValueError):
-        values = np.zeros(0)
-    if values.shape != (9,) or not np.isfinite(values).all() or (values[:2] <= 0).any():
+    held = [real_numbers(facts[key]) for key in ("fx", "fy", "cx", "cy")]
+    held += [real_numbers(facts.get("k", np.zeros(3))), real_numbers(facts.get("p", np.zeros(2)))]
+    values = np.concatenate([part.ravel() for part in held if part is not None] or [np.zeros(0)])
+    if values.shape != (9,) or not (np.abs(values) <= LARGEST).all() or (values[:2] <= 0).any():
         raise Pose3DError(f"{where}: camera {name} needs finite fx, fy > 0, cx, cy, three k and two p")
     return (name, *values.tolist())
 
@@ -260,7 +259,12 @@ def _detections(path: Path, split: str, count: int, confidence: bool) -> np.ndar
     if not isinstance(part, dict) or not isinstance(part.get("joint3d_image"), np.ndarray):
         raise Pose3DError(f"{path} has no {split}/joint3d_image, the detected 2D poses")
     pixels = part["joint3d_image"]
-    if pixels.ndim != 3 or pixels.shape[1] != _JOINTS or pixels.shape[2] < 2:
+    if (
+        pixels.dtype.kind not in "fiu"
+        or pixels.ndim != 3
+        or pixels.shape[1] != _JOINTS
+        or pixels.shape[2] < 2
+    ):
         raise Pose3DError(
             f"{path}: {split}/joint3d_image has shape {pixels.shape}, expected (items, 17, 2 or 3)"
         )
@@ -268,14 +272,18 @@ def _detections(path: Path, split: str, count: int, confidence: bool) -> np.ndar
         raise Pose3DError(
             f"{path}: {split}/joint3d_image has {len(pixels)} poses, h36m_{split}.pkl has {count} items"
         )
-    result = pixels[..., :2].astype(np.float32)
+    result = single_precision(pixels[..., :2])
     if confidence:
         scores = part.get("confidence")
-        if not isinstance(scores, np.ndarray) or scores.size != count * _JOINTS:
+        if (
+            not isinstance(scores, np.ndarray)
+            or scores.dtype.kind not in "fiu"
+            or scores.size != count * _JOINTS
+        ):
             raise Pose3DError(
                 f"{path} has no {split}/confidence (items, 17, 1); --in-F 3 needs it, --in-F 2 does without"
             )
-        scores = scores.reshape(count, _JOINTS, 1).astype(np.float32)
+        scores = single_precision(scores.reshape(count, _JOINTS, 1))
         result = np.concatenate([result, scores], axis=2)
     if not np.isfinite(result).all():
         number = int(np.argmin(np.isfinite(result).all((1, 2))))

@@ -11,8 +11,9 @@ from typing import IO, Any
 import numpy as np
 
 from tf_pose3d.data.archive import load_archive, require_keys
+from tf_pose3d.data.checks import LARGEST, real_numbers, single_precision
 from tf_pose3d.data.datasets import MotionDataset, Option
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.skeleton import LAYOUTS, convert_joints, get_skeleton, make_skeleton
 
 __all__ = [
@@ -178,32 +179,38 @@ def save_motion(path: str | Path | IO[Any], clips: MotionClips) -> None:
 def _read(path: Path, log: Callable[[str], None], metres: float, up: str) -> MotionClips:
     archive = load_archive(path)
     require_keys(archive, path, "positions")
-    positions = np.asarray(archive["positions"])
-    if positions.ndim != 3 or positions.shape[2] != 3 or not np.issubdtype(positions.dtype, np.number):
+    positions = archive["positions"]
+    if not isinstance(positions, np.ndarray) or positions.ndim != 3 or positions.dtype.kind not in "fiu":
+        raise Pose3DError(f"{path}: positions is {shown(positions)}, expected numbers (frames, joints, 3)")
+    if positions.shape[2] != 3 or not positions.size:
         raise Pose3DError(f"{path}: positions has shape {positions.shape}, expected (frames, joints, 3)")
-    positions = _in_layout(positions.astype(np.float32) * np.float32(metres), archive, path)
+    positions = single_precision(positions) * np.float32(metres)
+    # Whoever is that far away is nowhere: such clips are left out, as those with NaN are.
+    positions = np.where(np.abs(positions) <= LARGEST, positions, np.nan).astype(np.float32)
+    positions = _in_layout(positions, archive, path)
     if up == "y":
         positions = np.stack([positions[..., 0], -positions[..., 2], positions[..., 1]], axis=-1)
-    offsets = np.asarray(archive.get("offsets", [0, len(positions)]), np.int64)
-    if offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(positions):
+    offsets = real_numbers(archive.get("offsets", [0, len(positions)]))
+    if offsets is None or offsets.ndim != 1 or len(offsets) < 2 or (offsets != np.round(offsets)).any():
+        raise Pose3DError(f"{path}: offsets must be whole numbers from 0 to the {len(positions)} frames")
+    if offsets[0] != 0 or offsets[-1] != len(positions):
         raise Pose3DError(f"{path}: offsets must run from 0 to the {len(positions)} frames")
-    if (np.diff(offsets) < 0).any():
+    if not (np.diff(offsets) >= 0).all():
         raise Pose3DError(f"{path}: offsets must increase")
+    offsets = offsets.astype(np.int64)
     count = len(offsets) - 1
-    columns: dict[str, np.ndarray] = {}
-    defaults: dict[str, Any] = {
-        "names": [f"{path.stem}_{index}" for index in range(count)],
-        "subjects": [path.stem] * count,
-        "sources": [path.stem] * count,
-        "weights": np.ones(count, np.float32),
+    columns = {
+        "names": _texts(archive, "names", [f"{path.stem}_{index}" for index in range(count)], path),
+        "subjects": _texts(archive, "subjects", [path.stem] * count, path),
+        "sources": _texts(archive, "sources", [path.stem] * count, path),
     }
-    for name, default in defaults.items():
-        columns[name] = np.asarray(archive.get(name, default))
-        if columns[name].shape != (count,):
-            raise Pose3DError(f"{path}: {name} has shape {columns[name].shape}, expected one a clip, {count}")
-    fps = float(np.asarray(archive.get("fps", MOTION_FPS)))
-    if not 1 <= fps <= 1000:
-        raise Pose3DError(f"{path}: fps is {fps:g}, expected 1 to 1000")
+    weights = real_numbers(archive.get("weights", np.ones(count)))
+    if weights is None or weights.shape != (count,) or not ((weights >= 0) & (weights <= LARGEST)).all():
+        raise Pose3DError(f"{path}: weights must be one number from 0 on a clip, {count}")
+    rate = real_numbers(archive.get("fps", MOTION_FPS))
+    if rate is None or rate.size != 1 or not 1 <= rate.item() <= 1000:
+        raise Pose3DError(f"{path}: fps is {shown(archive.get('fps'))}, expected 1 to 1000")
+    fps = rate.item()
     clips = [positions[first:last] for first, last in itertools.pairwise(offsets)]
     if fps != MOTION_FPS:
         log(f"{path}: {fps:g} frames per second, resampled to {MOTION_FPS:g}")
@@ -219,10 +226,23 @@ def _read(path: Path, log: Callable[[str], None], metres: float, up: str) -> Mot
     return MotionClips(
         joined,
         np.concatenate([[0], np.cumsum([len(clip) for clip in kept])]).astype(np.int64),
-        columns["names"][usable].astype(str),
-        columns["subjects"][usable].astype(str),
-        columns["sources"][usable].astype(str),
-        columns["weights"][usable].astype(np.float32),
+        columns["names"][usable],
+        columns["subjects"][usable],
+        columns["sources"][usable],
+        weights[usable].astype(np.float32),
+    )
+
+
+def _texts(archive: dict[str, Any], name: str, default: list[str], path: Path) -> np.ndarray:
+    """One text a clip under a key of the file."""
+    values = np.asarray(default) if name not in archive else archive[name]
+    kind = values.dtype.kind if isinstance(values, np.ndarray) else ""
+    if kind not in tuple("USiuO") or values.shape != (len(default),):
+        raise Pose3DError(f"{path}: {name} is {shown(values)}, expected one a clip, {len(default)}")
+    if kind == "O" and not all(isinstance(value, (str, bytes, int)) for value in values):
+        raise Pose3DError(f"{path}: {name} is {shown(values)}, expected texts")
+    return np.array(
+        [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values]
     )
 
 
@@ -237,7 +257,11 @@ def _in_layout(positions: np.ndarray, archive: dict[str, Any], path: Path) -> np
                 "or an array `joints` that names them"
             )
         return positions
-    names = [_RELEASE_NAMES.get(str(name), str(name)) for name in np.asarray(archive["joints"]).tolist()]
+    held = archive["joints"]
+    held = held.tolist() if isinstance(held, np.ndarray) else held
+    if not isinstance(held, (list, tuple)):
+        raise Pose3DError(f"{path}: joints is {shown(held)}, expected a name for each joint")
+    names = [_RELEASE_NAMES.get(str(name), str(name)) for name in held]
     if len(names) != joints or len(set(names)) != joints:
         raise Pose3DError(f"{path}: joints names {len(names)} joints, positions holds {joints}")
     if tuple(names) == wanted.joints:
@@ -246,7 +270,8 @@ def _in_layout(positions: np.ndarray, archive: dict[str, Any], path: Path) -> np
     strange = [name for name in names if name not in known]
     if strange:
         raise Pose3DError(
-            f"{path}: unknown joint {strange[0]!r}, expected names such as {', '.join(wanted.joints[:4])}"
+            f"{path}: unknown joint {shown(strange[0])}, expected names such as "
+            f"{', '.join(wanted.joints[:4])}"
         )
     return convert_joints(positions, make_skeleton(path.stem, tuple(names)), wanted)
 

@@ -14,7 +14,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.clip_arguments import check_clip
 from tf_pose3d.inference.formats import mediapipe, openpose
 from tf_pose3d.inference.formats.assembly import keypoint_table, size_of
-from tf_pose3d.inference.formats.layouts import BY_COUNT, JointColumns, choose_layout
+from tf_pose3d.inference.formats.layouts import BY_COUNT, JointColumns, choose_layout, stated_skeleton
 from tf_pose3d.inference.formats.scores import Score, check_confidences
 from tf_pose3d.inference.formats.values import LARGEST_PIXEL
 from tf_pose3d.inference.keypoints import mark_missing
@@ -275,7 +275,7 @@ class _LineReader:
                 raise Pose3DError(f"{where}: {key} {said}, expected {held} as before: images of mixed sizes")
             setattr(self, key, said)
         if self._layout is None and content.get("layout") is not None:
-            self._layout = get_skeleton(content["layout"]).name
+            self._layout = stated_skeleton(content["layout"], where).name
 
     def _plain(self, content: Parsed, where: str) -> list[np.ndarray]:
         if isinstance(content, dict):

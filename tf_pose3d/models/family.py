@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from tf_pose3d.config import TrainingConfig, nearest
 from tf_pose3d.data.window_spec import WindowSpec
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.types import Parsed, Tensor, Tensors
 from tf_pose3d.weight_files.hdf5 import load_weights
@@ -126,18 +126,25 @@ def window_spec(family: Family, config: TrainingConfig, split: str) -> WindowSpe
     return spec
 
 
-def get_family(name: str) -> Family:
+def get_family(name: str, source: object = None) -> Family:
     """The family of an ARCH or of a short name.
+
+    Args:
+        name: It.
+        source: The file that says so, for messages.
 
     Raises:
         Pose3DError: Unknown name, with the nearest known one.
     """
+    said = "" if source is None else f"{source}: "
+    if not isinstance(name, str):
+        raise Pose3DError(f"{said}ARCH is {shown(name)}, expected the name of a model family")
     for arch, (short, place) in FAMILIES.items():
         if name.lower() in (arch.lower(), short):
             module, _, attribute = place.partition(":")
             return getattr(importlib.import_module(module), attribute)()
     names = [spelled for arch, (short, _) in FAMILIES.items() for spelled in (arch, short)]
-    raise Pose3DError(f"unknown model family {name!r}{nearest(name, names)}")
+    raise Pose3DError(f"{said}unknown model family {shown(name)}{nearest(name, names)}")
 
 
 def families() -> dict[str, str]:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import io
 import os
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.errors import Pose3DError
+import h5py
+
+from tf_pose3d.errors import Pose3DError, shown
+from tf_pose3d.hdf5_values import opened_hdf5, require_stored
+from tf_pose3d.json_text import decode_text, parse_json
 from tf_pose3d.models.family import get_family
+from tf_pose3d.zip_files import ZIP_DAMAGE, check_growth
 
 if TYPE_CHECKING:
     import keras
 
 __all__ = ["load_keras_file"]
+
+# The member that holds them.
+_WEIGHTS = "model.weights.h5"
 
 
 def load_keras_file(path: str | os.PathLike) -> keras.Model:
@@ -30,33 +38,82 @@ def load_keras_file(path: str | os.PathLike) -> keras.Model:
     """
     held = _description(path)
     config = held.get("config") or {}
-    arch = (config.get("config") or {}).get("ARCH") if isinstance(config, dict) else None
+    inner = config.get("config") if isinstance(config, dict) else None
+    arch = inner.get("ARCH") if isinstance(inner, dict) else None
     if not isinstance(arch, str):
         raise Pose3DError(
             f"{path} holds a {held.get('class_name')}, not a network of this package with its config; "
             "keras.models.load_model reads other models"
         )
-    get_family(arch)
+    get_family(arch, path)
     import keras
 
     try:
         return keras.models.load_model(path)
-    except (OSError, KeyError, ValueError, TypeError) as error:  # what Keras makes of damage
-        reason = " ".join(str(error).split())[:200]
-        raise Pose3DError(f"{path} is damaged or of another version of Keras: {reason}") from error
+    except Pose3DError as error:
+        raise Pose3DError(f"{path}: {error}") from None
+    # What Keras, the HDF5 library and zipfile make of damage.
+    except (*ZIP_DAMAGE, OSError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise Pose3DError(f"{path} is damaged or of another version of Keras: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _check_modules(value: Any, path: str | os.PathLike) -> None:
+    """Checks that a description names nothing but Keras's objects and this package's.
+
+    Keras imports the modules that it names.
+
+    Raises:
+        Pose3DError: It names another module.
+    """
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            module = part.get("module")
+            if "class_name" in part and module is not None:
+                root = module.partition(".")[0] if isinstance(module, str) else ""
+                if root not in ("keras", "tf_pose3d", "builtins"):
+                    raise Pose3DError(
+                        f"{path} names an object of {shown(module)}; networks of this package need keras and "
+                        "tf_pose3d alone"
+                    )
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+
+
+def _check_weights(content: bytes, path: str | os.PathLike) -> None:
+    """Checks that no array of the weights announces more than is stored."""
+    where = f"{path}: {_WEIGHTS}"
+
+    def check(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            require_stored(item, f"{where}: {name}")
+
+    with opened_hdf5(io.BytesIO(content), where) as file:
+        file.visititems(check)
 
 
 def _description(path: str | os.PathLike) -> dict[str, Any]:
     """What the file says about the model, before any weight is read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            held = json.loads(archive.read("config.json"))
+            for info in archive.infolist():
+                check_growth(info)
+            text, weights = archive.read("config.json"), archive.read(_WEIGHTS)
     except FileNotFoundError:
         raise Pose3DError(f"{path} does not exist") from None
     except OSError as error:
         raise Pose3DError(f"cannot read {path}: {error.strerror}") from error
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise Pose3DError(f"{path} is not a Keras model file: {error}") from error
+    except ZIP_DAMAGE as error:
+        raise Pose3DError(f"{path} is not a Keras model file: {_reason(error)}") from error
+    held = parse_json(decode_text(text, f"{path}: config.json"), f"{path}: config.json")
     if not isinstance(held, dict):
         raise Pose3DError(f"{path} is not a Keras model file: its description is no JSON object")
+    _check_modules(held, path)
+    _check_weights(weights, path)
     return held

@@ -45,11 +45,11 @@ def load_config(
         named = values.get("ARCH") or (held or {}).get("ARCH") or arch
         if named is None:
             raise Pose3DError(f"{config}: no ARCH; add one to the file or give --arch")
-        return get_family(named).config_class.from_dict(values, source=str(config))
+        return get_family(named, config).config_class.from_dict(values, source=str(config))
     if held is not None:
         if "ARCH" not in held:
             raise Pose3DError(f"{weights}: the config that it holds has no ARCH")
-        return get_family(held["ARCH"]).config_class.from_dict(held, source=str(weights))
+        return get_family(held["ARCH"], weights).config_class.from_dict(held, source=str(weights))
     if arch is not None:
         return get_family(arch).config_class()
     if weights is not None:

@@ -72,8 +72,9 @@ def _tf_config() -> dict:
     text = os.environ.get("TF_CONFIG", "{}")
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise Pose3DError(f"TF_CONFIG in the environment is not valid JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise Pose3DError(f"TF_CONFIG in the environment is not valid JSON: {reason}") from None
     if not isinstance(value, dict):
         raise Pose3DError("TF_CONFIG in the environment is not a JSON object")
     return value

@@ -14,7 +14,6 @@ import io
 import math
 import os
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.types import Parsed
 from tf_pose3d.unpickling import DAMAGE, Admitted, PlainUnpickler, Refused, reason_of
 from tf_pose3d.weight_files.checkpoint import Checkpoint
+from tf_pose3d.zip_files import ZIP_DAMAGE, check_growth
 
 __all__ = ["read_pytorch_checkpoint"]
 
@@ -34,9 +34,9 @@ _PROTOCOL = 1001
 # Keys under which releases keep the network, in the order in which they are looked for.
 _STATE_KEYS = ("state_dict", "model_pos", "model_state_dict", "model")
 _BFLOAT16 = "bfloat16"
-_DAMAGE = (*DAMAGE, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
-# A member may grow so much when it is unpacked, beyond a size that always may be; PyTorch does not compress.
-_MOST_GROWTH, _ALWAYS_ALLOWED = 300, 1 << 26
+_DAMAGE = (*DAMAGE, *ZIP_DAMAGE)
+# Bytes that the tensors of any file may take; beyond, their number depends on the file's size.
+_ALWAYS_ALLOWED = 1 << 26
 # PyTorch's own limit is 64; networks have at most five.
 _MOST_AXES = 32
 _STORAGES = {
@@ -189,8 +189,7 @@ def _read_zip(stream: IO[bytes], path: Path) -> tuple[Any, _Reader, bool]:
     """The newer form: content, reader of storages, whether numbers are little-endian."""
     archive = zipfile.ZipFile(stream)
     for info in archive.infolist():
-        if info.file_size > max(_MOST_GROWTH * info.compress_size, _ALWAYS_ALLOWED):
-            raise ValueError(f"{info.filename} unpacks to {info.file_size} bytes from {info.compress_size}")
+        check_growth(info)
     pickles = [name for name in archive.namelist() if name.split("/")[-1] == "data.pkl"]
     if len(pickles) != 1:
         raise Pose3DError(f"{path} is a zip file, but not one that torch.save wrote: it has no data.pkl")

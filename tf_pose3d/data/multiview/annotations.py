@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.data.archive import load_archive
+from tf_pose3d.data.checks import LARGEST, real_numbers
 from tf_pose3d.data.multiview.records import Calibrations
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.types import Parsed
@@ -61,25 +62,26 @@ def number_column(
         Pose3DError: An item lacks it, or holds something else; the message names the item.
     """
     values = value_column(items, key, path)
-    try:
-        column = np.array(values, np.float64)
-    except (TypeError, ValueError):
-        column = None
+    column = real_numbers(values)
     if column is None or column.shape != (len(items), *shape):
         number = next((n for n, value in enumerate(values) if not _has_shape(value, shape)), 0)
         expected = f"numbers of shape {shape}" if shape else "a number"
         raise Pose3DError(f"{path}: item {number} has a {key} that is not {expected}")
-    finite = np.isfinite(column).reshape(len(items), -1).all(axis=1)
-    if not finite.all():
-        raise Pose3DError(f"{path}: item {int(np.argmin(finite))} has a {key} that is not finite")
+    flat = column.reshape(len(items), -1)
+    for fine, what in (
+        (np.isfinite(flat), "finite"),
+        (np.abs(flat) <= LARGEST, f"between -{LARGEST:g} and {LARGEST:g}"),
+        (not np.issubdtype(dtype, np.integer) or flat == np.round(flat), "a whole number"),
+    ):
+        fine = np.broadcast_to(fine, flat.shape).all(axis=1)
+        if not fine.all():
+            raise Pose3DError(f"{path}: item {int(np.argmin(fine))} has a {key} that is not {what}")
     return column.astype(dtype)
 
 
 def _has_shape(value: Parsed, shape: tuple[int, ...]) -> bool:
-    try:
-        return np.asarray(value, np.float64).shape == shape
-    except (TypeError, ValueError):
-        return False
+    numbers = real_numbers(value)
+    return numbers is not None and numbers.shape == shape
 
 
 def calibration_table(
@@ -137,15 +139,15 @@ def _camera_numbers(camera: Parsed, where: str) -> tuple[float, ...]:
     missing = [key for key in _CAMERA_KEYS if key not in camera]
     if missing:
         raise Pose3DError(f"{where} has no {', '.join(missing)}; a camera needs {', '.join(_CAMERA_KEYS)}")
-    try:
-        parts = [np.asarray(camera[key], np.float64).ravel() for key in _CAMERA_KEYS]
-    except (TypeError, ValueError):
-        raise Pose3DError(f"{where}: {', '.join(_CAMERA_KEYS)} must be numbers") from None
+    held = [real_numbers(camera[key]) for key in _CAMERA_KEYS]
+    parts = [values.ravel() for values in held if values is not None]
+    if len(parts) < len(held):
+        raise Pose3DError(f"{where}: {', '.join(_CAMERA_KEYS)} must be numbers")
     sizes = [len(part) for part in parts]
     if sizes != [9, 3, 1, 1, 1, 1]:
         raise Pose3DError(f"{where}: expected R (3, 3), T (3,) and single fx, fy, cx, cy")
     numbers = np.concatenate(parts)
-    if not np.isfinite(numbers).all() or (numbers[12:14] <= 0).any():
+    if not (np.abs(numbers) <= LARGEST).all() or (numbers[12:14] <= 0).any():
         raise Pose3DError(f"{where}: expected finite numbers and positive focal lengths fx, fy")
     rotation = parts[0].reshape(3, 3)
     if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import struct
 import threading
 import zipfile
 from collections.abc import Sequence
@@ -11,8 +12,40 @@ from pathlib import Path
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.zip_files import ZIP_DAMAGE, read_member
 
 __all__ = ["FileImages", "ImageSource", "ImageSources", "ZipImages", "decode_image"]
+
+
+# More than any camera's; a few bytes can announce more.
+_MOST_PIXELS = 1 << 27
+
+
+def _announced_size(content: bytes) -> tuple[int, int]:
+    """Width and height that an image's header states; 0, 0 where it cannot be told."""
+    if content.startswith(b"\x89PNG") and len(content) >= 24:
+        width, height = struct.unpack(">II", content[16:24])
+        return width, height
+    if content.startswith(b"GIF8") and len(content) >= 10:
+        width, height = struct.unpack("<HH", content[6:10])
+        return width, height
+    if content.startswith(b"BM") and len(content) >= 26:
+        width, height = struct.unpack("<ii", content[18:26])
+        return abs(width), abs(height)
+    place, largest = 2, (0, 0)
+    while content.startswith(b"\xff\xd8") and place + 9 <= len(content):
+        # Markers of frames are C0 to CF but for three; those without content have no length.
+        marker = content[place + 1]
+        if content[place] != 0xFF or marker in (0xFF, 0x00, 0x01, *range(0xD0, 0xD9)):
+            place += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", content[place + 5 : place + 9])
+            largest = max(largest, (width, height), key=lambda size: size[0] * size[1])
+        if marker == 0xDA:
+            break
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return largest
 
 
 def decode_image(content: bytes, name: str) -> np.ndarray:
@@ -27,6 +60,9 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     """
     if not content:
         raise Pose3DError(f"{name}: the image is empty; copy or extract it again")
+    width, height = _announced_size(content)
+    if width * height > _MOST_PIXELS:
+        raise Pose3DError(f"{name}: an image of {width} x {height} pixels, more than {_MOST_PIXELS}")
     # Not at the top: the table of data sets is read where TensorFlow has not been started.
     import tensorflow as tf
 
@@ -102,7 +138,7 @@ class ZipImages(ImageSource):
             self._archive = zipfile.ZipFile(self.path)
         except OSError as error:
             raise Pose3DError(f"{self.path}: cannot read the images: {error.strerror or error}") from None
-        except zipfile.BadZipFile:
+        except ZIP_DAMAGE:
             raise Pose3DError(f"{self.path}: no zip file, or truncated; copy or make it again") from None
         # One file position serves all threads.
         self._lock = threading.Lock()
@@ -121,11 +157,11 @@ class ZipImages(ImageSource):
         name = self.name(index)
         try:
             with self._lock:
-                content = self._archive.read(self.members[index])
+                content = read_member(self._archive, self.members[index])
         except KeyError:
             raise Pose3DError(f"{name}: the zip file has no such image") from None
-        except Exception as error:  # damage may surface anywhere in zipfile and zlib
-            reason = " ".join(str(error).split()) or type(error).__name__
+        except (*ZIP_DAMAGE, OSError) as error:
+            reason = " ".join(str(error).split())[:160] or type(error).__name__
             raise Pose3DError(f"{name}: cannot read the image ({reason}); make the zip file again") from None
         return decode_image(content, name)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_pose3d.data.datasets import Option
 from tf_pose3d.data.multiview.images import FileImages, ImageSource, ZipImages
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 
 __all__ = ["IMAGE_OPTIONS", "find_root", "locate_images", "numbered_recordings"]
 
@@ -67,6 +67,9 @@ def locate_images(
     Raises:
         Pose3DError: None is there.
     """
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not 0 < len(name) < 4096 or "\0" in name:
+            raise Pose3DError(f"{folder}: annotation {number} names the image {shown(name)}, expected a path")
     if data_format == "zip":
         archive = ZipImages(folder / "images.zip", [f"images/{name}" for name in names])
         held = archive.names()
@@ -77,7 +80,7 @@ def locate_images(
         where = str(archive.path)
     else:
         paths = [folder / "images" / name for name in names]
-        present = {parent: parent.is_dir() for parent in dict.fromkeys(path.parent for path in paths)}
+        present = {parent: _is_folder(parent) for parent in dict.fromkeys(path.parent for path in paths)}
         kept = np.flatnonzero([present[path.parent] for path in paths])
         source = FileImages([paths[number] for number in kept])
         where = str(folder / "images")
@@ -86,6 +89,13 @@ def locate_images(
     if len(kept) < len(names) and log is not None:
         log(f"{where}: {len(names) - len(kept)} of {len(names)} annotated images are not there; left out")
     return source, kept
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long is none
+        return False
 
 
 def numbered_recordings(facts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_pose3d.data.checks import real_numbers
 from tf_pose3d.data.datasets import ImageDataset, Log
 from tf_pose3d.data.multiview.annotations import (
     calibration_table,
@@ -66,7 +67,8 @@ def read_mpi_inf_3dhp_views(
     labels = [f"{number} of S{one}" for number, one in zip(view, subject, strict=True)]
     camera, cameras = calibration_table(items, labels, path, centre_from_translation=True)
     recording, first = numbered_recordings(np.stack([subject, sequence], axis=1))
-    joints = np.shape(items[0].get("joints_2d", np.zeros((_SKELETON.num_joints, 2))))[0]
+    first_2d = real_numbers(value_column(items, "joints_2d", path)[0])
+    joints = 0 if first_2d is None or not first_2d.ndim else len(first_2d)
     if joints not in (_SKELETON.num_joints, 28):
         raise Pose3DError(f"{path}: items have {joints} joints, expected 17 or 28")
     order = JOINTS_OF_28 if joints == 28 else np.arange(joints)

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_pose3d.data.checks import LARGEST, check_finite, real_numbers
+from tf_pose3d.data.matlab import load_matlab
 from tf_pose3d.data.multiview.h36m_preparation import person_boxes
 from tf_pose3d.data.multiview.mpi_inf_3dhp import CAMERAS, JOINTS_OF_28
-from tf_pose3d.errors import Pose3DError
-from tf_pose3d.extras import require_av, require_extra
+from tf_pose3d.errors import Pose3DError, shown
+from tf_pose3d.extras import require_av
 from tf_pose3d.files import require_writable_folder, write_whole
 
 __all__ = ["prepare_mpi_inf_3dhp_views", "read_calibration"]
@@ -47,18 +49,27 @@ def read_calibration(path: str | Path) -> dict[int, dict[str, Any]]:
     for line in lines:
         word, _, rest = line.strip().partition(" ")
         if word == "name":
-            number = int(rest)
+            digits = re.fullmatch(r"\s*([0-9]{1,4})\s*", rest, re.ASCII)
+            if digits is None or int(digits[1]) in matrices:
+                raise Pose3DError(f"{path}: a camera named {shown(rest.strip())}, expected each number once")
+            number = int(digits[1])
             matrices[number] = {}
         elif word in ("intrinsic", "extrinsic") and number is not None:
             try:
                 matrices[number][word] = np.array(rest.split(), np.float64).reshape(4, 4)
             except ValueError:
                 raise Pose3DError(f"{path}: camera {number}: {word} is not 16 numbers") from None
+            if not (np.abs(matrices[number][word]) <= LARGEST).all():
+                raise Pose3DError(f"{path}: camera {number}: {word} holds numbers that are not finite")
     for number, held in matrices.items():
         for word in ("intrinsic", "extrinsic"):
             if word not in held:
                 raise Pose3DError(f"{path}: camera {number} has no {word} matrix")
         inner, outer = held["intrinsic"], held["extrinsic"]
+        if inner[0, 0] <= 0 or inner[1, 1] <= 0:
+            raise Pose3DError(f"{path}: camera {number}: its focal lengths are not positive")
+        if not np.allclose(outer[:3, :3] @ outer[:3, :3].T, np.eye(3), atol=1e-3):
+            raise Pose3DError(f"{path}: camera {number}: extrinsic holds no rotation matrix")
         cameras[number] = {
             "R": outer[:3, :3],
             "T": outer[:3, 3:],
@@ -128,21 +139,21 @@ def prepare_mpi_inf_3dhp_views(
 
 def _annotations(path: Path) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """2D (pixels) and 3D (millimetres, camera frame) joints of every camera, `(F, 28, 2 or 3)`."""
-    require_extra("scipy", "SciPy", "prepare", "reading .mat files")
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path)
-    except Exception as error:  # damage may surface anywhere in scipy
-        raise Pose3DError(f"{path} is no MATLAB file, or damaged: {' '.join(str(error).split())}") from None
+    content = load_matlab(path)
     result = []
     for key, width in (("annot2", 2), ("annot3", 3)):
         if key not in content:
             raise Pose3DError(f"{path}: holds no {key}")
-        cells = [np.asarray(cell, np.float64) for cell in np.ravel(content[key])]
-        if any(cell.ndim != 2 or cell.shape[1] != _JOINTS * width for cell in cells):
-            raise Pose3DError(f"{path}: {key} must hold (frames, {_JOINTS * width}) numbers per camera")
-        result.append([cell.reshape(-1, _JOINTS, width) for cell in cells])
+        poses = []
+        for camera, cell in enumerate(np.ravel(content[key])):
+            values = real_numbers(cell)
+            if values is None or values.ndim != 2 or values.shape[1] != _JOINTS * width:
+                raise Pose3DError(f"{path}: {key} must hold (frames, {_JOINTS * width}) numbers per camera")
+            check_finite(values, path, f"{key}, camera {camera}")
+            poses.append(values.reshape(-1, _JOINTS, width))
+        if not poses:
+            raise Pose3DError(f"{path}: {key} holds no camera")
+        result.append(poses)
     return result[0], result[1]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from tf_pose3d.data.multiview.annotations import number_column, value_column
 from tf_pose3d.data.multiview.layout import find_root, locate_images
 from tf_pose3d.data.multiview.records import Calibrations, MultiViewRecords
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.json_text import decode_text, parse_json
 
 __all__ = ["MPII_JOINTS", "read_mpii_images"]
 
@@ -43,11 +43,10 @@ def read_mpii_images(
     folder = find_root(root, ("mpii",), "")
     path = folder / "annot" / f"{subset}.json"
     try:
-        items = json.loads(path.read_text(encoding="utf-8"))
+        content = path.read_bytes()
     except OSError as error:
         raise Pose3DError(f"{path}: cannot read the annotations: {error.strerror}") from None
-    except ValueError:
-        raise Pose3DError(f"{path}: not valid JSON, or truncated") from None
+    items = parse_json(decode_text(content, path), path)
     if not isinstance(items, list) or not items or not all(isinstance(item, dict) for item in items):
         raise Pose3DError(f"{path} must hold a list of objects, one per person")
     images, kept = locate_images(folder, value_column(items, "image", path), data_format, log)

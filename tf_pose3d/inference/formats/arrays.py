@@ -9,11 +9,11 @@ import numpy as np
 from tf_pose3d.data.archive import read_npy
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.assembly import make_video_of_tracks, rate_of, size_of
-from tf_pose3d.inference.formats.layouts import BY_COUNT
+from tf_pose3d.inference.formats.layouts import BY_COUNT, stated_skeleton
 from tf_pose3d.inference.formats.source import ReadOptions, Source
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
-from tf_pose3d.skeleton import LAYOUTS, get_skeleton
+from tf_pose3d.skeleton import LAYOUTS
 from tf_pose3d.types import Parsed
 
 __all__ = ["KEYS", "matches", "read"]
@@ -65,7 +65,8 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     where = str(source)
     scores = next((held[name] for name in _SCORES if name in held), None)
     if isinstance(points, np.ndarray) and points.dtype == object:
-        points, scores = _padded(points, where), _padded(scores, where)
+        points = _padded(points, where)
+        scores = _padded(scores, where) if isinstance(scores, np.ndarray) else scores
     notes, warnings = [], []
     if isinstance(points, np.ndarray) and points.ndim == 4 and points.shape[2] in _HOLISTIC:
         notes.append("its first axis, FreeMoCap's cameras, is taken as people: --people N chooses camera N")
@@ -76,7 +77,7 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     joints = next(iter(tracks.values())).shape[1]
     expected, names = BY_COUNT, None
     if options.layout is None and "layout" in held:
-        stated = get_skeleton(_text(held["layout"], f"{where}: layout"))
+        stated = stated_skeleton(_text(held["layout"], f"{where}: layout"), where)
         if stated.num_joints != joints:
             raise Pose3DError(
                 f"{where} has {joints} joints, but its layout {stated.name} has {stated.num_joints}"
@@ -138,9 +139,9 @@ def _are_no_scores(values: np.ndarray) -> bool:
     return bool(known.size and np.abs(known).max() > _HIGHEST_SCORE and (known < -0.05).mean() > 0.05)
 
 
-def _padded(frames: Parsed, where: str) -> Parsed:
+def _padded(frames: np.ndarray, where: str) -> np.ndarray:
     """Arrays of frames with different numbers of people as one, NaN where there are fewer."""
-    if frames is None or frames.dtype != object:
+    if frames.dtype != object:
         return frames
     parts = [part if isinstance(part, np.ndarray) else np.zeros(0) for part in np.ravel(frames)]
     if not parts or any(part.dtype.kind not in "fiu" for part in parts):
@@ -179,7 +180,8 @@ def _checked(points: Parsed, scores: Parsed, where: str) -> np.ndarray:
     if np.isinf(points).any():
         place = np.argwhere(np.isinf(points))[0]
         raise Pose3DError(f"{where}: an infinite number at {', '.join(map(str, place))} of the keypoints")
-    points = points.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # float16 that is NaN in a way of its own
+        points = points.astype(np.float64)
     if points.shape[-1] == 3:
         if _are_no_scores(points[..., 2]):
             low, high = np.nanmin(points[..., 2]), np.nanmax(points[..., 2])

@@ -10,10 +10,19 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.joint_names import find_joint
+from tf_pose3d.inference.formats.values import LARGEST_PIXEL
 from tf_pose3d.inference.sanity import limb_warnings
 from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton, make_skeleton
 
-__all__ = ["BODY_OF", "BY_COUNT", "JointColumns", "choose_layout", "fitting_layouts", "named_joints"]
+__all__ = [
+    "BODY_OF",
+    "BY_COUNT",
+    "JointColumns",
+    "choose_layout",
+    "fitting_layouts",
+    "named_joints",
+    "stated_skeleton",
+]
 
 # Whole-body layouts begin with the joints of a body layout: COCO-WholeBody, Halpe, OpenPose's BODY_135, and
 # MediaPipe's holistic model (pose, two hands of 21, a face of 468 or 478).
@@ -124,15 +133,31 @@ def _means_human36m(plain: Sequence[str]) -> bool:
     )
 
 
+def stated_skeleton(name: object, where: str) -> Skeleton:
+    """The layout that a file names.
+
+    Raises:
+        Pose3DError: There is none of this name.
+    """
+    try:
+        return get_skeleton(name)  # type: ignore[arg-type]
+    except Pose3DError as error:
+        raise Pose3DError(f"{where}: {error}") from None
+
+
 def _spread(points: np.ndarray, skeleton: Skeleton) -> float:
     """How long a layout's bones are in sum, over the size of the person: low for the right layout.
 
     Args:
         points: `(n, J, 2)`; NaN where missing.
     """
-    seen = np.isfinite(points).all(axis=-1)
-    low = np.nanmin(np.where(seen[..., None], points, np.nan), axis=1)
-    high = np.nanmax(np.where(seen[..., None], points, np.nan), axis=1)
+    with np.errstate(invalid="ignore"):
+        seen = (np.abs(points) <= LARGEST_PIXEL).all(axis=-1)
+    points, seen = points[seen.any(axis=1)], seen[seen.any(axis=1)]
+    if not len(points):
+        return np.inf
+    points = np.where(seen[..., None], points, np.nan)
+    low, high = np.nanmin(points, axis=1), np.nanmax(points, axis=1)
     size = np.maximum(np.linalg.norm(high - low, axis=-1), 1e-6)
     bones = np.array(skeleton.bones)
     lengths = np.linalg.norm(points[:, bones[:, 0]] - points[:, bones[:, 1]], axis=-1) / size[:, None]

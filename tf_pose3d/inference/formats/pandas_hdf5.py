@@ -8,67 +8,29 @@ their group.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import h5py
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.hdf5_values import hdf5_values, opened_hdf5
 from tf_pose3d.inference.formats.source import Source
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.types import Parsed
 from tf_pose3d.unpickling import PlainUnpickler, plain_data, unpickling_explained
 
-__all__ = ["hdf5_file", "hdf5_values", "is_pandas_table", "read_pandas_table"]
-
-# Numbers in one dataset of the files read here; above, a header is damaged.
-_MOST_VALUES = 500_000_000
+__all__ = ["hdf5_file", "is_pandas_table", "read_pandas_table"]
 
 
-@contextmanager
-def hdf5_file(source: Source) -> Iterator[h5py.File]:
+def hdf5_file(source: Source) -> AbstractContextManager[h5py.File]:
     """The open file; what HDF5 finds wrong in the block becomes one line.
 
     Raises:
         Pose3DError: The file is truncated or damaged.
     """
-    try:
-        with source.open() as stream, h5py.File(stream, "r") as file:
-            yield file
-    except Pose3DError:
-        raise
-    except (
-        OSError,
-        RuntimeError,
-        KeyError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        UnicodeDecodeError,
-    ) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise Pose3DError(f"{source} is truncated or damaged ({reason}); copy or make it again") from None
-
-
-def hdf5_values(group: h5py.Group, name: str, where: str) -> np.ndarray:
-    """A dataset's values, after its size was held against what the file stores.
-
-    Raises:
-        Pose3DError: There is none of this name, or its header announces more than there is.
-    """
-    dataset = group.get(name)
-    if not isinstance(dataset, h5py.Dataset):
-        raise Pose3DError(f"{where} has no {name}; it holds {', '.join(list(group)[:12]) or 'nothing'}")
-    if dataset.dtype.kind == "V" and dataset.dtype.names is None:
-        raise Pose3DError(f"{where}: {name} is of type {dataset.dtype}, expected numbers or texts")
-    count = int(np.prod(dataset.shape, dtype=object)) if dataset.shape is not None else 0
-    stored = dataset.id.get_storage_size()
-    # Compressed data take less; a factor of a thousand is more than any table reaches.
-    if count > _MOST_VALUES or count * dataset.dtype.itemsize > 1000 * max(stored, 1) + 4096:
-        raise Pose3DError(f"{where}: {name} announces {count} values, more than the file stores")
-    return np.asarray(dataset[()])
+    return opened_hdf5(source.open(), source)
 
 
 def _tables(file: h5py.File) -> list[h5py.Group]:

@@ -9,20 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.types import Parsed
 
 __all__ = ["LARGEST_PIXEL", "number_table", "positive_number", "shown", "whole_number"]
 
 # No image is this wide; what lies beyond is damage that one bad joint would carry into a pose.
 LARGEST_PIXEL = 1e6
-
-
-def shown(value: Parsed) -> str:
-    """A value of a file in a message: short, on one line."""
-    text = repr(value) if not isinstance(value, float) else f"{value:g}"
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def number_table(values: Parsed, where: str) -> np.ndarray:
