@@ -88,7 +88,7 @@ def test_the_releases_text_form(tmp_path):
         ("c.yaml", "", "ends in .json or .txt"),
         ("c.json", "[1]", "a JSON object"),
         ("c.json", '{\n"A": }', "line 2"),
-        ("c.json", b"\xff\xfe\x00", "not a text file"),
+        ("c.json", b"\xff\xfe\x00", "no UTF-16 text"),
     ],
 )
 def test_files_that_are_no_config(tmp_path, name, text, words):

@@ -29,7 +29,7 @@ def declared_extras():
 def test_the_command_is_the_one_that_the_readme_gives():
     assert install_command("test") == 'pip install ".[test]"'
     assert install_command("test") in (ROOT / "README.md").read_text()
-    assert install_command("prepare", "render") == 'pip install ".[prepare,render]"'
+    assert install_command("onnx", "render") == 'pip install ".[onnx,render]"'
 
 
 def test_every_hint_names_an_extra_that_exists():

@@ -326,7 +326,7 @@ def _read_text(path: Path, text: str) -> dict[str, Any]:
             values[name] = json.loads(words.get(value, value))
         except (ValueError, RecursionError):
             raise Pose3DError(
-                f"{path}: line {number}: {shown(name)} has no JSON value, found {shown(value)}; "
+                f"{path}: line {number}: {shown(name)[1:-1]} has no JSON value, found {shown(value)}; "
                 "expected e.g. BATCH_SIZE 256"
             ) from None
     return values

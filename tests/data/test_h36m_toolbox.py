@@ -108,13 +108,13 @@ def _damage(folder, what):
     ("what", "message"),
     [
         ("missing", "matlab_meta.mat does not exist"),
-        ("text", "is no MATLAB file, or damaged"),
-        ("keys", "holds no Y3d_mono"),
-        ("count", "has 102 numbers, expected 3 x 17 x 3"),
+        ("text", "is no MATLAB file or is damaged"),
+        ("keys", "has no Y3d_mono"),
+        ("count", "has 102 numbers, expected num_images (3) x 17 x 3"),
         ("behind", "a root lies behind the camera"),
         ("no cameras", "expected cameras.h5 with subjectN/cameraM"),
         ("camera", "has no camera 1 of subject 1"),
-        ("camera key", "expected cameras.h5 with subjectN/cameraM"),
+        ("camera key", "has no"),
         ("folders", "holds no folder s_XX_act_XX_subact_XX_ca_XX"),
     ],
 )

@@ -27,7 +27,7 @@ def make_parser() -> Parser:
         "--from_archive", metavar="FILE", help="h36m.zip of the 3D baseline of Martinez et al."
     )
     source.add_argument(
-        "--from_source", metavar="DIR", help="Human3.6M's D3 Positions, converted to .cdf.mat (needs SciPy)"
+        "--from_source", metavar="DIR", help="Human3.6M's D3 Positions, converted to .cdf.mat"
     )
     parser.add_argument("--out", default="data", metavar="DIR", help="folder to write into")
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there")

@@ -33,7 +33,7 @@ def make_parser() -> Parser:
         "--path",
         required=True,
         metavar="DIR",
-        help="folder that ConvertHumanEva.m wrote, with Train/S1/Walking_1.mat and so on (needs SciPy)",
+        help="folder that ConvertHumanEva.m wrote, with Train/S1/Walking_1.mat and so on",
     )
     parser.add_argument("--convert_3d", action="store_true", help="write 3D poses and exact 2D poses")
     parser.add_argument(

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.data.archive import load_recordings
-from tf_pose3d.data.checks import check_coordinates, check_finite, real_numbers
+from tf_pose3d.data.checks import check_coordinates, check_finite, real_numbers, single_precision
 from tf_pose3d.data.datasets import Log, Option, PoseDataset, require_one_layout
 from tf_pose3d.data.human36m import CAMERAS, SUBJECTS
 from tf_pose3d.data.sequence import Sequence
@@ -124,7 +124,7 @@ def _sequence(
         name=name,
         skeleton=target,
         fps=_multiple(content["frame_rate"], frame_rate, where),
-        pose_3d=positions[:, joint_indices(source, target)].astype(np.float32, copy=False),
+        pose_3d=single_precision(positions[:, joint_indices(source, target)]),
         world_frame=True,
     )
 

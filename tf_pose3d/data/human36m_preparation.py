@@ -99,7 +99,7 @@ def read_source(folder: str | Path, show_progress: bool = False) -> Recordings:
 
     Raises:
         Pose3DError: No such folder, a subject that is missing or has not 30 recordings, a recording that
-            cannot be read, or SciPy is not installed.
+            cannot be read.
     """
     folder = Path(folder)
     if not folder.is_dir():

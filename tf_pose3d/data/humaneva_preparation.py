@@ -129,11 +129,11 @@ def read_recordings(folder: str | Path) -> list[Recording]:
     """All recordings, by subject and action.
 
     Args:
-        folder: Holds `Train/S1/Walking_1.mat` and so on; needs SciPy.
+        folder: Holds `Train/S1/Walking_1.mat` and so on.
 
     Raises:
         Pose3DError: No such folder, a subject without recordings, a recording of another name, shape or
-            length, mixed joint numbers, or SciPy is not installed.
+            length, or mixed joint numbers.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -208,9 +208,11 @@ def _read(path: Path, log: Callable[[str], None], metres: float, up: str) -> Mot
     if weights is None or weights.shape != (count,) or not ((weights >= 0) & (weights <= LARGEST)).all():
         raise Pose3DError(f"{path}: weights must be one number from 0 on a clip, {count}")
     rate = real_numbers(archive.get("fps", MOTION_FPS))
-    if rate is None or rate.size != 1 or not 1 <= rate.item() <= 1000:
+    if rate is None or rate.size != 1:
         raise Pose3DError(f"{path}: fps is {shown(archive.get('fps'))}, expected 1 to 1000")
     fps = rate.item()
+    if not 1 <= fps <= 1000:
+        raise Pose3DError(f"{path}: fps is {fps:g}, expected 1 to 1000")
     clips = [positions[first:last] for first, last in itertools.pairwise(offsets)]
     if fps != MOTION_FPS:
         log(f"{path}: {fps:g} frames per second, resampled to {MOTION_FPS:g}")
@@ -237,7 +239,9 @@ def _texts(archive: dict[str, Any], name: str, default: list[str], path: Path) -
     """One text a clip under a key of the file."""
     values = np.asarray(default) if name not in archive else archive[name]
     kind = values.dtype.kind if isinstance(values, np.ndarray) else ""
-    if kind not in tuple("USiuO") or values.shape != (len(default),):
+    if kind and values.shape != (len(default),):
+        raise Pose3DError(f"{path}: {name} has shape {values.shape}, expected one a clip, {len(default)}")
+    if kind not in tuple("USiuO"):
         raise Pose3DError(f"{path}: {name} is {shown(values)}, expected one a clip, {len(default)}")
     if kind == "O" and not all(isinstance(value, (str, bytes, int)) for value in values):
         raise Pose3DError(f"{path}: {name} is {shown(values)}, expected texts")

@@ -63,12 +63,12 @@ def find_tensorflow1_checkpoint(path: str | os.PathLike[str]) -> Path | None:
     if not path.is_dir():
         match = _NAME.fullmatch(os.fspath(path))
         prefix = Path(match[1]) if match else path
-        return prefix if Path(f"{prefix}.index").is_file() else None
+        return prefix if _is_file(f"{prefix}.index") else None
     state = path / "checkpoint"
     named = _STATE.search(state.read_text("utf-8", "replace")) if state.is_file() else None
     if named is not None:
         prefix = path / Path(re.sub(r"\\(.)", r"\1", named[1])).name
-        if Path(f"{prefix}.index").is_file():
+        if _is_file(f"{prefix}.index"):
             return prefix
 
     def step(index: Path) -> tuple[int, str]:
@@ -77,6 +77,13 @@ def find_tensorflow1_checkpoint(path: str | os.PathLike[str]) -> Path | None:
 
     found = sorted(path.glob("*.index"), key=step)
     return found[-1].with_suffix("") if found else None
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that is too long, or has a null byte, is none
+        return False
 
 
 def read_tensorflow1_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:

@@ -125,7 +125,7 @@ def _read_motion(path: Path) -> Any:
 
 
 def _wrong_motion(clips: Any, path: Path) -> str:
-    if not np.isfinite(clips.positions).all() or np.abs(clips.positions).max() > 1e4:
+    if not np.isfinite(clips.positions).all() or np.abs(clips.positions).max() > 1e10:
         return "positions that are no metres"
     if len(clips.offsets) != len(clips.names) + 1 or clips.offsets[-1] != len(clips.positions):
         return "clips beyond the frames"

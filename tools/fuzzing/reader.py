@@ -55,6 +55,8 @@ class Trial:
         (folder / "changed").mkdir()
         self._sample = reader.make(folder / "sound")
         self.copy = reader.make(folder / "changed")
+        # The first time, imports are timed, too.
+        self._read()
         column, said = self._read()
         if column != "accepted":
             raise ValueError(f"{reader.name}: the unchanged sample is not accepted: {said}")

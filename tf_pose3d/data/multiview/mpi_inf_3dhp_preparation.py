@@ -103,7 +103,7 @@ def prepare_mpi_inf_3dhp_views(
         cameras: Camera numbers.
 
     Raises:
-        Pose3DError: One of these is missing or something else; PyAV or SciPy is not installed.
+        Pose3DError: One of these is missing or something else; PyAV is not installed.
     """
     root = Path(root)
     folders = sorted(
