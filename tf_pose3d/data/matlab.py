@@ -89,10 +89,10 @@ class _Elements:
         kind, content = self.next()
         if kind not in _NUMBERS:
             raise _Damaged(f"an element of type {kind} where numbers should be")
-        dtype = np.dtype(_NUMBERS[kind])
+        dtype = np.dtype(f"{self.order}{_NUMBERS[kind]}")
         if len(content) % dtype.itemsize:
             raise _Damaged(f"{len(content)} bytes of numbers of {dtype.itemsize}")
-        return np.frombuffer(content, dtype.newbyteorder(self.order))
+        return np.frombuffer(content, dtype)
 
 
 def _matrix(content: memoryview, order: str, depth: int = 0) -> tuple[str, Any]:

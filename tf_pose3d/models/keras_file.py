@@ -13,6 +13,7 @@ from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.hdf5_values import opened_hdf5, require_stored
 from tf_pose3d.json_text import decode_text, parse_json
 from tf_pose3d.models.family import get_family
+from tf_pose3d.types import Parsed
 from tf_pose3d.zip_files import ZIP_DAMAGE, check_growth
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _check_modules(value: Any, path: str | os.PathLike) -> None:
+def _check_modules(value: Parsed, path: str | os.PathLike) -> None:
     """Checks that a description names nothing but Keras's objects and this package's.
 
     Keras imports the modules that it names.
