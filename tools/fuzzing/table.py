@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from fuzzing import data_readers, keypoint_readers, weight_readers
+from fuzzing import camera_readers, data_readers, keypoint_readers, weight_readers
 from fuzzing.reader import Reader
 
 __all__ = ["READERS"]
 
-READERS: list[Reader] = [*keypoint_readers.READERS, *data_readers.READERS, *weight_readers.READERS]
+READERS: list[Reader] = [
+    *keypoint_readers.READERS,
+    *camera_readers.READERS,
+    *data_readers.READERS,
+    *weight_readers.READERS,
+]

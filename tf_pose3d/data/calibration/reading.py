@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tf_pose3d.data.calibration.formats import FORMATS, format_module
-from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration
-from tf_pose3d.data.calibration.source import CalibrationSource
+from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, NoCamera
+from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.errors import Pose3DError
 
 __all__ = ["read_calibration", "read_cameras"]
@@ -60,7 +60,10 @@ def read_calibration(
             raise Pose3DError(f"{sources[0]} is of the kind {names[0]}; {given} are for {only} files")
         if value:
             settings[given] = value
-    return format_module(names[0]).read(sources, unit, **settings)
+    try:
+        return format_module(names[0]).read(sources, unit, **settings)
+    except NoCamera as error:
+        raise Pose3DError(f"{named(sources)}: {error}") from None
 
 
 def read_cameras(

@@ -17,9 +17,13 @@ from tf_pose3d.lens import (
     undistort,
 )
 
-__all__ = ["CalibratedCamera", "Calibration", "Reading", "camera_from_vectors"]
+__all__ = ["CalibratedCamera", "Calibration", "NoCamera", "Reading", "camera_from_vectors"]
 
 Floats = npt.NDArray[np.float64]
+
+
+class NoCamera(Pose3DError):
+    """Numbers that are no camera; the file's name is still to be put in front."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,7 +45,7 @@ class CalibratedCamera:
         fisheye: Whether the lens is OpenCV's fisheye model.
 
     Raises:
-        Pose3DError: Numbers that are no camera.
+        NoCamera: Numbers that are no camera.
     """
 
     name: str
@@ -60,7 +64,7 @@ class CalibratedCamera:
         if distortion.ndim != 1 or len(distortion) not in lengths:
             kind = "fisheye lens" if self.fisheye else "lens"
             expected = " or ".join(map(str, lengths))
-            raise Pose3DError(
+            raise NoCamera(
                 f"camera {self.name}: {distortion.size} distortion coefficients, a {kind} has {expected}"
             )
         if len(distortion) == 4 and not self.fisheye:
@@ -69,26 +73,24 @@ class CalibratedCamera:
         self._hold("distortion", distortion.shape)
         focal = self.matrix[0, 0], self.matrix[1, 1]
         if min(focal) <= 0 or abs(self.matrix[2] - (0, 0, 1)).max() > 1e-9 or self.matrix[1, 0] != 0:
-            raise Pose3DError(
+            raise NoCamera(
                 f"camera {self.name}: its matrix {self.matrix.tolist()} is no [[fx, s, cx], [0, fy, cy], "
                 "[0, 0, 1]] with positive focal lengths"
             )
         unit = self.rotation @ self.rotation.T
         if np.abs(unit - np.eye(3)).max() > 1e-3 or np.linalg.det(self.rotation) < 0:
-            raise Pose3DError(f"camera {self.name}: {self.rotation.tolist()} is no rotation matrix")
+            raise NoCamera(f"camera {self.name}: {self.rotation.tolist()} is no rotation matrix")
         # Files round their digits: the nearest rotation, so that its inverse is its transpose.
         left, _, right = np.linalg.svd(self.rotation)
         object.__setattr__(self, "rotation", left @ right)
         self._hold("rotation", (3, 3))
         if self.size is not None and not all(0 < side < 1_000_000 for side in self.size):
-            raise Pose3DError(
-                f"camera {self.name}: image size {self.size[0]}x{self.size[1]} must be positive"
-            )
+            raise NoCamera(f"camera {self.name}: image size {self.size[0]}x{self.size[1]} must be positive")
 
     def _hold(self, field: str, shape: tuple[int, ...]) -> None:
         values = np.array(getattr(self, field), np.float64)
         if values.shape != shape or not np.isfinite(values).all():
-            raise Pose3DError(
+            raise NoCamera(
                 f"camera {self.name}: {field} must be finite numbers of shape {shape}, got {values.tolist()}"
             )
         values.setflags(write=False)

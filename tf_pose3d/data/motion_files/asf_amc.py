@@ -93,6 +93,8 @@ def read_amc(path: str | Path, skeleton: AcclaimSkeleton, fps: float | None = No
 
 
 def _fail(where: str, number: int, text: str) -> Pose3DError:
+    # A damaged line may be of any length.
+    text = text if len(text) <= 300 else f"{text[:297]}..."
     return Pose3DError(f"{where}: line {number}: {text}")
 
 

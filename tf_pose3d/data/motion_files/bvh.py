@@ -63,6 +63,8 @@ def parse_bvh(text: str, where: str = "BVH") -> SkeletonMotion:
 
 
 def _fail(where: str, number: int, text: str) -> Pose3DError:
+    # A damaged line may be of any length.
+    text = text if len(text) <= 300 else f"{text[:297]}..."
     return Pose3DError(f"{where}: line {number + 1}: {text}")
 
 
