@@ -8,6 +8,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +18,14 @@ import numpy as np
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.types import Parsed
 
-__all__ = ["require_writable_folder", "resolve_weights", "staged", "write_json", "write_whole"]
+__all__ = [
+    "require_writable_folder",
+    "resolve_weights",
+    "staged",
+    "staged_folder",
+    "write_json",
+    "write_whole",
+]
 
 
 @contextlib.contextmanager
@@ -53,6 +61,34 @@ def staged(path: str | os.PathLike) -> Iterator[Path]:
             os.replace(temporary, final)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def staged_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """Path of a temporary folder beside `path`, which takes its place when the block ends well.
+
+    When the block raises, the temporary folder is removed and `path` stays as it was.
+
+    Args:
+        path: The folder to write; one that is there is replaced.
+
+    Raises:
+        Pose3DError: Its own folder is missing or not writable, or the disk is full.
+    """
+    path = Path(path)
+    final = Path(os.path.realpath(path))
+    with _explained(path, within=final.parent):
+        temporary = final.with_name(f".{final.name[:64]}.{secrets.token_hex(6)}.tmp")
+        old = final.with_name(f".{final.name[:64]}.{secrets.token_hex(6)}.old")
+        try:
+            temporary.mkdir()
+            yield temporary
+            if final.exists():
+                os.replace(final, old)
+            os.replace(temporary, final)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from tf_pose3d.data.archive import load_archive, require_keys
 from tf_pose3d.data.checks import LARGEST, real_numbers, single_precision
 from tf_pose3d.data.datasets import MotionDataset, Option
 from tf_pose3d.errors import Pose3DError, shown
+from tf_pose3d.files import write_whole
 from tf_pose3d.skeleton import LAYOUTS, convert_joints, get_skeleton, make_skeleton
 
 __all__ = [
@@ -162,7 +163,11 @@ def load_motion(
 
 
 def save_motion(path: str | Path | IO[Any], clips: MotionClips) -> None:
-    """Writes what `load_motion` reads."""
+    """Writes what `load_motion` reads, a file whole or not at all."""
+    if isinstance(path, (str, Path)):
+        with write_whole(path) as file:
+            save_motion(file, clips)
+        return
     np.savez_compressed(
         path,
         positions=clips.positions,

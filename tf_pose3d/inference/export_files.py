@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.extras import install_command
-from tf_pose3d.files import staged
+from tf_pose3d.files import staged, staged_folder
 from tf_pose3d.types import Parsed
 
 __all__ = ["Run", "require_onnx", "write_onnx", "write_saved_model", "write_tflite"]
@@ -32,7 +32,11 @@ def write_saved_model(path: Path, module: tf.Module, concrete: Parsed) -> Run:
         not path.is_dir() or (any(path.iterdir()) and not (path / "saved_model.pb").exists())
     ):
         raise Pose3DError(f"{path} exists and is no SavedModel, expected a new folder")
-    tf.saved_model.save(module, str(path), signatures={"serving_default": concrete})
+    with staged_folder(path) as temporary:
+        try:
+            tf.saved_model.save(module, str(temporary), signatures={"serving_default": concrete})
+        except tf.errors.OpError as error:
+            raise Pose3DError(f"cannot write {path}: {' '.join(str(error.message).split())[:200]}") from None
     loaded = tf.saved_model.load(str(path)).signatures["serving_default"]
 
     def run(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

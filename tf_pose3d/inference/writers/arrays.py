@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ def write(path: Path, motion: Motion) -> None:
     """
     with write_whole(path) as file:
         if path.suffix.lower() == ".npy":
-            np.save(file, motion.poses)
+            # Into memory first: what np.save says of a full disk is its own.
+            buffer = io.BytesIO()
+            np.save(buffer, motion.poses)
+            file.write(buffer.getbuffer())
         else:
             np.savez_compressed(file, **_arrays(motion))
 

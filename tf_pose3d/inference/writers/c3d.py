@@ -32,6 +32,15 @@ def check(path: Path, num_frames: int | None = None) -> None:
         )
 
 
+def _check_size(written: Path, path: Path, numbers: int) -> None:
+    """Checks that a file holds its points, of four bytes a number: ezc3d says nothing of a full disk."""
+    size = written.stat().st_size
+    if size < 4 * numbers:
+        raise Pose3DError(
+            f"cannot write {path}: {size} bytes could be written of {4 * numbers} and more; is the disk full?"
+        )
+
+
 def write(path: Path, motion: Motion) -> None:
     """Writes joints as markers: millimetres, y up and z towards the camera, NaN in frames without a pose.
 
@@ -52,6 +61,7 @@ def write(path: Path, motion: Motion) -> None:
         written = temporary.with_suffix(".c3d")
         try:
             file.write(str(written))
+            _check_size(written, path, points.size)
             os.replace(written, temporary)
         except BaseException:
             written.unlink(missing_ok=True)

@@ -1,0 +1,211 @@
+"""Programs that are killed while they write, and disks that are full: what was there stays whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import staged_folder
+from tf_pose3d.inference.motion import Motion
+from tf_pose3d.inference.writers import WRITERS, write_motion
+from tf_pose3d.skeleton import get_skeleton
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# Moments of a slow test, of the quick one of the same kind.
+MOMENTS, FEW = 50, 3
+
+# Writes two motions in turn into one file of every kind; says so when each is there for the first time.
+WRITE_MOTIONS = """
+import sys
+from pathlib import Path
+import numpy as np
+from tf_pose3d.inference.motion import Motion
+from tf_pose3d.inference.writers import write_motion
+from tf_pose3d.skeleton import get_skeleton
+
+folder, endings = Path(sys.argv[1]), sys.argv[2:]
+skeleton = get_skeleton("h36m_17")
+poses = np.random.default_rng(0).normal(size=(200, 17, 3))
+motions = [Motion(poses=poses + shift, skeleton=skeleton, root=0, fps=25) for shift in (0, 1)]
+for turn, motion in enumerate(motions):
+    for ending in endings:
+        write_motion(folder / f"expected{turn}{ending}", motion)
+print("ready", flush=True)
+while True:
+    for motion in motions:
+        for ending in endings:
+            write_motion(folder / f"x{ending}", motion)
+"""
+
+
+def started(*arguments, **settings):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "KERAS_BACKEND": "numpy"}
+    environment |= settings.pop("env", {})
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)], stdout=subprocess.PIPE, text=True, env=environment, **settings
+    )
+
+
+def kill_writers(folder, moments, endings=tuple(WRITERS)):
+    """Kills a writing process at so many moments; every file must be one that was written whole."""
+    for number in range(moments):
+        process = started("-c", WRITE_MOTIONS, folder, *endings)
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.02 + 0.6 * ((number * 0.618) % 1))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        for ending in endings:
+            path = folder / f"x{ending}"
+            if path.exists():
+                content = without_dates(path)
+                assert content in [without_dates(folder / f"expected{turn}{ending}") for turn in (0, 1)], path
+
+
+def without_dates(path):
+    """What a file holds, but for the dates of a zip's members and the name that TRC repeats."""
+    if path.suffix == ".npz":
+        with np.load(path) as file:
+            return {name: file[name].tobytes() for name in file.files}
+    content = path.read_bytes()
+    return content.split(b"\n", 1)[1] if path.suffix == ".trc" else content
+
+
+def test_outputs_of_a_killed_process_are_whole(tmp_path):
+    kill_writers(tmp_path, FEW, [".npz", ".json", ".trc"])
+
+
+@pytest.mark.slow
+def test_outputs_of_a_process_killed_at_many_moments_are_whole(tmp_path):
+    kill_writers(tmp_path, MOMENTS)
+
+
+TINY = {
+    "ARCH": "Martinez",
+    "HID_DIM": 8,
+    "BATCH_SIZE": 8,
+    "EPOCHS": 150,
+    "STEPS_PER_EPOCH": 3,
+    "CHECKPOINT_INTERVAL": 1,
+    "BEST_CHECKPOINT_METRIC": None,
+    "VALIDATION_INTERVAL": 1000,
+}
+
+
+def train_command(folder, out):
+    config = folder / "tiny.json"
+    config.write_text(json.dumps(TINY))
+    data = ["--dataset", "synthetic", "--train_subset", "S1", "--val_subset", "none"]
+    return [REPOSITORY / "train.py", "--config", config, *data, "--out_dir", out]
+
+
+def check_run(out):
+    """Everything that a run keeps can be read; returns its checkpoints."""
+    for path in out.rglob("*.h5"):
+        if path.name.startswith("."):
+            continue
+        with h5py.File(path, "r") as file:
+            file.visititems(lambda name, item: item[()] if isinstance(item, h5py.Dataset) else None)
+    for path in out.rglob("*.json"):
+        json.loads(path.read_text())
+    return sorted(out.glob("cp_*.h5"))
+
+
+def weights_of(out):
+    held = {}
+    with h5py.File(sorted(out.glob("*last_weights*.h5"))[-1], "r") as file:
+        file.visititems(
+            lambda name, item: held.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+        )
+    return held
+
+
+@pytest.mark.slow
+def test_a_training_killed_at_many_moments_ends_as_the_uninterrupted_one(tmp_path):
+    environment = {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": ""}
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    process = started(*train_command(tmp_path, whole), env=environment)
+    process.communicate()
+    assert process.returncode == 0
+    killed = 0
+    while killed < MOMENTS:
+        resume = ["--continue_training", "True"] if list(out.glob("cp_*.h5")) else []
+        before = set(out.glob("cp_*.h5"))
+        process = started(*train_command(tmp_path, out), *resume, env=environment)
+        # Not before it has written one more checkpoint: each attempt gets further.
+        while process.poll() is None and set(out.glob("cp_*.h5")) == before:
+            time.sleep(0.002)
+        time.sleep(0.15 * ((killed * 0.618) % 1))
+        if process.poll() is not None:
+            assert process.returncode == 0
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        killed += 1
+        assert check_run(out)
+    process = started(*train_command(tmp_path, out), "--continue_training", "True", env=environment)
+    process.communicate()
+    assert process.returncode == 0
+    assert killed == MOMENTS
+    expected, found = weights_of(whole), weights_of(out)
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(values, found[name], err_msg=name)
+
+
+@pytest.fixture
+def motion():
+    poses = np.random.default_rng(0).normal(size=(300, 17, 3))
+    return Motion(poses=poses, skeleton=get_skeleton("h36m_17"), root=0, fps=25)
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_a_full_disk_leaves_the_old_file(tmp_path, motion, ending, small_file_limit):
+    path = tmp_path / f"x{ending}"
+    path.write_bytes(b"old")
+    with pytest.raises(Pose3DError, match=rf"^cannot write .*x\{ending}: \S") as caught, small_file_limit():
+        write_motion(path, motion)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_a_read_only_file_system(tmp_path, motion, ending, monkeypatch):
+    def refuse(self, *arguments, **settings):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(pathlib.Path, "touch", refuse)
+    with pytest.raises(Pose3DError, match=rf"cannot write .*x\{ending}: Read-only file system"):
+        write_motion(tmp_path / f"x{ending}", motion)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").write_text("old")
+
+    def write_half():
+        with staged_folder(path) as made:
+            (made / "half").write_text("half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(Pose3DError, match=r"cannot write .*model: No space left"):
+        write_half()
+    assert [file.name for file in path.iterdir()] == ["old"]
+    with staged_folder(path) as made:
+        (made / "new").write_text("new")
+    assert [file.name for file in path.iterdir()] == ["new"]
+    assert os.listdir(tmp_path) == ["model"]
