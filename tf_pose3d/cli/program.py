@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.backend import require_tensorflow_backend
 from tf_pose3d.cli.flags import Parser, parse_overrides, underscored
+from tf_pose3d.cli.streams import finish_output, prepare_streams
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.process import tune_process
 
@@ -233,20 +234,33 @@ def run_program(
     """Runs a program and turns what goes wrong into one line and an exit code.
 
     Returns:
-        What `main` returns, None meaning 0; 2 on bad input; 130 when interrupted.
+        What `main` returns, None meaning 0; 2 on bad input; 130 when interrupted; 141, without a word, where
+        what reads its output has ended.
     """
+    prepare_streams()
     try:
-        return main(arguments) or 0
+        code = main(arguments) or 0
+        finish_output()
+        return code
     except Pose3DError as error:
         return _fail(name, str(error))
+    except BrokenPipeError:
+        with contextlib.suppress(BrokenPipeError, Pose3DError):
+            finish_output()
+        return 141
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(name, f"{where}{error.strerror or error}")
+        # Only standard output and input have no name.
+        where = error.filename or "standard output or input"
+        return _fail(name, f"{where}: {error.strerror or error}")
+    except MemoryError:
+        return _fail(name, "there is not enough memory for this; fewer frames or smaller batches need less")
     except KeyboardInterrupt:
         return _fail(name, "interrupted", 130)
 
 
 def _fail(name: str, message: str, code: int = 2) -> int:
-    sys.stdout.flush()
-    print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError, Pose3DError):
+        finish_output()
+    with contextlib.suppress(OSError):
+        print(f"{name}: error: {' '.join(message.split())}", file=sys.stderr)
     return code
