@@ -83,7 +83,7 @@ class VideoReader:
     def _decode(self) -> Iterator[av.VideoFrame]:
         count = 0
         try:
-            with av.open(str(self.path)) as container:
+            with av.open(str(self.path), metadata_errors="replace") as container:
                 if not container.streams.video:
                     raise Pose3DError(f"{self.path} holds no video, expected a video file")
                 stream = container.streams.video[0]
@@ -101,7 +101,8 @@ class VideoReader:
 
     @staticmethod
     def _oriented(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> Image.Image:
-        turn = round(frame.rotation) % 360
+        # Telephones turn by quarters; anything between is damage.
+        turn = 90 * round(frame.rotation / 90) % 360
         if size is None:
             image = frame.to_image()
         else:

@@ -362,6 +362,33 @@ def _bmp() -> bytes:
     )
 
 
+def _video(folder: Path) -> Path:
+    from PIL import Image
+
+    from tf_pose3d.render.video import write_mp4
+
+    path = folder / "clip.mp4"
+    pictures = [Image.fromarray(_numbers(32, 48, 3, low=0, high=255, seed=n).astype("u1")) for n in range(4)]
+    write_mp4(path, pictures, 25)
+    return path
+
+
+def _read_video(path: Path) -> Any:
+    from tf_pose3d.render.video import VideoReader
+
+    reader = VideoReader(path)
+    size = (reader.width, reader.height)
+    # As many as are shown of a clip; a damaged header may announce any number.
+    return reader, [np.asarray(image) for image in reader.frames(range(100), size)]
+
+
+def _wrong_video(held: Any, path: Path) -> str:
+    reader, images = held
+    if any(image.shape != (reader.height, reader.width, 3) for image in images):
+        return "pictures of another size than the video's"
+    return "" if reader.fps is None or 0 < reader.fps < 1e6 else f"{reader.fps} frames per second"
+
+
 def _read_image(path: Path) -> np.ndarray:
     from tf_pose3d.data.multiview.images import FileImages
 
@@ -629,6 +656,7 @@ READERS = [
     Reader("PNG image", _image("1.png", lambda: _picture(40, 30)), _read_image, _wrong_image),
     Reader("JPEG image", _image("1.jpg", _jpeg), _read_image, _wrong_image),
     Reader("BMP image", _image("1.bmp", _bmp), _read_image, _wrong_image),
+    Reader("MP4 video", _video, _read_video, _wrong_video),
     Reader("cameras of views, JSON", _view_cameras, _read_view_cameras, _wrong_cameras),
     Reader("H36M-Toolbox", _toolbox, _read_toolbox, _wrong_items),
     Reader("h36m.zip, a recording", _baseline_archive, _read_baseline, _wrong_array),
