@@ -48,6 +48,11 @@ def test_real_numbers(value, expected):
     assert (found if expected is None else found.tolist()) == expected
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.int8, np.uint64, np.longdouble])
+def test_other_types_of_numbers(dtype):
+    check_finite(np.ones((2, 3), dtype), "x.npz", "S1")
+
+
 def test_no_frames():
     check_finite(np.zeros((0, 17, 3), np.float32), "x.npz", "S1")
 

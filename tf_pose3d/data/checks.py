@@ -64,7 +64,7 @@ def check_finite(values: np.ndarray, path: str | Path, recording: str) -> None:
     Raises:
         Pose3DError: Some are; the message names the first frame.
     """
-    if not values.size or (values.min() >= -LARGEST and values.max() <= LARGEST):
+    if not values.size or (float(values.min()) >= -LARGEST and float(values.max()) <= LARGEST):
         return
     flat = values.reshape(len(values), -1)
     bad = ~np.isfinite(flat).all(axis=1)
@@ -73,7 +73,7 @@ def check_finite(values: np.ndarray, path: str | Path, recording: str) -> None:
             f"{path}: {recording}, frame {int(bad.argmax())} has NaN or infinite coordinates "
             f"({int(bad.sum())} such frames); every coordinate must be a finite number"
         )
-    frame, place = np.argwhere(np.abs(flat) > LARGEST)[0]
+    frame, place = np.argwhere(np.abs(flat.astype(np.float64)) > LARGEST)[0]
     raise Pose3DError(
         f"{path}: {recording}, frame {frame} has a coordinate of {flat[frame, place]:g}, beyond anything "
         "that a camera sees"

@@ -141,7 +141,35 @@ def _wrong_sequences(sequences: list[Sequence], path: Path) -> str:
                 return f"coordinates of {one.name} that are none"
         if one.pose_2d is not None and one.pose_3d is not None and len(one.pose_2d) != len(one.pose_3d):
             return "2D and 3D poses of different lengths"
-    return "" if sequences else "nothing"
+    if not sequences:
+        return "nothing"
+    known = _file_numbers(path)
+    for one in sequences:
+        if one.pose_2d is not None and not np.isin(one.pose_2d, known).all():
+            return f"2D poses of {one.name} that are not in the file"
+    return ""
+
+
+def _file_numbers(folder: Path) -> np.ndarray:
+    """Every number in a folder's npz files, in single precision."""
+    from tf_pose3d.data.archive import load_archive
+
+    found: list[np.ndarray] = []
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict):
+            for part in value.values():
+                collect(part)
+        elif isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object):
+            for part in value:
+                collect(part)
+        elif isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
+            with np.errstate(over="ignore"):
+                found.append(value.astype(np.float32).ravel())
+
+    for path in sorted(folder.glob("*.npz")):
+        collect(load_archive(path))
+    return np.unique(np.concatenate(found))
 
 
 def _camera() -> dict[str, Any]:
