@@ -128,6 +128,18 @@ def test_arrays_of_more_than_there_is():
         refused(sound[:place] + shape + sound[place + 3 :], "is truncated or damaged")
 
 
+def test_texts_of_characters_that_there_are_not(tmp_path):
+    array = np.array(["ab", "c"])
+    bad = array.tobytes().replace(b"c\0\0\0", b"c\0\0\x7f")
+    refused(pickle.dumps(array, 2).replace(array.tobytes(), bad), "texts of characters that there are not")
+    np.save(tmp_path / "x.npy", array)
+    content = (tmp_path / "x.npy").read_bytes()
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("names.npy", content.replace(array.tobytes(), bad))
+    with pytest.raises(Pose3DError, match="texts of characters that there are not"):
+        load_archive(tmp_path / "x.npz")
+
+
 def checkpoint(path, shape, strides, offset, state=b""):
     """A checkpoint of one tensor over a storage of four numbers, and what BUILD is to make of it."""
 

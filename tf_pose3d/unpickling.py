@@ -29,6 +29,7 @@ __all__ = [
     "Admitted",
     "PlainUnpickler",
     "Refused",
+    "check_texts",
     "plain_data",
     "reason_of",
     "unpickling_explained",
@@ -102,6 +103,19 @@ def _check_count(shape: Parsed, dtype: np.dtype) -> None:
         raise ValueError(f"an array of shape {tuple(shape)} and type {dtype}")
 
 
+def check_texts(array: np.ndarray) -> np.ndarray:
+    """The array, if its texts have characters that there are; Python fails at others without a word of why.
+
+    Raises:
+        ValueError: It has others.
+    """
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        codes = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("="), copy=False).reshape(-1)
+        if int(codes.view(np.uint32).max()) > 0x10FFFF:
+            raise ValueError("texts of characters that there are not")
+    return array
+
+
 class _Array:
     """Stands for numpy.ndarray while unpickling."""
 
@@ -115,6 +129,7 @@ class _Array:
         plain = (1, tuple(shape), dtype.dtype, bool(fortran_order), content)
         # The stub wants numpy's own bool, which numpy refuses.
         self.array.__setstate__(plain)  # type: ignore[arg-type]
+        check_texts(self.array)
 
 
 _ARRAY_TYPE = Admitted(_Array)
@@ -129,7 +144,7 @@ def _reconstruct(kind: Parsed, shape: tuple, code: bytes) -> _Array:
 def _frombuffer(
     buffer: bytes, dtype: _Dtype, shape: tuple, order: str, axis_order: tuple | None = None
 ) -> np.ndarray:
-    array = np.frombuffer(buffer, dtype.dtype)
+    array = check_texts(np.frombuffer(buffer, dtype.dtype))
     if order in ("C", "F"):
         return array.reshape(shape, order="F" if order == "F" else "C")
     if order != "K" or axis_order is None:
@@ -142,7 +157,7 @@ def _scalar(dtype: _Dtype, content: bytes | str) -> np.generic:
     raw = content.encode("latin1") if isinstance(content, str) else content
     if dtype.dtype.itemsize == 0:  # an empty string
         return dtype.dtype.type()
-    return np.frombuffer(raw, dtype.dtype, count=1)[0]
+    return check_texts(np.frombuffer(raw, dtype.dtype, count=1))[0]
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:

@@ -20,7 +20,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.types import Parsed
-from tf_pose3d.unpickling import DAMAGE, PlainUnpickler, Refused, plain_data, reason_of
+from tf_pose3d.unpickling import DAMAGE, PlainUnpickler, Refused, check_texts, plain_data, reason_of
 from tf_pose3d.zip_files import ZIP_DAMAGE, check_growth
 
 __all__ = ["load_archive", "load_recordings", "read_npy", "recordings_of", "require_keys"]
@@ -78,7 +78,7 @@ def _read_array(
     if announced > size or (dtype.itemsize == 0 and math.prod(shape) > 1_000_000):
         raise ValueError(f"{what} announces an array of shape {shape}, more than its {size} bytes")
     with open_stream() as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+        return check_texts(np.lib.format.read_array(stream, allow_pickle=False))
 
 
 def _read_npz(stream: IO[bytes], path: Path) -> dict[str, Any]:

@@ -200,7 +200,10 @@ def _checkpoint(folder: Path) -> Path:
     from tf_pose3d.training.checkpoints import save_checkpoint
 
     path = folder / "cp_0001.h5"
-    save_checkpoint(path, _variables(), {"epoch": 1, "step": 10, "best": 51.5})
+    state = {"step": 10, "config": {"ARCH": "Martinez"}, "history": {"loss": [[1, 0.5]]}}
+    save_checkpoint(
+        path, _variables(), state | {"best_weights": None, "last_weights": "last_weights_0001.h5"}
+    )
     return path
 
 
