@@ -95,7 +95,7 @@ TINY = {
     "ARCH": "Martinez",
     "HID_DIM": 8,
     "BATCH_SIZE": 8,
-    "EPOCHS": 150,
+    "EPOCHS": 1000,
     "STEPS_PER_EPOCH": 3,
     "CHECKPOINT_INTERVAL": 1,
     "BEST_CHECKPOINT_METRIC": None,
@@ -119,12 +119,12 @@ def check_run(out):
             file.visititems(lambda name, item: item[()] if isinstance(item, h5py.Dataset) else None)
     for path in out.rglob("*.json"):
         json.loads(path.read_text())
-    return sorted(out.glob("cp_*.h5"))
+    return sorted(out.rglob("cp_*.h5"))
 
 
 def weights_of(out):
     held = {}
-    with h5py.File(sorted(out.glob("*last_weights*.h5"))[-1], "r") as file:
+    with h5py.File(sorted(out.rglob("*last_weights*.h5"))[-1], "r") as file:
         file.visititems(
             lambda name, item: held.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
         )
@@ -140,11 +140,11 @@ def test_a_training_killed_at_many_moments_ends_as_the_uninterrupted_one(tmp_pat
     assert process.returncode == 0
     killed = 0
     while killed < MOMENTS:
-        resume = ["--continue_training", "True"] if list(out.glob("cp_*.h5")) else []
-        before = set(out.glob("cp_*.h5"))
+        resume = ["--continue_training", "True"] if list(out.rglob("cp_*.h5")) else []
+        before = set(out.rglob("cp_*.h5"))
         process = started(*train_command(tmp_path, out), *resume, env=environment)
         # Not before it has written one more checkpoint: each attempt gets further.
-        while process.poll() is None and set(out.glob("cp_*.h5")) == before:
+        while process.poll() is None and set(out.rglob("cp_*.h5")) == before:
             time.sleep(0.002)
         time.sleep(0.15 * ((killed * 0.618) % 1))
         if process.poll() is not None:
