@@ -181,7 +181,7 @@ def require_keys(archive: Parsed, path: str | Path, *keys: str) -> None:
         raise Pose3DError(f"{path} holds a {type(archive).__name__}, expected a dict with {', '.join(keys)}")
     missing = [key for key in keys if key not in archive]
     if missing:
-        present = ", ".join(map(str, archive)) or "nothing"
+        present = ", ".join(str(key)[:40] for key in list(archive)[:20]) or "nothing"
         raise Pose3DError(f"{path} has no {', '.join(missing)}; it holds {present}")
 
 

@@ -28,7 +28,7 @@ def required(table: Mapping[str, Parsed], key: str, where: str) -> Parsed:
         Pose3DError: It is not; the message lists those that are.
     """
     if key not in table:
-        held = ", ".join(map(str, list(table)[:12])) or "nothing"
+        held = ", ".join(str(held)[:40] for held in list(table)[:12]) or "nothing"
         raise Pose3DError(f"{where} has no {key}; it has {held}")
     return table[key]
 

@@ -45,7 +45,7 @@ def value_column(items: Sequence[dict[str, Any]], key: str, path: str | Path) ->
         return [item[key] for item in items]
     except KeyError:
         number = next(number for number, item in enumerate(items) if key not in item)
-        held = ", ".join(sorted(map(str, items[number])))
+        held = ", ".join(sorted(str(name)[:40] for name in items[number])[:30])
         raise Pose3DError(f"{path}: item {number} has no {key}; it has {held}") from None
 
 
