@@ -43,7 +43,7 @@ def load_keras_file(path: str | os.PathLike) -> keras.Model:
     arch = inner.get("ARCH") if isinstance(inner, dict) else None
     if not isinstance(arch, str):
         raise Pose3DError(
-            f"{path} holds a {held.get('class_name')}, not a network of this package with its config; "
+            f"{path} holds a {shown(held.get('class_name'))}, not a network of this package with its config; "
             "keras.models.load_model reads other models"
         )
     get_family(arch, path)
