@@ -220,6 +220,10 @@ def choose_layout(
     """
     if names is not None and len(names) != joints:
         raise Pose3DError(f"{where} has {joints} joints, but names {len(names)}")
+    if points is not None:
+        # What is no pixel says nothing of layouts; it is told later, with its place.
+        with np.errstate(invalid="ignore"):
+            points = np.where(np.abs(points) <= LARGEST_PIXEL, points, np.nan)
     if layout is not None:
         skeleton = get_skeleton(layout)
         if skeleton.num_joints != joints and BODY_OF.get(joints) != skeleton.name:
