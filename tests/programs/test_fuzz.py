@@ -100,7 +100,7 @@ def test_a_reader_that_shifts_joints_is_caught(tmp_path):
 
 
 def test_changes_are_drawn_from_the_seed_alone(tmp_path):
-    for reader in READERS[::9]:
+    for reader in READERS[:30:7]:
         path = reader.make(tmp_path)
         files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
         content = files[0].read_bytes()
