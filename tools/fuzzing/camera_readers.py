@@ -159,6 +159,41 @@ def _acclaim(folder: Path) -> Path:
     return root
 
 
+def _written(ending: str) -> Callable[[Path], Path]:
+    """A motion as `inference.py --output` writes it."""
+
+    def make(folder: Path) -> Path:
+        from fuzzing.data_readers import standing_person
+
+        from tf_pose3d.inference.motion import Motion
+        from tf_pose3d.inference.writers import write_motion
+        from tf_pose3d.skeleton import get_skeleton
+
+        # In a camera's axes: y down, three metres away.
+        poses = standing_person()[:, [0, 2, 1]] * [1, -1, 1] + 0.01 * np.arange(5)[:, None, None]
+        skeleton = get_skeleton("h36m_17")
+        path = folder / f"walk{ending}"
+        write_motion(path, Motion(poses=poses, skeleton=skeleton, root=0, fps=25))
+        return path
+
+    return make
+
+
+def _read_motion(path: Path) -> Any:
+    from tf_pose3d.inference.motion_readers import read_motion
+
+    return read_motion(path)
+
+
+def _wrong_poses(motion: Any, path: Path) -> str:
+    known = motion.poses[np.isfinite(motion.poses)]
+    if np.isinf(motion.poses).any() or (np.abs(known) > 1e10).any():
+        return "poses that are no metres"
+    if not 0 < motion.fps <= 10_000 or not 0 <= motion.root < motion.skeleton.num_joints:
+        return "a rate or a root that there is not"
+    return "" if len(motion.frame_numbers) == len(motion.poses) else "frames without numbers"
+
+
 def _read_bvh(path: Path) -> Any:
     from tf_pose3d.data.motion_files.bvh import read_bvh
 
@@ -183,5 +218,9 @@ READERS = [
         for name, place in (_TOOLS.items() if _RIGS.is_file() else ())
     ),
     Reader("BVH", _text("walk.bvh", _BVH), _read_bvh, _wrong_motion),
+    *(
+        Reader(f"motion {ending}", _written(ending), _read_motion, _wrong_poses)
+        for ending in (".trc", ".c3d", ".bvh", ".npz", ".json")
+    ),
     Reader("ASF and AMC", _acclaim, _read_acclaim, _wrong_motion),
 ]

@@ -18,7 +18,7 @@ from fuzzing.reader import Reader
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.skeleton import get_skeleton
 
-__all__ = ["READERS"]
+__all__ = ["READERS", "standing_person"]
 
 _FRAMES = 4
 # Millimetres in front of a camera.
@@ -91,13 +91,13 @@ def _read_amass(path: Path) -> list[Sequence]:
 def _motion(folder: Path) -> Path:
     path = folder / "motion.npz"
     poses = np.zeros((5, 17, 3))
-    poses[:] = _standing() + 0.01 * np.arange(5)[:, None, None]
+    poses[:] = standing_person() + 0.01 * np.arange(5)[:, None, None]
     joints = np.array(get_skeleton("h36m_17").joints)
     np.savez(path, positions=poses.astype("f4"), fps=25.0, joints=joints, offsets=np.array([0, 3, 5]))
     return path
 
 
-def _standing() -> np.ndarray:
+def standing_person() -> np.ndarray:
     """A person of h36m_17 in metres, z up, with limbs of an adult's lengths."""
     heights = {
         "hip": 1.0,

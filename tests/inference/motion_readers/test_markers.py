@@ -133,7 +133,7 @@ def test_files_that_are_none(tmp_path):
         with pytest.raises(Pose3DError, match=message):
             read_motion(tmp_path / name)
     pytest.importorskip("ezc3d")
-    with pytest.raises(Pose3DError, match="is no C3D file that ezc3d can read"):
+    with pytest.raises(Pose3DError, match="is no C3D file, or damaged"):
         read_motion(tmp_path / "x.c3d")
 
 

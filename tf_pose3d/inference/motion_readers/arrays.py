@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.data.archive import load_archive
+from tf_pose3d.data.checks import LARGEST, real_numbers
 from tf_pose3d.data.motion_clips import load_motion
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion_readers.markers import fill_gaps
 from tf_pose3d.inference.motion_readers.options import ReadMotionOptions
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.skeleton import LAYOUTS, Skeleton, get_skeleton, make_skeleton
+from tf_pose3d.types import Parsed
 
 __all__ = ["motion_of_values", "read"]
 
@@ -27,6 +29,8 @@ def read(path: Path, options: ReadMotionOptions) -> Motion:
         Pose3DError: Neither is there, or they do not fit.
     """
     archive = load_archive(path)
+    if not isinstance(archive, dict):
+        raise Pose3DError(f"{path} is a pickle, expected an npz file with pose_3d or positions")
     if "pose_3d" in archive:
         return motion_of_values(archive, str(path), options)
     if "positions" in archive:
@@ -73,14 +77,11 @@ def motion_of_values(held: Mapping[str, Any], where: str, options: ReadMotionOpt
     Raises:
         Pose3DError: They do not fit each other.
     """
-    try:
-        poses = np.asarray(held["pose_3d"], np.float64)
-    except (TypeError, ValueError):
-        poses = np.zeros(())
+    poses = _numbers(held["pose_3d"], f"{where}: pose_3d", missing=True)
     if poses.ndim != 3 or poses.shape[2] != 3 or not len(poses):
         raise Pose3DError(f"{where}: pose_3d has shape {poses.shape}, expected (frames, joints, 3)")
     skeleton = _skeleton(held, poses.shape[1], where)
-    rate = options.fps if options.fps is not None else float(np.asarray(held.get("fps", 0.0)))
+    rate = options.fps if options.fps is not None else _fact(held, "fps", where, 0.0)
     if not 1 <= rate <= 10_000:
         raise Pose3DError(f"{where}: fps is {rate:g}, expected 1 to 10,000: give the rate")
     world = str(np.asarray(held.get("axes", ""))).startswith("world")
@@ -91,22 +92,55 @@ def motion_of_values(held: Mapping[str, Any], where: str, options: ReadMotionOpt
     points = held.get("pose_2d")
     camera, keypoints = None, None
     if points is not None and not world and "width" in held and "height" in held:
-        keypoints = np.asarray(points, np.float64)
-        camera = default_camera(int(np.asarray(held["width"])), int(np.asarray(held["height"])))
+        keypoints = _numbers(points, f"{where}: pose_2d", missing=True)
+        width, height = (_fact(held, name, where) for name in ("width", "height"))
+        if not (1 <= width <= 1e6 and 1 <= height <= 1e6):
+            raise Pose3DError(f"{where}: an image of {width:g}x{height:g} pixels")
+        camera = default_camera(int(width), int(height))
+        if keypoints.ndim != 3 or keypoints.shape[:2] != poses.shape[:2] or keypoints.shape[2] not in (2, 3):
+            raise Pose3DError(f"{where}: pose_2d of shape {keypoints.shape} beside pose_3d of {poses.shape}")
     return Motion(
         poses=poses,
         skeleton=skeleton,
-        root=int(np.asarray(held.get("root", skeleton.root))),
+        root=int(_fact(held, "root", where, skeleton.root)),
         fps=rate,
         camera=camera,
         keypoints=keypoints,
         subject=str(np.asarray(held.get("subject", ""))),
         name=str(np.asarray(held.get("action", ""))),
-        frame=None if "frame" not in held else np.asarray(held["frame"], np.int64),
+        frame=None if "frame" not in held else _frames(held["frame"], where, len(poses)),
         world=world,
         level=str(np.asarray(held.get("level_by", "file"))) if world else "",
         placement=str(np.asarray(held.get("placement", "world" if world else "root"))),
     )
+
+
+def _numbers(value: Parsed, where: str, missing: bool = False) -> np.ndarray:
+    """float64; beyond what anything measures is refused, NaN too unless joints may be missing."""
+    numbers = real_numbers(value)
+    if numbers is None:
+        raise Pose3DError(f"{where} is {shown(value)}, expected numbers")
+    with np.errstate(invalid="ignore"):
+        bad = np.atleast_1d(~(np.abs(numbers) <= LARGEST) & ~(np.isnan(numbers) & missing))
+    if bad.any():
+        place = np.argwhere(bad)[0]
+        value_there = np.atleast_1d(numbers)[tuple(place)]
+        raise Pose3DError(f"{where} holds {value_there:g} at {', '.join(map(str, place))}")
+    return numbers
+
+
+def _fact(held: Mapping[str, Any], name: str, where: str, default: float | None = None) -> float:
+    numbers = _numbers(held.get(name, default), f"{where}: {name}")
+    if numbers.size != 1:
+        raise Pose3DError(f"{where}: {name} is {shown(held.get(name))}, expected one number")
+    return float(numbers.item())
+
+
+def _frames(value: Parsed, where: str, count: int) -> np.ndarray:
+    numbers = _numbers(value, f"{where}: frame")
+    if numbers.shape != (count,) or (numbers != np.round(numbers)).any() or (np.diff(numbers) <= 0).any():
+        raise Pose3DError(f"{where}: frame is {shown(value)}, expected {count} whole numbers that increase")
+    return numbers.astype(np.int64)
 
 
 def _skeleton(held: Mapping[str, Any], count: int, where: str) -> Skeleton:
@@ -114,7 +148,10 @@ def _skeleton(held: Mapping[str, Any], count: int, where: str) -> Skeleton:
         if count == 17:
             return get_skeleton("h36m_17")
         raise Pose3DError(f"{where}: {count} joints without names (joints)")
-    names = tuple(str(name) for name in np.asarray(held["joints"]).tolist())
+    listed = held["joints"].tolist() if isinstance(held["joints"], np.ndarray) else held["joints"]
+    if not isinstance(listed, (list, tuple)):
+        raise Pose3DError(f"{where}: joints is {shown(listed)}, expected a name for each joint")
+    names = tuple(str(name) for name in listed)
     if len(names) != count or len(set(names)) != count:
         raise Pose3DError(f"{where}: joints names {len(names)} joints, pose_3d holds {count}")
     for layout in LAYOUTS.values():

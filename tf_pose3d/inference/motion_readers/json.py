@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion_readers.arrays import motion_of_values
 from tf_pose3d.inference.motion_readers.options import ReadMotionOptions
-from tf_pose3d.json_text import damaged_json
+from tf_pose3d.json_text import decode_text, parse_json
 
 __all__ = ["read"]
 
@@ -24,14 +23,10 @@ def read(path: Path, options: ReadMotionOptions) -> Motion:
         Pose3DError: No such file of this package.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text)
+        text = decode_text(path.read_bytes(), path)
     except OSError as error:
         raise Pose3DError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise Pose3DError(f"{path} is no UTF-8 text: byte {error.start} belongs to nothing") from None
-    except (ValueError, RecursionError) as error:
-        raise damaged_json(str(path), error, text) from None
+    content = parse_json(text, path)
     frames = content.get("frames") if isinstance(content, dict) else None
     if not isinstance(frames, list) or not frames or not all(isinstance(frame, dict) for frame in frames):
         raise Pose3DError(f"{path}: no list of frames with pose_3d, as --output x.json writes it")
@@ -46,6 +41,6 @@ def read(path: Path, options: ReadMotionOptions) -> Motion:
         )
         if all("pose_2d" in frame for frame in frames):
             values["pose_2d"] = np.array([frame["pose_2d"] for frame in frames], np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Pose3DError(f"{path}: a pose_3d or pose_2d that is no list of joints") from None
     return motion_of_values(values, str(path), options)

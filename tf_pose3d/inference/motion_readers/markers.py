@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.data.checks import LARGEST
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.inference.formats.joint_names import find_joint
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.smoothing import present_runs
@@ -78,6 +79,11 @@ def markers_to_motion(
     """
     if not len(positions):
         raise Pose3DError(f"{where} has no frames")
+    with np.errstate(invalid="ignore"):
+        far = np.argwhere(np.abs(positions) > LARGEST)
+    if len(far):
+        frame, marker, _ = far[0]
+        raise Pose3DError(f"{where}: marker {shown(names[marker])} of frame {frame} is beyond {LARGEST:g}")
     found = known_joints(names)
     if not found:
         raise Pose3DError(
@@ -131,7 +137,14 @@ def _metres(
             return given
         raise Pose3DError(f"{where} does not tell its unit, and has no thigh to tell it by: give the unit")
     hip, knee = points[:, skeleton.index("r_hip")], points[:, skeleton.index("r_knee")]
-    thigh = float(np.nanmedian(np.linalg.norm(hip - knee, axis=1)))
+    thighs = np.linalg.norm(hip - knee, axis=1)
+    if not np.isfinite(thighs).any():
+        if given is not None:
+            return given
+        raise Pose3DError(
+            f"{where}: r_hip and r_knee are never seen together, so that no thigh tells the unit"
+        )
+    thigh = float(np.nanmedian(thighs))
     if given is not None:
         if not _THIGH[0] / 2 <= thigh * given <= _THIGH[1] * 2:
             raise Pose3DError(
@@ -161,8 +174,9 @@ def _upright_axis(points: npt.NDArray[np.float64], skeleton: Skeleton) -> str | 
         ends = []
         for joint in (low, high):
             names = [f"{side}_{joint}" for side in "lr" if f"{side}_{joint}" in skeleton.joints]
-            if names:
-                ends.append(np.nanmean(points[:, [skeleton.index(name) for name in names]], axis=(0, 1)))
+            ends_of_side = points[:, [skeleton.index(name) for name in names]]
+            if names and np.isfinite(ends_of_side).any(axis=(0, 1)).all():
+                ends.append(np.nanmean(ends_of_side, axis=(0, 1)))
         if len(ends) == 2:
             trunk = ends[1] - ends[0]
             axis = int(np.abs(trunk).argmax())
