@@ -6,6 +6,7 @@ import pytest
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.hdf5_values import hdf5_values, opened_hdf5
+from tf_pose3d.weight_files.hdf5 import read_config
 
 
 @pytest.fixture
@@ -57,6 +58,26 @@ def test_every_cut_and_flip_is_told_in_one_line_or_harmless(content):
                 said = str(error)
             assert "\n" not in said
             assert said.startswith("x.h5") or not said
+
+
+def test_a_heap_whose_object_has_no_size(tmp_path):
+    """The HDF5 library would never come back."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.attrs["state"] = "text" * 40
+    sound = buffer.getvalue()
+    with opened_hdf5(io.BytesIO(sound), "x.h5") as file:
+        assert file.attrs["state"] == "text" * 40
+    free = sound.index(b"GCOL") + 16 + 16 + 160
+    assert sound[free : free + 2] == b"\0\0"
+    for length in (0, 2**63, 2**64 - 8):
+        damaged = sound[: free + 8] + length.to_bytes(8, "little") + sound[free + 16 :]
+        with pytest.raises(Pose3DError, match=r"x\.h5 is truncated or damaged \(an object of"):
+            read_all(damaged)
+    path = tmp_path / "x.h5"
+    path.write_bytes(damaged)
+    with pytest.raises(Pose3DError, match=r"x\.h5 is truncated or damaged: an object of"):
+        read_config(path)
 
 
 def test_missing(tmp_path):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import mmap
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
@@ -12,10 +16,12 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["hdf5_values", "opened_hdf5", "require_stored"]
+__all__ = ["check_heaps", "hdf5_values", "opened_hdf5", "require_stored"]
 
 # Numbers in one dataset of the files read here; above, a header is damaged.
 _MOST_VALUES = 500_000_000
+# Signature, version and padding of a heap.
+_HEAP = b"GCOL\1\0\0\0"
 # What damage raises in the HDF5 library and in h5py.
 _DAMAGE = (
     OSError,
@@ -31,6 +37,47 @@ _DAMAGE = (
 
 
 @contextmanager
+def _content(file: str | os.PathLike | IO[bytes]) -> Iterator[bytes | mmap.mmap]:
+    if isinstance(file, io.BytesIO):
+        yield file.getvalue()
+        return
+    with contextlib.ExitStack() as stack:
+        opened = stack.enter_context(open(file, "rb")) if isinstance(file, (str, os.PathLike)) else file
+        content: bytes | mmap.mmap
+        try:
+            content = stack.enter_context(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+        except (OSError, ValueError):  # no file of the system, or an empty one
+            opened.seek(0)
+            content = opened.read()
+            opened.seek(0)
+        yield content
+
+
+def check_heaps(file: str | os.PathLike | IO[bytes]) -> None:
+    """Checks that the heaps in which texts lie have objects that get on: the HDF5 library waits for others.
+
+    Args:
+        file: A path, or a stream that can be sought.
+
+    Raises:
+        ValueError: One has an object without a size, or of one beyond the heap.
+    """
+    with _content(file) as content:
+        place = content.find(_HEAP)
+        while place >= 0:
+            size = int.from_bytes(content[place + 8 : place + 16], "little")
+            end = min(place + size, len(content))
+            at = place + 16
+            while at + 16 <= end:
+                number, _, length = struct.unpack("<HHxxxxQ", content[at : at + 16])
+                step = 16 + -(-length // 8) * 8 if number else length
+                if not 0 < step <= end - at:
+                    raise ValueError(f"an object of {length} bytes in the heap at byte {place}")
+                at += step
+            place = content.find(_HEAP, place + 8)
+
+
+@contextmanager
 def opened_hdf5(file: str | os.PathLike | IO[bytes], where: object, hint: str = "") -> Iterator[h5py.File]:
     """The open file; what the HDF5 library finds wrong in the block becomes one line.
 
@@ -43,6 +90,7 @@ def opened_hdf5(file: str | os.PathLike | IO[bytes], where: object, hint: str = 
         Pose3DError: The file is missing, truncated or damaged, or is none.
     """
     try:
+        check_heaps(file)
         with h5py.File(file, "r", locking=False) as opened:
             yield opened
     except Pose3DError:
@@ -76,7 +124,10 @@ def hdf5_values(group: h5py.Group, name: str, where: str) -> np.ndarray:
         Pose3DError: There is none of this name, or its header announces more than there is.
     """
     dataset = group.get(name)
-    if not isinstance(dataset, h5py.Dataset):
+    # Links into other files would read what this one does not hold.
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        dataset = None
+    if not isinstance(dataset, h5py.Dataset) or dataset.is_virtual or dataset.external:
         raise Pose3DError(f"{where} has no {name}; it holds {', '.join(list(group)[:12]) or 'nothing'}")
     if dataset.dtype.kind == "V" and dataset.dtype.names is None:
         raise Pose3DError(f"{where}: {name} is of type {dataset.dtype}, expected numbers or texts")

@@ -28,6 +28,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
+from tf_pose3d.hdf5_values import check_heaps
 from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
@@ -477,8 +478,10 @@ def opened_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
     held = _HELD.get(_identity(path)) if _HELD and os.path.exists(path) else None
     if held is None:
         _require_hdf5(path)
+    source = path if held is None else io.BytesIO(held)
     try:
-        with h5py.File(path if held is None else io.BytesIO(held), "r", locking=False) as file:
+        check_heaps(source)
+        with h5py.File(source, "r", locking=False) as file:
             yield file
     except Pose3DError:
         raise
