@@ -121,8 +121,6 @@ class _Server:
 
 
 def main() -> int:
-    from fuzzing.table import READERS
-
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--minutes", type=float, default=1, help="how long to go on (default: 1)")
     parser.add_argument("--files", type=int, help="end after so many files")
@@ -130,6 +128,9 @@ def main() -> int:
     parser.add_argument("--readers", default="", help="parts of readers' names, with commas between them")
     parser.add_argument("--keep", metavar="FOLDER", help="keep the files of the last four columns here")
     arguments = parser.parse_args()
+    # Not before: `--help` needs none of it.
+    from fuzzing.table import READERS
+
     wanted = arguments.readers.split(",")
     readers = [one for one in READERS if any(part.lower() in one.name.lower() for part in wanted)]
     if not readers:
