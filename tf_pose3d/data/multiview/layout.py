@@ -68,7 +68,8 @@ def locate_images(
         Pose3DError: None is there.
     """
     for number, name in enumerate(names):
-        if not isinstance(name, str) or not 0 < len(name) < 4096 or "\0" in name:
+        # Nor have paths of images characters that move what a terminal writes.
+        if not isinstance(name, str) or not 0 < len(name) < 4096 or min(name) < " ":
             raise Pose3DError(f"{folder}: annotation {number} names the image {shown(name)}, expected a path")
     if data_format == "zip":
         archive = ZipImages(folder / "images.zip", [f"images/{name}" for name in names])
