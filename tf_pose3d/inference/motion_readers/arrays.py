@@ -84,7 +84,7 @@ def motion_of_values(held: Mapping[str, Any], where: str, options: ReadMotionOpt
     rate = options.fps if options.fps is not None else _fact(held, "fps", where, 0.0)
     if not 1 <= rate <= 10_000:
         raise Pose3DError(f"{where}: fps is {rate:g}, expected 1 to 10,000: give the rate")
-    world = str(np.asarray(held.get("axes", ""))).startswith("world")
+    world = _word(held, "axes", where).startswith("world")
     if world:
         # Joints that several cameras did not find.
         poses = fill_gaps(poses, options.max_gap)
@@ -99,19 +99,24 @@ def motion_of_values(held: Mapping[str, Any], where: str, options: ReadMotionOpt
         camera = default_camera(int(width), int(height))
         if keypoints.ndim != 3 or keypoints.shape[:2] != poses.shape[:2] or keypoints.shape[2] not in (2, 3):
             raise Pose3DError(f"{where}: pose_2d of shape {keypoints.shape} beside pose_3d of {poses.shape}")
+    root = int(_fact(held, "root", where, skeleton.root))
+    if not 0 <= root < skeleton.num_joints:
+        raise Pose3DError(
+            f"{where}: root is {root}, expected the number of a joint, 0 to {poses.shape[1] - 1}"
+        )
     return Motion(
         poses=poses,
         skeleton=skeleton,
-        root=int(_fact(held, "root", where, skeleton.root)),
+        root=root,
         fps=rate,
         camera=camera,
         keypoints=keypoints,
-        subject=str(np.asarray(held.get("subject", ""))),
-        name=str(np.asarray(held.get("action", ""))),
+        subject=_word(held, "subject", where),
+        name=_word(held, "action", where),
         frame=None if "frame" not in held else _frames(held["frame"], where, len(poses)),
         world=world,
-        level=str(np.asarray(held.get("level_by", "file"))) if world else "",
-        placement=str(np.asarray(held.get("placement", "world" if world else "root"))),
+        level=(_word(held, "level_by", where) or "file") if world else "",
+        placement=_word(held, "placement", where) or ("world" if world else "root"),
     )
 
 
@@ -134,6 +139,15 @@ def _fact(held: Mapping[str, Any], name: str, where: str, default: float | None 
     if numbers.size != 1:
         raise Pose3DError(f"{where}: {name} is {shown(held.get(name))}, expected one number")
     return float(numbers.item())
+
+
+def _word(held: Mapping[str, Any], name: str, where: str) -> str:
+    """A text; empty where there is none."""
+    value = held.get(name)
+    value = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    if value is not None and not isinstance(value, (str, int)):
+        raise Pose3DError(f"{where}: {name} is {shown(value)}, expected a text")
+    return "" if value is None else str(value)
 
 
 def _frames(value: Parsed, where: str, count: int) -> np.ndarray:
