@@ -57,7 +57,15 @@ def test_every_file_lands_in_the_package():
 def test_every_program_exists():
     text = (REPOSITORY / "pyproject.toml").read_text()
     programs = re.findall(r'^tf-pose3d-(\w+) = "(tf_pose3d[\w.]+):(\w+)"$', text, re.M)
-    assert {name for name, _, _ in programs} == {"train", "eval", "inference", "convert", "export", "prepare"}
+    assert {name for name, _, _ in programs} == {
+        "train",
+        "eval",
+        "inference",
+        "convert",
+        "export",
+        "prepare",
+        "calibrate",
+    }
     for name, module, function in programs:
         text = REPOSITORY.joinpath(*module.split(".")).with_suffix(".py").read_text()
         assert f"\ndef {function}(arguments: Sequence[str] | None = None) -> int:\n" in text, name
