@@ -34,6 +34,8 @@ _PLACE = {"turn": np.inf, "shift": np.inf}
 _FOCALS = (0.35, 0.6, 1.0, 1.7)
 # Corners are found to about this, pixels; a view with fewer of them says too little.
 _NOISE, _LEAST_CORNERS = 0.2, 6
+# Noise is not taken to be less, and corners that are wrong by so many times it are left out.
+_LEAST_NOISE, _OUTLIER = 0.01, 8
 _FIRST_VIEWS, _MOST_VIEWS = 12, 120
 
 
@@ -316,16 +318,21 @@ def _together(
     lens = (_FISHEYE if fisheye else _PERSPECTIVE) if lenses else {}
     spread = [lens | (_PLACE if number else {}) for number in range(len(placed))]
     boards = np.where(good[:, None], boards, 0.0)
-    adjusted = adjust(
-        placed,
-        boards,
-        board_layout(corners),
-        observed,
-        seen / _NOISE**2,
-        spread,
-        loss=3 * _NOISE,
-        steps=60,
-    )
+    layout, noise = board_layout(corners), _NOISE
+    adjusted = adjust(placed, boards, layout, observed, seen / noise**2, spread, loss=3 * noise, steps=60)
+    for _ in range(2):
+        # Most corners are better than that, and a few, blurred or small, much worse.
+        noise = float(np.clip(np.nanmedian(adjusted.errors) / 1.18, _LEAST_NOISE, _NOISE))
+        adjusted = adjust(
+            adjusted.cameras,
+            adjusted.blocks,
+            layout,
+            observed,
+            (seen & ~(adjusted.errors > _OUTLIER * noise)) / noise**2,
+            spread,
+            loss=2 * noise,
+            steps=20,
+        )
     return list(adjusted.cameras), np.where(good[:, None], adjusted.blocks, np.nan), adjusted
 
 
