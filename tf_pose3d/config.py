@@ -238,6 +238,11 @@ class TrainingConfig(Config):
         choices=("Adam", "AdamW", "TorchAdamW"),
     )
     OPTIMIZER_PARAMS: dict = key({}, "Further arguments: amsgrad, epsilon, beta_1, beta_2.")
+    EPSILON_AFTER_CORRECTION: bool = key(
+        False,
+        "Adam adds epsilon after the bias correction, as PyTorch does; false: before it, as TensorFlow, "
+        "where it counts 31 times as much at the first step.",
+    )
     MAX_NORM: float | None = key(
         None, "Scale gradients down to this global norm; null or 0: never.", minimum=0
     )
@@ -290,6 +295,11 @@ class TrainingConfig(Config):
     def evaluation_settings(self: ConfigType) -> list[tuple[str, ConfigType]]:
         """(label, config) of every setting that one evaluation reports, e.g. each s_in."""
         return [("", self)]
+
+    @property
+    def overlap(self) -> float:
+        """Share of a clip that the next one holds, too, for networks that give every frame of a clip."""
+        return 0.0
 
     @property
     def prediction_stride(self) -> int:

@@ -88,7 +88,7 @@ def find_source(
         option.name: getattr(arguments, option.destination, None) for option in record.options if option.flags
     }
     if path is not None:
-        given["path_3d"] = path
+        given[record.place_option] = path
     given.update(record.pick(release.data_options(arguments)))
     return choose_source(record, config, spec, given, test)
 

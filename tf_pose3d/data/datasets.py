@@ -46,6 +46,8 @@ DATASETS: Mapping[str, str] = {
     "amass": "tf_pose3d.data.amass:DATASET",
     "synthetic": "tf_pose3d.data.synthetic:DATASET",
     "lcn": "tf_pose3d.data.lcn_pickles:DATASET",
+    "h36m_sh": "tf_pose3d.data.image_pickles:DATASET",
+    "clips": "tf_pose3d.data.sliced_clips:DATASET",
     "humaneva15": "tf_pose3d.data.humaneva:HUMANEVA_15",
     "humaneva20": "tf_pose3d.data.humaneva:HUMANEVA_20",
     "motion": "tf_pose3d.data.motion_clips:DATASET",
@@ -150,6 +152,12 @@ class Dataset:
         return complete
 
     @property
+    def place_option(self) -> str:
+        """The option that a path in the place of the data set's name stands for."""
+        places = ("path_3d", "path_pickle", "path_clips")
+        return next((name for name in places if self.takes(name)), "path_3d")
+
+    @property
     def comes_as_pose_files(self) -> bool:
         """Whether it is a 3D file with 2D files of several detectors beside it."""
         return self.takes("path_3d")
@@ -162,11 +170,13 @@ class PoseDataset(Dataset):
     Attributes:
         read: (split, all options, joint layout, joint layout of 2D, log) -> sequences; raises Pose3DError.
         has_videos: Whether its sequences are unbroken video with 2D poses of its own cameras.
+        image_poses: Whether its training poses are those of the image alone, without any in metres.
         cameras: Cameras to draw from per window, where its poses are in the world and were filmed by none.
     """
 
     read: Callable[[str, Options, str, str, Log | None], list[Sequence]]
     has_videos: bool = True
+    image_poses: bool = False
     cameras: tuple[Camera, ...] = ()
 
 
@@ -229,7 +239,11 @@ def datasets() -> dict[str, str]:
 
 
 def dataset_of_file(path: str | Path) -> str:
-    """The data set whose 3D file this is, by its name: `data_3d_humaneva15.npz` is HumanEva-I's."""
+    """The data set whose file or folder this is, by its name: `data_3d_humaneva15.npz` is HumanEva-I's."""
+    if Path(path).suffix == ".pkl":
+        return "h36m_sh"
+    if Path(path).is_dir():
+        return "clips"
     held = (name for name in DATASETS if name in Path(path).name and get_dataset(name).comes_as_pose_files)
     return next(held, "h36m")
 

@@ -61,6 +61,7 @@ def readable_datasets(spec: Spec, test: bool = False) -> list[str]:
             fits = isinstance(record, MotionDataset)
         elif isinstance(spec, WindowSpec):
             fits = isinstance(record, PoseDataset) and (record.has_videos or not spec.videos_only)
+            fits = fits and (spec.image_poses or not getattr(record, "image_poses", False))
         else:
             fits = isinstance(record, ImageDataset)
         if fits and (record.has_test or not test):
@@ -74,7 +75,7 @@ def find_dataset(
     """The data set that a text names, and the 3D file where it names one.
 
     Args:
-        text: A name, or the path of a 3D file (`.npz`).
+        text: A name, or the path of a 3D file (`.npz`), a pickle (`.pkl`) or a folder of clips.
         spec: What the model reads.
         test: It must have a test protocol.
         flag: Names the text in messages.
@@ -82,11 +83,13 @@ def find_dataset(
     Raises:
         Pose3DError: An unknown data set, or one that the model does not read.
     """
-    path = text if text.endswith(".npz") else None
+    is_path = text.endswith((".npz", ".pkl")) or (text.lower() not in DATASETS and Path(text).is_dir())
+    path = text if is_path else None
     name = text.lower() if path is None else dataset_of_file(path)
     known = readable_datasets(spec, test)
     if name not in known:
         file = "a 3D pose file (.npz), " if "h36m" in known else ""
+        file += "a pickle (.pkl) or a folder of clips, " if "h36m_sh" in known else ""
         names = " or ".join([part for part in (", ".join(known[:-1]), known[-1]) if part])
         raise Pose3DError(f"{flag} is {text!r}, expected {file}{names}")
     return get_dataset(name), path
@@ -118,7 +121,7 @@ def choose_source(
     else:
         record, path = find_dataset(dataset or config.DATASET or "h36m", spec, test)
         if path is not None:
-            given["path_3d"] = path
+            given[record.place_option] = path
     if record.takes("keypoints"):
         if "path_2d" in given and "keypoints" in given:
             raise Pose3DError("--dataset_2d and --keypoints both name 2D poses; give one of them")

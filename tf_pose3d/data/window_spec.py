@@ -26,12 +26,20 @@ class WindowSpec:
         align_mask: True aligns the mask with the video's frame numbers, False with the window's centre.
         shift_mask: Move the mask at random by a multiple of `stride`, at most half of s_in.
         mirror: `"none"`; `"entries"`: mirrored windows are entries of their own; `"in_batch"`: each
-            window is followed by its mirror image.
+            window is followed by its mirror image; `"random"`: half of the windows are mirrored, other ones
+            each time.
         frame_rate: Hz; a sequence of n times that rate has all its strides multiplied by n.
         pack_visible: Also give `visible_rows` and `visible_lookup` (see `Windows.batch`).
         causal: True: a window ends at its frame; False: it lies around it.
         fraction: Share of each sequence's frames to use, see `take_fraction`.
         channels: Numbers of a 2D joint that are read: x, y, and with 3 a confidence.
+        clip_stride: Frames from the first frame of a clip to that of the next, see `tf_pose3d.data.clips`;
+            None: a window lies round each centre.
+        clip_tail: What becomes of frames behind a video's last whole clip: `"drop"`, `"shift"`, `"pad"` or
+            `"resample"`.
+        fill_confidence: 2D poses without a confidence, where one is read, have the confidence 1; False:
+            they are refused.
+        image_poses: Data with poses of the image alone will do, without any in metres.
         videos_only: Only data sets that cameras recorded as videos will do.
         intrinsics_for: Why sequences need their cameras' intrinsics, for a message; None: they do not.
         options: What a data set's reader is told, as far as it takes it, e.g. `mode` of LCN's pickles.
@@ -50,6 +58,10 @@ class WindowSpec:
     causal: bool = False
     fraction: float = 1.0
     channels: int = 2
+    clip_stride: int | None = None
+    clip_tail: str = "drop"
+    fill_confidence: bool = False
+    image_poses: bool = False
     videos_only: bool = False
     intrinsics_for: str | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -62,8 +74,10 @@ class WindowSpec:
     def __post_init__(self) -> None:
         if self.padding not in ("copy", "zeros"):
             raise Pose3DError(f"padding is {self.padding!r}, expected copy or zeros")
-        if self.mirror not in ("none", "entries", "in_batch"):
-            raise Pose3DError(f"mirror is {self.mirror!r}, expected none, entries or in_batch")
+        if self.mirror not in ("none", "entries", "in_batch", "random"):
+            raise Pose3DError(f"mirror is {self.mirror!r}, expected none, entries, in_batch or random")
+        if self.clip_tail not in ("drop", "shift", "pad", "resample"):
+            raise Pose3DError(f"clip_tail is {self.clip_tail!r}, expected drop, shift, pad or resample")
         if self.align_mask and self.shift_mask:
             raise Pose3DError("a mask is either aligned with the frame numbers or shifted at random")
         for stride in self.mask_strides or ():

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_pose3d.camera import Camera, normalize_screen_coordinates
+from tf_pose3d.data.clips import clip_frames, clip_notes
 from tf_pose3d.data.datasets import Dataset, Log, get_pose_dataset, read_sequences
 from tf_pose3d.data.fractions import take_fraction
 from tf_pose3d.data.projection import project, world_to_camera
@@ -29,7 +30,7 @@ from tf_pose3d.errors import Pose3DError
 __all__ = ["FrameStore", "Windows", "open_windows"]
 
 # Streams of random numbers, so that no two draws of a step share a key.
-_SHUFFLE, _MASK_STRIDE, _MASK_SHIFT, _CAMERA = range(4)
+_SHUFFLE, _MASK_STRIDE, _MASK_SHIFT, _CAMERA, _MIRROR = range(5)
 
 # Which of the 11 intrinsics change sign in a mirrored image: centre x and the first tangential
 # coefficient, as in the Uplift and EHFusion releases.
@@ -48,6 +49,7 @@ class FrameStore:
         frame_rate: Hz that the sequences' rates are multiples of.
         subjects, actions: Name lists that fix the ids; by default those present, in order.
         channels: Numbers of a 2D joint to keep, the first of those that the sequences hold.
+        fill_confidence: Where they hold x and y alone and three are to be kept, the third is 1.
 
     Attributes:
         arrays: Name -> `(rows, ...)` float32: `keypoints_2d` normalised screen coordinates `(J,
@@ -74,6 +76,7 @@ class FrameStore:
         subjects: SequenceType[str] | None = None,
         actions: SequenceType[str] | None = None,
         channels: int = 2,
+        fill_confidence: bool = False,
     ) -> None:
         if not sequences:
             raise Pose3DError("no sequences to cut windows from")
@@ -97,13 +100,19 @@ class FrameStore:
         self.zero_row = rows if zeros else None
         rows += int(zeros)
 
-        keys = _quantities(first, channels)
+        # Whether confidences had to be supposed.
+        self.confidence_filled = (
+            fill_confidence
+            and channels == 3
+            and any(s.pose_2d is not None and s.pose_2d.shape[2] == 2 for s in sequences)
+        )
+        keys = _quantities(first, channels, fill_confidence)
         self.arrays = {name: _aligned((rows, *values.shape[1:])) for name, values in keys.items()}
         for sequence, offset in zip(sequences, self.offsets, strict=True):
             same = sequence.skeleton == first.skeleton and sequence.input_skeleton == first.input_skeleton
             if not same or sequence.world_frame != first.world_frame:
                 raise Pose3DError(f"{sequence.label}: another joint layout or frame than {first.label}")
-            values = _quantities(sequence, channels)
+            values = _quantities(sequence, channels, fill_confidence)
             if {k: v.shape[1:] for k, v in values.items()} != {k: v.shape[1:] for k, v in keys.items()}:
                 raise Pose3DError(f"{sequence.label}: holds other quantities than {first.label}")
             for name, frames in values.items():
@@ -116,6 +125,7 @@ class FrameStore:
             flips = {
                 "keypoints_2d": list(self.input_skeleton.flip_order),
                 "pose_3d": list(self.skeleton.flip_order),
+                "pose_image": list(self.skeleton.flip_order),
             }
             for name, array in self.arrays.items():
                 original = array[: self.num_frames]
@@ -153,17 +163,22 @@ def _image_size(sequence: Sequence) -> tuple[int, int]:
     return sequence.camera.width, sequence.camera.height
 
 
-def _quantities(sequence: Sequence, channels: int) -> dict[str, np.ndarray]:
+def _quantities(sequence: Sequence, channels: int, fill_confidence: bool) -> dict[str, np.ndarray]:
     """What goes into the store, before normalisation."""
     quantities = {}
-    held = 2 if sequence.pose_2d is None else sequence.pose_2d.shape[2]
-    if held < channels:
+    pose_2d = sequence.pose_2d
+    held = 2 if pose_2d is None else pose_2d.shape[2]
+    if held < channels and fill_confidence and pose_2d is not None:
+        pose_2d = np.concatenate(
+            [pose_2d, np.ones((*pose_2d.shape[:2], channels - held), np.float32)], axis=2
+        )
+    elif held < channels:
         raise Pose3DError(
             f"{sequence.label}: its 2D poses hold {held} numbers a joint, the model reads {channels}: x, y "
             "and a confidence (for LCN, IN_F or --in-F says how many)"
         )
-    if sequence.pose_2d is not None:
-        quantities["keypoints_2d"] = sequence.pose_2d[..., :channels]
+    if pose_2d is not None:
+        quantities["keypoints_2d"] = pose_2d[..., :channels]
     if sequence.pose_3d is not None:
         quantities["pose_3d"] = sequence.pose_3d
     return {**quantities, **sequence.per_frame}
@@ -208,8 +223,17 @@ class Windows:
             subjects=subjects,
             actions=actions,
             channels=spec.channels,
+            fill_confidence=spec.fill_confidence,
         )
         centres = -(-self.store.lengths.astype(np.int64) // spec.step)
+        self._clips: np.ndarray | None = None
+        if spec.clip_stride is not None:
+            strides = spec.stride * self.store.multiples
+            lengths = -(-self.store.lengths // strides)
+            frames, video = clip_frames(lengths, spec.length, spec.clip_stride, spec.clip_tail)
+            frames = frames * strides[video][:, None]
+            self._clips = (frames + self.store.offsets[video][:, None]).astype(np.int32)
+            centres = np.bincount(video, minlength=len(self.store.lengths))
         self._first_window = np.concatenate([[0], np.cumsum(centres)])
         self.num_centres = int(self._first_window[-1])
         if not self.num_centres:
@@ -248,20 +272,27 @@ class Windows:
         """(sequence number, frame number in its video) of windows; of all centres when None."""
         indices = np.arange(self.num_centres) if indices is None else np.asarray(indices) % self.num_centres
         sequence = np.searchsorted(self._first_window, indices, side="right") - 1
+        if self._clips is not None:
+            middle = self._clips[indices, self.spec.length // 2]
+            return sequence, middle - self.store.offsets[sequence]
         return sequence, (indices - self._first_window[sequence]) * self.spec.step
 
     def notes(self) -> list[str]:
         """Lines about the data that the user should know, such as videos shorter than a window."""
+        said = ["2D poses without confidences: taken as 1"] if self.store.confidence_filled else []
+        if self._clips is not None:
+            return [*said, *clip_notes(self.store.lengths, self.spec.length, self.spec.clip_tail)]
         frames = -(-self.store.lengths // (self.spec.stride * self.store.multiples))
         short = int((frames < self.spec.length).sum())
         if not short:
-            return []
+            return said
         filled = "their first and last frames are repeated"
         if self.spec.padding == "zeros":
             filled = "zeros stand for the frames that are missing"
         return [
+            *said,
             f"{short} of {len(frames)} sequences are shorter than the window of {self.spec.length} frames: "
-            f"{filled}"
+            f"{filled}",
         ]
 
     def _constants(self) -> dict[str, tf.Tensor]:
@@ -278,6 +309,8 @@ class Windows:
                     "action": self.store.action_ids,
                     "intrinsics": self.store.intrinsics,
                 }
+                if self._clips is not None:
+                    tables["clips"] = self._clips
                 if self.cameras is not None:
                     tables["cameras"] = self.cameras
                 constants.update({f"table/{name}": tf.constant(table) for name, table in tables.items()})
@@ -301,6 +334,8 @@ class Windows:
         mirrored = indices >= self.num_centres
         centre = indices % self.num_centres
         sequence = tf.searchsorted(tables["table/first_window"], centre, side="right") - 1
+        if self._clips is not None:
+            return self._clip_rows(centre, mirrored, sequence, step)
         frame = tf.cast(centre - tf.gather(tables["table/first_window"], sequence), tf.int32) * spec.step
         length = tf.gather(tables["table/length"], sequence)[:, None]
         multiple = tf.gather(tables["table/multiple"], sequence)[:, None]
@@ -336,6 +371,22 @@ class Windows:
             "mirrored": mirrored,
             "sequence": sequence,
             "frame": frame,
+        }
+
+    def _clip_rows(
+        self, clip: tf.Tensor, mirrored: tf.Tensor, sequence: tf.Tensor, step: tf.Tensor | int
+    ) -> dict[str, tf.Tensor]:
+        """`rows` of clips."""
+        rows = tf.gather(self._constants()["table/clips"], clip)
+        if self.spec.mirror == "random":
+            mirrored = tf.random.stateless_uniform(tf.shape(clip), self._key(_MIRROR, step)) < 0.5
+        middle = rows[:, self.spec.length // 2] - tf.gather(self._constants()["table/offset"], sequence)
+        return {
+            "rows": tf.where(mirrored[:, None], rows + self.store.num_frames, rows),
+            "pad_mask": tf.ones_like(rows, tf.float32),
+            "mirrored": mirrored,
+            "sequence": sequence,
+            "frame": middle,
         }
 
     def _key(self, stream: int, step: tf.Tensor | int) -> tf.Tensor:

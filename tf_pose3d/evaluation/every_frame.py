@@ -110,7 +110,7 @@ def predict_every_frame(
     indices = frames_to_predict(setting, windows) if indices is None else indices
     frame = windows.centre_frames()[1]
     predicted = np.zeros((len(frame), windows.store.skeleton.num_joints, 3), np.float32)
-    predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE)
+    predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
     predicted[indices] = predictor(
         windows.with_mask_strides(window_spec(family, setting, "test").mask_strides),
         setting.BATCH_SIZE,

@@ -35,20 +35,25 @@ class Predictor:
     lifted together) has every frame of a video encoded once, however many windows hold it. Temporal
     convolutions go through a predictor of their own, see `temporal_predictor`.
 
+    Networks that give every frame of a clip go through `FrameSequencePredictor`.
+
     Args:
         model: Maps a batch dict to an output dict with `pose_3d`.
         flip: Average with the mirrored prediction for the mirrored input.
         jit_compile: Compile the forward pass with XLA.
+        overlap: Of clips, see `tf_pose3d.data.clips.covering_clips`.
     """
 
-    def __init__(self, model: keras.Model, flip: bool = True, jit_compile: bool = False) -> None:
+    def __init__(
+        self, model: keras.Model, flip: bool = True, jit_compile: bool = False, overlap: float = 0.0
+    ) -> None:
         self.model = model
         self._flip = flip
         self._jit_compile = jit_compile
         self._shared = all(
             hasattr(model, name) for name in ("encode_frames", "replacement_token", "lift_tokens")
         )
-        self._temporal = temporal_predictor(model, flip, jit_compile)
+        self._temporal = temporal_predictor(model, flip, jit_compile, overlap)
         # What windows can differ in -> compiled functions.
         self._compiled: dict[Any, Any] = {}
 
@@ -197,11 +202,12 @@ def predict_poses(
     flip: bool = True,
     jit_compile: bool = False,
     progress: Callable[[int], None] | None = None,
+    overlap: float = 0.0,
 ) -> np.ndarray:
     """The model's pose for the centre frame of each window.
 
     Args:
-        model, flip, jit_compile: See `Predictor`.
+        model, flip, jit_compile, overlap: See `Predictor`.
         windows: Unmirrored windows.
         batch_size: Windows per forward pass.
         indices: `(n,)` window indices in increasing order; None: all centres.
@@ -210,7 +216,7 @@ def predict_poses(
     Returns:
         `(n, J, 3)` float32, metres, root-centred, camera frame.
     """
-    return Predictor(model, flip, jit_compile)(windows, batch_size, indices, progress)
+    return Predictor(model, flip, jit_compile, overlap)(windows, batch_size, indices, progress)
 
 
 def predict_with_loss(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.evaluation.sequence_prediction import FrameSequencePredictor
 from tf_pose3d.layers.normed_linear import folded_weights
 from tf_pose3d.types import Parsed
 
@@ -25,8 +26,12 @@ _MIRRORED_PRINCIPAL_POINT = 4
 _MIRRORED_TANGENTIAL = 9
 
 
-def temporal_predictor(model: keras.Model, flip: bool, jit_compile: bool) -> Parsed | None:
-    """The predictor that serves a model best, or None where it is no temporal convolution network."""
+def temporal_predictor(
+    model: keras.Model, flip: bool, jit_compile: bool, overlap: float = 0.0
+) -> Parsed | None:
+    """The predictor that serves a model best, or None where windows are predicted each on their own."""
+    if hasattr(model, "sequence_output"):
+        return FrameSequencePredictor(model, flip, jit_compile, overlap)
     if hasattr(model, "lift_sequence"):
         return SequencePredictor(model, flip, jit_compile)
     if hasattr(model, "lift_windows"):

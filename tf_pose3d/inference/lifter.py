@@ -129,7 +129,8 @@ class Lifter:
         require_tensorflow_backend("lifting")
         from tf_pose3d.evaluation.prediction import Predictor
 
-        return Predictor(self.model, self._setting.EVAL_FLIP, self._setting.JIT_COMPILE)
+        setting = self._setting
+        return Predictor(self.model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
 
     @functools.cached_property
     def protocol(self) -> Protocol:

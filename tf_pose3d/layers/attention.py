@@ -7,6 +7,7 @@ import functools
 import keras
 from keras import ops
 
+from tf_pose3d.layers.initial_weights import linear
 from tf_pose3d.ops.attention import self_attention, token_attention
 
 __all__ = ["MultiHeadAttention"]
@@ -25,6 +26,7 @@ class MultiHeadAttention(keras.layers.Layer):
         qkv_bias: Whether query, key and value projections have a bias.
         attention_dropout: Dropout rate on the attention weights.
         dropout: Dropout rate on the output.
+        initial: How weights are drawn, see `tf_pose3d.layers.initial_weights`.
 
     Call arguments:
         tokens: `(B, N, C)`, keys and values, and queries too unless those are given.
@@ -41,6 +43,7 @@ class MultiHeadAttention(keras.layers.Layer):
         qkv_bias: bool = True,
         attention_dropout: float = 0.0,
         dropout: float = 0.0,
+        initial: str = "keras",
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
@@ -51,10 +54,15 @@ class MultiHeadAttention(keras.layers.Layer):
         self.qkv_bias = qkv_bias
         self.attention_dropout_rate = attention_dropout
         self.dropout_rate = dropout
-        self.query = keras.layers.Dense(dim, use_bias=qkv_bias, dtype=self.dtype_policy, name="query")
-        self.key = keras.layers.Dense(dim, use_bias=qkv_bias, dtype=self.dtype_policy, name="key")
-        self.value = keras.layers.Dense(dim, use_bias=qkv_bias, dtype=self.dtype_policy, name="value")
-        self.projection = keras.layers.Dense(dim, dtype=self.dtype_policy, name="projection")
+        self.initial = initial
+
+        def projection(name: str, use_bias: bool = True) -> keras.layers.Dense:
+            return linear(dim, dim, initial, use_bias=use_bias, dtype=self.dtype_policy, name=name)
+
+        self.query = projection("query", qkv_bias)
+        self.key = projection("key", qkv_bias)
+        self.value = projection("value", qkv_bias)
+        self.projection = projection("projection")
         self.attention_dropout = keras.layers.Dropout(attention_dropout) if attention_dropout else None
         self.dropout = keras.layers.Dropout(dropout) if dropout else None
 
@@ -108,4 +116,5 @@ class MultiHeadAttention(keras.layers.Layer):
             "qkv_bias": self.qkv_bias,
             "attention_dropout": self.attention_dropout_rate,
             "dropout": self.dropout_rate,
+            "initial": self.initial,
         }

@@ -10,6 +10,7 @@ from keras import ops
 
 from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
+from tf_pose3d.layers.initial_weights import linear, linear_initializers
 from tf_pose3d.layers.layer_normalization import LayerNormalization, UnbiasedLayerNormalization
 from tf_pose3d.layers.strided_length import CONVOLUTION_TAPS, strided_length
 
@@ -32,6 +33,7 @@ class MLP(keras.layers.Layer):
         activation: `"gelu"` (exact) or `"relu"`.
         dropout: Rate after the second Dense.
         inner_dropout: Rate after the activation.
+        initial: How weights are drawn, see `tf_pose3d.layers.initial_weights`.
 
     Input and output: `(B, N, C)`.
     """
@@ -43,6 +45,7 @@ class MLP(keras.layers.Layer):
         activation: str = "gelu",
         dropout: float = 0.0,
         inner_dropout: float = 0.0,
+        initial: str = "keras",
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
@@ -51,8 +54,9 @@ class MLP(keras.layers.Layer):
         self.activation_name = activation
         self.dropout_rate = dropout
         self.inner_dropout_rate = inner_dropout
-        self.expand = keras.layers.Dense(hidden_dim, dtype=self.dtype_policy, name="expand")
-        self.contract = keras.layers.Dense(dim, dtype=self.dtype_policy, name="contract")
+        self.initial = initial
+        self.expand = linear(hidden_dim, dim, initial, dtype=self.dtype_policy, name="expand")
+        self.contract = linear(dim, hidden_dim, initial, dtype=self.dtype_policy, name="contract")
         self.dropout = keras.layers.Dropout(dropout) if dropout else None
         self.inner_dropout = keras.layers.Dropout(inner_dropout) if inner_dropout else None
 
@@ -80,6 +84,7 @@ class MLP(keras.layers.Layer):
             "activation": self.activation_name,
             "dropout": self.dropout_rate,
             "inner_dropout": self.inner_dropout_rate,
+            "initial": self.initial,
         }
 
 
@@ -99,6 +104,7 @@ class _BlockBase(keras.layers.Layer):
         drop_path: float = 0.0,
         epsilon: float = 1e-5,
         unbiased_norm: bool = False,
+        initial: str = "keras",
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
@@ -115,18 +121,20 @@ class _BlockBase(keras.layers.Layer):
             "drop_path": drop_path,
             "epsilon": epsilon,
             "unbiased_norm": unbiased_norm,
+            "initial": initial,
         }
         self.mlp_settings = {
             "hidden_dim": int(dim * mlp_ratio + 1e-6),
             "activation": activation,
             "dropout": dropout,
             "inner_dropout": inner_dropout,
+            "initial": initial,
             "dtype": self.dtype_policy,
         }
         norm = UnbiasedLayerNormalization if unbiased_norm else LayerNormalization
         self.norm1 = norm(epsilon=epsilon, dtype=self.dtype_policy, name="norm1")
         self.attention = MultiHeadAttention(
-            dim, num_heads, qkv_bias, attention_dropout, dropout, dtype=self.dtype_policy, name="mha"
+            dim, num_heads, qkv_bias, attention_dropout, dropout, initial, dtype=self.dtype_policy, name="mha"
         )
         self.norm2 = norm(epsilon=epsilon, dtype=self.dtype_policy, name="norm2")
         self.drop_path = DropPath(drop_path, dtype=self.dtype_policy) if drop_path else None
@@ -162,6 +170,7 @@ class TransformerBlock(_BlockBase):
         drop_path: Stochastic depth rate of both branches.
         epsilon: Of both layer norms.
         unbiased_norm: Layer norms by the unbiased deviation, see `UnbiasedLayerNormalization`.
+        initial: How weights are drawn, see `tf_pose3d.layers.initial_weights`.
 
     Call arguments: tokens `(B, N, C)`; `key_mask (B, N)` bool, True where nobody may attend.
     Output: `(B, N, C)`.
@@ -197,7 +206,7 @@ class StridedMLP(keras.layers.Layer):
         length: Number of tokens N that enter the block.
         stride: Stride of the second convolution.
         padding: Zeros put before and after the hidden sequence, each 0 or 1.
-        activation, dropout, inner_dropout: As in `MLP`.
+        activation, dropout, inner_dropout, initial: As in `MLP`.
 
     Input: the tokens at `positions` only, `(B, len(positions), C)`: those the strided convolution
     reads. Output: `(B, M, C)` with M = `strided_length(N, stride, padding)`.
@@ -213,9 +222,11 @@ class StridedMLP(keras.layers.Layer):
         activation: str = "gelu",
         dropout: float = 0.0,
         inner_dropout: float = 0.0,
+        initial: str = "keras",
         **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
+        self.initial = initial
         self.dim = dim
         self.hidden_dim = hidden_dim
         self.length = length
@@ -238,16 +249,16 @@ class StridedMLP(keras.layers.Layer):
 
     def build(self, input_shape: tuple | None = None) -> None:
         # Shapes and order are those of the two Conv1D layers in the released checkpoints.
-        self.expand_kernel = self.add_weight("expand_kernel", (1, self.dim, self.hidden_dim))
-        self.expand_bias = self.add_weight("expand_bias", (self.hidden_dim,), initializer="zeros")
-        self.contract_kernel = self.add_weight(
-            "contract_kernel", (CONVOLUTION_TAPS, self.hidden_dim, self.dim)
-        )
-        self.contract_bias = self.add_weight("contract_bias", (self.dim,), initializer="zeros")
+        first = linear_initializers(self.dim, self.initial)
+        second = linear_initializers(CONVOLUTION_TAPS * self.hidden_dim, self.initial)
+        for name, shape, initializer in (
+            ("expand_kernel", (1, self.dim, self.hidden_dim), first["kernel_initializer"]),
+            ("expand_bias", (self.hidden_dim,), first["bias_initializer"]),
+            ("contract_kernel", (CONVOLUTION_TAPS, self.hidden_dim, self.dim), second["kernel_initializer"]),
+            ("contract_bias", (self.dim,), second["bias_initializer"]),
+        ):
+            setattr(self, name, self.add_weight(name=name, shape=shape, initializer=initializer))
         self.built = True
-
-    def add_weight(self, name: str, shape: tuple, initializer: str = "glorot_uniform") -> keras.Variable:
-        return super().add_weight(name=name, shape=shape, initializer=initializer)
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         kept, hidden_dim = len(self.positions), self.hidden_dim
@@ -281,6 +292,7 @@ class StridedMLP(keras.layers.Layer):
             "activation": self.activation_name,
             "dropout": self.dropout_rate,
             "inner_dropout": self.inner_dropout_rate,
+            "initial": self.initial,
         }
 
 

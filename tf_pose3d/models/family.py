@@ -44,6 +44,9 @@ FAMILIES = {
     "DenseWarper": ("densewarper", "tf_pose3d.models.densewarper.family:DenseWarperFamily"),
     "StridedTransformer": ("strided", "tf_pose3d.models.strided.family:StridedTransformerFamily"),
     "PoseFormer": ("poseformer", "tf_pose3d.models.poseformer.family:PoseFormerFamily"),
+    "MotionBERT": ("motionbert", "tf_pose3d.models.motionbert.family:MotionBERTFamily"),
+    "MotionAGFormer": ("motionagformer", "tf_pose3d.models.motionagformer.family:MotionAGFormerFamily"),
+    "MixSTE": ("mixste", "tf_pose3d.models.mixste.family:MixSTEFamily"),
 }
 
 

@@ -64,8 +64,9 @@ class PoseModel(keras.Model):
         """
         raise NotImplementedError
 
-    # Whether windows may be longer than `input_shapes` says.
+    # Whether windows may be longer, or shorter, than `input_shapes` says.
     _reads_longer_windows = False
+    _reads_shorter_windows = False
 
     def as_inputs(self, inputs: Tensor) -> Tensor:
         """The dict that the network reads, of a dict or of an array.
@@ -109,12 +110,15 @@ class PoseModel(keras.Model):
                 return True
             if name != _KEYPOINTS:
                 return False
+            if axis == 1 and self._reads_shorter_windows and size < expected:
+                return True
             # Further channels are passed over; a longer window may give a sequence.
             return size > expected and (axis == 3 or (axis == 1 and self._reads_longer_windows))
 
         if len(found) == len(wanted) and all(fits(axis) for axis in range(len(wanted))):
             return
-        shape = _spelled(wanted, self._reads_longer_windows and name == _KEYPOINTS)
+        more = "more" if self._reads_longer_windows else "fewer" if self._reads_shorter_windows else ""
+        shape = _spelled(wanted, more if name == _KEYPOINTS else "")
         if single:
             shape = f"{_spelled((None, *wanted[2:]))} or {shape}"
         hint = "; put an axis for the batch in front" if len(found) == len(wanted) - 1 and not single else ""
@@ -347,9 +351,9 @@ def _listed(names: Parsed) -> str:
     return ", ".join(names)
 
 
-def _spelled(shape: tuple[int | None, ...], longer: bool = False) -> str:
-    """`(B, 27, 17, 2)`; a window that may be longer is spelled `27 or more`."""
+def _spelled(shape: tuple[int | None, ...], other: str = "") -> str:
+    """`(B, 27, 17, 2)`; a window that may have another length is spelled `27 or more`, `27 or fewer`."""
     sizes = ["B" if axis == 0 else "any" if size is None else str(size) for axis, size in enumerate(shape)]
-    if longer:
-        sizes[1] += " or more"
+    if other:
+        sizes[1] += f" or {other}"
     return f"({', '.join(sizes)})"

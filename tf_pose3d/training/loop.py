@@ -336,8 +336,10 @@ class Trainer:
             path, state = load_latest_checkpoint(self.folder, self._groups(), self.log)
         else:
             path, state = named, load_checkpoint(named, self._groups())
+        # A key that is younger than the checkpoint was at its default.
+        held = {**type(self.config)().to_dict(), **state["config"]}
         for key, value in self.config.to_dict().items():
-            before = state["config"].get(key)
+            before = held.get(key)
             # Earlier runs did not note their data set.
             if key == "DATASET" and before is None:
                 continue

@@ -53,10 +53,16 @@ class FusedAdam(keras.optimizers.Adam):
 
     Keras's takes some ten passes, which for wide dense layers is as slow as the network itself. For variables
     that are mirrored over devices, and with amsgrad inside XLA, which lacks that operation, it is Keras's.
+
+    Args:
+        *args, **kwargs: Of `keras.optimizers.Adam`.
+        epsilon_after_correction: Add epsilon to the root of the corrected second moment, as PyTorch does;
+            False: to that of the uncorrected one, as TensorFlow.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, epsilon_after_correction: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.epsilon_after_correction = epsilon_after_correction
         self._shared = _OncePerStep()
 
     def _backend_update_step(self, grads: list, trainable_variables: list, learning_rate: Tensor) -> None:
@@ -70,14 +76,22 @@ class FusedAdam(keras.optimizers.Adam):
         """What TensorFlow's operation wants to know of the step."""
         step = ops.cast(self.iterations + 1, dtype)
         beta_1, beta_2 = ops.cast(self.beta_1, dtype), ops.cast(self.beta_2, dtype)
+        beta_2_power = ops.power(beta_2, step)
+        epsilon = ops.cast(self.epsilon, dtype)
+        if self.epsilon_after_correction:
+            # The step divides by root(v) + epsilon and is multiplied with root(1 - power) afterwards.
+            epsilon = epsilon * ops.sqrt(1 - beta_2_power)
         return {
             "beta1_power": ops.power(beta_1, step),
-            "beta2_power": ops.power(beta_2, step),
+            "beta2_power": beta_2_power,
             "lr": ops.cast(learning_rate, dtype),
             "beta1": beta_1,
             "beta2": beta_2,
-            "epsilon": ops.cast(self.epsilon, dtype),
+            "epsilon": epsilon,
         }
+
+    def get_config(self) -> dict:
+        return {**super().get_config(), "epsilon_after_correction": self.epsilon_after_correction}
 
     def _clip_gradients(self, grads: list) -> list:
         # Most steps clip nothing: the norm takes one pass then, where Keras's way takes three.
@@ -96,10 +110,13 @@ class FusedAdam(keras.optimizers.Adam):
         if self.amsgrad:
             slots.append(self._velocity_hats[index])
         held = [_resource(v) for v in (variable, *slots)]
-        if None in held or (self.amsgrad and _inside_xla()):
-            super().update_step(gradient, variable, learning_rate)
-            return
         dtype = variable.dtype
+        if None in held or (self.amsgrad and _inside_xla()):
+            if self.epsilon_after_correction:
+                self._plain_step(gradient, variable, slots, self._scalars(dtype, learning_rate))
+            else:
+                super().update_step(gradient, variable, learning_rate)
+            return
         scalars = self._shared.get(dtype, lambda: self._scalars(dtype, learning_rate))
         settings = {**scalars, "grad": ops.cast(gradient, dtype)}
         if self.amsgrad:
@@ -108,6 +125,20 @@ class FusedAdam(keras.optimizers.Adam):
             )
         else:
             tf.raw_ops.ResourceApplyAdam(var=held[0], m=held[1], v=held[2], **settings)
+
+    def _plain_step(
+        self, gradient: Tensor, variable: Tensor, slots: list, scalars: dict[str, Tensor]
+    ) -> None:
+        """One step in Keras's operations, with the epsilon of `scalars`."""
+        gradient = ops.cast(gradient, variable.dtype)
+        mean, square = slots[:2]
+        self.assign_add(mean, (gradient - mean) * (1 - scalars["beta1"]))
+        self.assign_add(square, (ops.square(gradient) - square) * (1 - scalars["beta2"]))
+        if self.amsgrad:
+            self.assign(slots[2], ops.maximum(slots[2], square))
+            square = slots[2]
+        rate = scalars["lr"] * ops.sqrt(1 - scalars["beta2_power"]) / (1 - scalars["beta1_power"])
+        self.assign_sub(variable, rate * mean / (ops.sqrt(square) + scalars["epsilon"]))
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -171,6 +202,7 @@ def make_optimizer(config: TrainingConfig, steps_per_epoch: int | None = None) -
     for name in params:
         if name not in known:
             raise Pose3DError(f"OPTIMIZER_PARAMS: {config.OPTIMIZER} has no {name}{nearest(name, known)}")
+    params["epsilon_after_correction"] = config.EPSILON_AFTER_CORRECTION
     if config.MAX_NORM:
         params["global_clipnorm"] = config.MAX_NORM
     schedule = dict(config.SCHEDULE_PARAMS)

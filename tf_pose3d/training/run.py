@@ -89,7 +89,10 @@ def train(
             raise Pose3DError(f"data set {records[0][0].name} has no option {option!r}")
     sources = [
         choose_source(
-            record, settings, spec, record.pick(given | ({"path_3d": path} if path is not None else {}))
+            record,
+            settings,
+            spec,
+            record.pick(given | ({record.place_option: path} if path is not None else {})),
         )
         for record, path in records
     ]

@@ -44,6 +44,9 @@ CONVERTERS: dict[str, str] = {
     "EHFusion": "tf_pose3d.weights.converters.ehfusion:EHFusionConverter",
     "StridedTransformer": "tf_pose3d.weights.converters.strided:StridedTransformerConverter",
     "PoseFormer": "tf_pose3d.weights.converters.poseformer:PoseFormerConverter",
+    "MotionBERT": "tf_pose3d.weights.converters.motionbert:MotionBERTConverter",
+    "MotionAGFormer": "tf_pose3d.weights.converters.motionagformer:MotionAGFormerConverter",
+    "MixSTE": "tf_pose3d.weights.converters.mixste:MixSTEConverter",
 }
 
 

@@ -19,6 +19,8 @@ PROTOCOLS = {
     "uplift": "tf_pose3d.evaluation.protocols.uplift:UpliftProtocol",
     "videopose3d": "tf_pose3d.evaluation.protocols.videopose3d:VideoPose3DProtocol",
     "strided": "tf_pose3d.evaluation.protocols.strided:StridedProtocol",
+    "image_clips": "tf_pose3d.evaluation.protocols.image_clips:ImageClipProtocol",
+    "metric_clips": "tf_pose3d.evaluation.protocols.metric_clips:MetricClipProtocol",
     "lcn": "tf_pose3d.evaluation.protocols.lcn:LCNProtocol",
     "motion": "tf_pose3d.evaluation.protocols.motion:MotionProtocol",
     "images": "tf_pose3d.evaluation.protocols.images:ImagesProtocol",

@@ -62,6 +62,7 @@ class VideoPose3DProtocol(Protocol[ConfigT, Windows, Evaluation]):
             flip=config.EVAL_FLIP,
             jit_compile=config.JIT_COMPILE,
             progress=progress,
+            overlap=config.overlap,
         )
 
     def evaluate(

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.layers.drop_path import drop_path_rates
+from tf_pose3d.layers.initial_weights import linear, linear_initializers
 from tf_pose3d.layers.layer_normalization import LayerNormalization
 from tf_pose3d.layers.learned_tokens import LearnedPosition
 from tf_pose3d.layers.transformer import TransformerBlock
@@ -33,9 +34,11 @@ class FrameMean(keras.layers.Layer):
         self.frames = frames
 
     def build(self, input_shape: tuple | None = None) -> None:
-        mean = keras.initializers.Constant(1 / self.frames)
-        self.kernel = self.add_weight(name="kernel", shape=(self.frames,), initializer=mean)
-        self.bias = self.add_weight(name="bias", shape=(), initializer="zeros")
+        drawn = linear_initializers(self.frames, "torch")
+        self.kernel = self.add_weight(
+            name="kernel", shape=(self.frames,), initializer=drawn["kernel_initializer"]
+        )
+        self.bias = self.add_weight(name="bias", shape=(), initializer=drawn["bias_initializer"])
         self.built = True
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
@@ -109,10 +112,11 @@ class PoseFormer(PoseModel):
             "dropout": dropout,
             "inner_dropout": dropout,
             "epsilon": _EPSILON,
+            "initial": "torch",
             "dtype": policy,
         }
         rates = drop_path_rates(drop_path, depth)
-        self.joint_embedding = keras.layers.Dense(joint_dim, dtype=policy, name="joint_embedding")
+        self.joint_embedding = linear(joint_dim, 2, "torch", dtype=policy, name="joint_embedding")
         self.joint_position = LearnedPosition(joints, joint_dim, "zeros", dtype=policy, name="joint_position")
         self.frame_position = LearnedPosition(
             frames, self.temporal_dim, "zeros", dtype=policy, name="frame_position"
@@ -130,7 +134,7 @@ class PoseFormer(PoseModel):
         self.temporal_norm = LayerNormalization(epsilon=_EPSILON, dtype=policy, name="temporal_norm")
         self.frame_mean = FrameMean(frames, dtype=policy, name="frame_mean")
         self.head_norm = LayerNormalization(epsilon=1e-5, dtype=policy, name="head_norm")
-        self.head = keras.layers.Dense(3 * joints, dtype="float32", name="head")
+        self.head = linear(3 * joints, self.temporal_dim, "torch", dtype="float32", name="head")
 
     @property
     def input_shapes(self) -> dict[str, tuple[int | None, ...]]:

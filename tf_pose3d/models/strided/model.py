@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
+from tf_pose3d.layers.initial_weights import linear
 from tf_pose3d.layers.layer_normalization import UnbiasedLayerNormalization
 from tf_pose3d.layers.learned_tokens import LearnedPosition
 from tf_pose3d.layers.strided_length import strided_length
@@ -83,9 +84,10 @@ class StridedTransformer(PoseModel):
             "inner_dropout": dropout,
             "epsilon": 1e-6,
             "unbiased_norm": True,
+            "initial": "torch",
             "dtype": policy,
         }
-        self.encoder = keras.layers.Dense(channels, dtype=policy, name="encoder")
+        self.encoder = linear(channels, 2 * joints, "torch", dtype=policy, name="encoder")
         self.encoder_norm = UnbiasedBatchNormalization(dtype=policy, name="encoder_norm")
         self.encoder_dropout = keras.layers.Dropout(encoder_dropout, dtype=policy, name="encoder_dropout")
         self.position = self._position("position")
@@ -113,9 +115,9 @@ class StridedTransformer(PoseModel):
         for layer in (self.idle_norm, self.idle_strided_norm):
             layer.trainable = False
         self.sequence_norm = UnbiasedBatchNormalization(dtype=policy, name="sequence_norm")
-        self.sequence_head = keras.layers.Dense(3 * joints, dtype="float32", name="sequence_head")
+        self.sequence_head = linear(3 * joints, channels, "torch", dtype="float32", name="sequence_head")
         self.centre_norm = UnbiasedBatchNormalization(dtype=policy, name="centre_norm")
-        self.centre_head = keras.layers.Dense(3 * joints, dtype="float32", name="centre_head")
+        self.centre_head = linear(3 * joints, channels, "torch", dtype="float32", name="centre_head")
 
     def _position(self, name: str) -> LearnedPosition:
         normal = keras.initializers.RandomNormal(stddev=1.0)

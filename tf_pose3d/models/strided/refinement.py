@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.layers.initial_weights import linear
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.models.strided.model import StridedTransformer
 from tf_pose3d.skeleton import get_skeleton
@@ -64,10 +65,12 @@ class PoseRefinement(keras.layers.Layer):
         super().__init__(**kwargs)
         self.joints = joints
         self.dropout_rate = dropout
-        self.expand = keras.layers.Dense(_HIDDEN, activation="relu", dtype=self.dtype_policy, name="expand")
+        self.expand = linear(
+            _HIDDEN, 6 * joints, "torch", activation="relu", dtype=self.dtype_policy, name="expand"
+        )
         self.dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
-        self.weigh = keras.layers.Dense(
-            2 * joints, activation="sigmoid", dtype=self.dtype_policy, name="weigh"
+        self.weigh = linear(
+            2 * joints, _HIDDEN, "torch", activation="sigmoid", dtype=self.dtype_policy, name="weigh"
         )
 
     def build(self, input_shape: object = None) -> None:

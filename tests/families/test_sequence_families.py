@@ -1,0 +1,292 @@
+"""MotionBERT, MotionAGFormer and MixSTE equal their releases; how they are built and drawn at first."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_pose3d
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.models.family import get_family
+from tf_pose3d.models.mixste.family import mixste_loss
+from tf_pose3d.weight_files.checkpoint import Checkpoint
+from tf_pose3d.weights.convert import get_converter
+from tf_pose3d.weights.converters import converter as converter_module
+
+CASES = {
+    "motionbert/adaptive": 1,
+    "motionbert/mean": 1,
+    "motionagformer/similar": 2,
+    "motionagformer/hierarchical": 2,
+    "motionagformer/chain": 2,
+    "motionagformer/convolutions": 2,
+    "mixste/frames7": 3,
+}
+# Cases of the releases' own, kept beside the checkout.
+SHARED = {
+    "motionbert/full_window": {"num_heads": 4},
+    "motionbert/no_fuse": {"num_heads": 4},
+    "motionbert/short_clip": {"num_heads": 4},
+    "motionagformer/xs_small": {},
+    "motionagformer/hierarchical": {},
+    "motionagformer/no_fusion_temporal_adj": {"temporal_graph": "chain"},
+    "motionagformer/tcn": {"frames": 27},
+    "mixste/window27": {},
+}
+
+
+def assert_close(actual, expected):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    assert actual.shape == expected.shape
+    assert np.max(np.abs(actual - expected) / np.maximum(1, np.abs(expected))) < 1e-4
+
+
+@pytest.fixture
+def case(golden, made_tensors, monkeypatch):
+    """(model with the case's weights, keypoints, root-relative target, expected arrays, parameter names)."""
+
+    def load(name):
+        arch = name.split("/")[0]
+        facts = json.loads((golden / name / "expected.json").read_text())
+        with np.load(golden / name / "forward.npz") as file:
+            arrays = dict(file)
+        held = Checkpoint(name, made_tensors(facts["shapes"]), {})
+        monkeypatch.setattr(converter_module, "read_pytorch_checkpoint", lambda path: held)
+        model = tf_pose3d.convert(name, arch, **facts["config"])
+        random = np.random.RandomState(CASES[name])
+        frames = arrays["output"].shape[1]
+        keypoints = random.uniform(-1, 1, (1, frames, 17, 2 if arch == "mixste" else 3)).astype(np.float32)
+        target = random.normal(0, 0.3, (1, frames, 17, 3)).astype(np.float32)
+        names = [
+            n
+            for n in facts["shapes"]
+            if not n.endswith(("running_mean", "running_var", "num_batches_tracked"))
+        ]
+        return model, keypoints, target - target[:, :, :1], arrays, names
+
+    return load
+
+
+def gradient_norms(model, arch, gradients):
+    """Norm of the gradient of each of the release's tensors."""
+    held = {id(v): g for v, g in zip(model.trainable_variables, gradients, strict=True) if g is not None}
+    squares = {}
+    for assignment in get_converter(arch).assignments(model, model.config):
+        gradient = held.get(id(assignment.variable))
+        if gradient is not None:
+            (name,) = assignment.sources
+            squares[name] = squares.get(name, 0) + float(tf.reduce_sum(tf.square(gradient)))
+    return {name: value**0.5 for name, value in squares.items()}
+
+
+def outputs_and_gradients(model, keypoints, target):
+    arch = model.config.ARCH
+    batch = {"keypoints_2d": tf.constant(keypoints), "pose_image": tf.constant(target)}
+    loss = get_family(arch).loss(model.config)
+
+    @tf.function
+    def run():
+        with tf.GradientTape() as tape:
+            outputs = model(batch, training=False)
+            if arch == "MixSTE":
+                value = mixste_loss(outputs["pose_3d_sequence"], batch["pose_image"], model.config)
+            else:
+                value = loss(outputs, batch)
+        return outputs, value, tape.gradient(value, model.trainable_variables)
+
+    return run()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outputs_loss_and_gradients_equal_the_release(case, name):
+    model, keypoints, target, arrays, names = case(name)
+    outputs, value, gradients = outputs_and_gradients(model, keypoints, target)
+    assert_close(outputs[model.sequence_output], arrays["output"])
+    if "representation" in arrays:
+        assert_close(outputs["representation"][0, :2, :4], arrays["representation"])
+    assert_close(value, arrays["loss"])
+    norms = gradient_norms(model, model.config.ARCH, gradients)
+    assert_close([norms.get(one, 0) for one in names], arrays["grad_norms"])
+    middle = arrays["output"][:, arrays["output"].shape[1] // 2]
+    assert_close(outputs["pose_3d"], middle - middle[:, :1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHARED)
+def test_the_releases_own_checkpoints_give_its_numbers(shared, name):
+    folder = shared / "golden" / name
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    facts = json.loads((folder / "expected.json").read_text())
+    with np.load(folder / "forward.npz") as file:
+        arrays = dict(file)
+    model = tf_pose3d.convert(folder / facts["checkpoint"], name.split("/")[0], **SHARED[name])
+    assert (
+        model.count_params()
+        - sum(int(np.prod(v.shape)) for v in model.non_trainable_variables if "moving" in v.path)
+        == facts["parameters"]
+    )
+    outputs, value, gradients = outputs_and_gradients(model, arrays["input"], arrays["target_0"])
+    assert_close(outputs[model.sequence_output], arrays["output_0"])
+    if "representation" in arrays:
+        assert_close(outputs["representation"], arrays["representation"])
+    norms = gradient_norms(model, model.config.ARCH, gradients)
+    expected = dict(zip(arrays["grad_names"].tolist(), arrays["grad_norms"], strict=True))
+    assert_close([norms.get(one.removeprefix("module."), 0) for one in expected], list(expected.values()))
+    assert_close(value, arrays["loss"])
+
+
+def count_of(config):
+    """Parameters as the releases count them, without running statistics."""
+    model = tf_pose3d.build_model(config)
+    return sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+
+
+@pytest.mark.parametrize(
+    ("config", "parameters"),
+    [
+        ("motionbert", 42_466_317),
+        ("motionbert_global_lite", 16_001_549),
+        ("motionagformer_xs", 2_241_531),
+        pytest.param("motionagformer_s", 4_817_119, marks=pytest.mark.slow),
+        pytest.param("motionagformer_b", 11_723_811, marks=pytest.mark.slow),
+        pytest.param("motionagformer_l", 19_007_111, marks=pytest.mark.slow),
+        pytest.param("mixste_243", 33_783_811, marks=pytest.mark.slow),
+    ],
+)
+def test_shipped_configs_build_networks_of_the_published_size(config, parameters):
+    assert count_of(config) == parameters
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    keras.utils.set_random_seed(0)
+
+
+def small(arch, **keys):
+    family = get_family(arch)
+    sizes = {"FRAMES": 5, "CHANNELS": 64, "LAYERS": 1, "NUM_HEADS": 2, "CLIP_STRIDE": 5, **keys}
+    return tf_pose3d.build_model(family.config_class.from_dict(sizes))
+
+
+def assert_drawn(variable, deviation):
+    values = np.asarray(variable).ravel()
+    error = 4 / np.sqrt(2 * len(values))
+    assert abs(values.std() / deviation - 1) < error
+    assert abs(values.mean()) < 4 * deviation / np.sqrt(len(values))
+
+
+def uniform(inputs):
+    return inputs**-0.5 / 3**0.5
+
+
+def test_motionbert_is_drawn_as_its_release():
+    model = small("motionbert")
+    block = model.branches[0][0]
+    for dense in (
+        block.attention.query,
+        block.mlp.expand,
+        block.mlp.contract,
+        model.representation,
+        model.head,
+    ):
+        assert_drawn(dense.kernel, 0.02)
+        assert not np.asarray(dense.bias).any()
+    assert_drawn(model.joint_position.embedding, 0.02)
+    assert_drawn(model.frame_position.embedding, 0.02)
+    assert not np.asarray(model.fusions[0].kernel).any()
+    np.testing.assert_array_equal(model.fusions[0].bias, 0.5)
+
+
+def test_motionagformer_is_drawn_as_its_release():
+    model = small("motionagformer")
+    attention, graph = model.branches[0][0], model.branches[0][2]
+    for dense, inputs in ((attention.mixer.value, 64), (attention.mlp.contract, 256), (model.head, 512)):
+        assert_drawn(dense.kernel, uniform(inputs))
+    assert_drawn(attention.mlp.expand.bias, uniform(64))
+    for dense in (graph.mixer.own, graph.mixer.others):
+        assert_drawn(dense.kernel, (2 / 64) ** 0.5)
+        assert_drawn(dense.bias, uniform(64))
+    assert not np.asarray(model.joint_position.embedding).any()
+    np.testing.assert_array_equal(attention.scale1, np.float32(1e-5))
+
+
+@pytest.mark.parametrize("arch", ["mixste", "strided", "poseformer"])
+def test_linear_layers_are_drawn_as_pytorch_does(arch):
+    if arch == "mixste":
+        model = small(arch)
+        block, width = model.spatial_blocks[0], 64
+    elif arch == "strided":
+        config = get_family(arch).config_class.from_dict({"FRAMES": 27, "CHANNELS": 64, "HIDDEN": 128})
+        model = tf_pose3d.build_model(config)
+        block, width = model.blocks[0], 64
+        last = model.strided_blocks[0].mlp
+        assert_drawn(last.expand_kernel, uniform(64))
+        assert_drawn(last.contract_kernel, uniform(3 * 128))
+        assert_drawn(last.contract_bias, uniform(3 * 128))
+        assert_drawn(model.encoder.kernel, uniform(34))
+    else:
+        config = get_family(arch).config_class.from_dict({"FRAMES": 9, "JOINT_DIM": 32, "LAYERS": 1})
+        model = tf_pose3d.build_model(config)
+        block, width = model.spatial_blocks[0], 32
+        assert_drawn(model.head.kernel, uniform(17 * 32))
+        assert_drawn(model.frame_mean.kernel, uniform(9))
+    for dense, inputs in (
+        (block.attention.key, width),
+        (block.attention.projection, width),
+        (block.mlp.contract, 2 * width),
+    ):
+        assert_drawn(dense.kernel, uniform(inputs))
+        assert_drawn(dense.bias, uniform(inputs))
+
+
+def test_clips_that_do_not_fit_are_refused():
+    model = small("motionbert")
+    short = model(np.zeros((2, 3, 17, 3), np.float32))
+    assert short["pose_image_sequence"].shape == (2, 3, 17, 3)
+    with pytest.raises(
+        Pose3DError, match=r"keypoints_2d has shape \(2, 6, 17, 3\), expected \(B, 5 or fewer"
+    ):
+        model(np.zeros((2, 6, 17, 3), np.float32))
+    with pytest.raises(Pose3DError, match=r"expected \(B, 5, 17, 3\)"):
+        small("motionagformer")(np.zeros((2, 4, 17, 3), np.float32))
+    with pytest.raises(Pose3DError, match="CLIP_FRAMES is 9, expected at most FRAMES 5"):
+        small("motionbert", CLIP_FRAMES=9)
+    with pytest.raises(Pose3DError, match="statistics for each of FRAMES frames"):
+        small("motionagformer", CLIP_FRAMES=3)
+
+
+def test_the_image_scale_gives_metres():
+    model = small("motionbert")
+    keypoints = np.random.default_rng(0).normal(size=(1, 5, 17, 3)).astype(np.float32)
+    plain = model(keypoints)["pose_3d"]
+    scaled = model({"keypoints_2d": keypoints, "image_scale": np.full((1, 5), 1.7, np.float32)})["pose_3d"]
+    np.testing.assert_allclose(scaled, 1.7 * np.asarray(plain), rtol=1e-6)
+
+
+def test_checkpoints_of_other_kinds_are_named(golden, made_tensors, monkeypatch):
+    facts = json.loads((golden / "motionagformer/chain/expected.json").read_text())
+    held = Checkpoint("chain.tr", made_tensors(facts["shapes"]), {})
+    monkeypatch.setattr(converter_module, "read_pytorch_checkpoint", lambda path: held)
+    with pytest.raises(Pose3DError, match="is a checkpoint of MotionAGFormer, not of MotionBERT"):
+        tf_pose3d.convert("chain.tr", "motionbert")
+    with pytest.raises(Pose3DError, match="has FRAMES 7, not 27"):
+        tf_pose3d.convert("chain.tr", "motionagformer", n_frames=27)
+    with pytest.raises(Pose3DError, match="here TEMPORAL_GRAPH is similar, chain"):
+        tf_pose3d.convert("chain.tr", "motionagformer", use_tcn=True)
+    with pytest.raises(Pose3DError, match="holds a graph over frames, not TEMPORAL_GRAPH convolutions"):
+        tf_pose3d.convert("chain.tr", "motionagformer", num_heads=2, temporal_graph="convolutions")
+    lines = []
+    tf_pose3d.convert("chain.tr", "motionagformer", log=lines.append, num_heads=2)
+    assert lines == [
+        "supposed, as no tensor tells: frames connected with the 2 most alike (TEMPORAL_GRAPH, NEIGHBOURS)"
+    ]
+    lacking = dict(held.tensors)
+    del lacking["layers.0.fusion.weight" if "layers.0.fusion.weight" in lacking else "head.bias"]
+    damaged = dataclasses.replace(held, tensors=lacking)
+    monkeypatch.setattr(converter_module, "read_pytorch_checkpoint", lambda path: damaged)
+    with pytest.raises(Pose3DError, match=r"lacks head\.bias"):
+        tf_pose3d.convert("chain.tr", "motionagformer", num_heads=2)

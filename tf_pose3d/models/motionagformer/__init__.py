@@ -1,0 +1,1 @@
+"""MotionAGFormer."""
