@@ -20,6 +20,7 @@ from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.files import write_json
 from tf_pose3d.json_text import decode_text, parse_json
+from tf_pose3d.release_yaml import read_release_yaml
 from tf_pose3d.types import Parsed
 
 __all__ = [
@@ -355,7 +356,7 @@ def shipped_configs() -> dict[str, Path]:
 
 def _config_file(path: Path) -> Path:
     """The file that is meant by a path, or by the bare name of a shipped config."""
-    if path.suffix in (".json", ".txt"):
+    if path.suffix in (".json", ".txt", ".yaml", ".yml"):
         return path
     if len(path.parts) != 1:
         raise Pose3DError(f"{path}: a config file ends in .json or .txt")
@@ -374,8 +375,9 @@ def read_config_file(path: str | os.PathLike) -> dict[str, Any]:
     """Reads a config file into a dict without checking its keys.
 
     Args:
-        path: `.json` (an object) or `.txt` (`KEY <JSON value>` on each line); or the bare name of one of
-            `shipped_configs`, which is found from any folder.
+        path: `.json` (an object), `.txt` (`KEY <JSON value>` on each line), or `.yaml` of MotionBERT's or
+            MotionAGFormer's release; or the bare name of one of `shipped_configs`, which is found from any
+            folder.
 
     Raises:
         Pose3DError: Missing file, other extension, unknown name (with those that ship), or text that does
@@ -391,6 +393,8 @@ def read_config_file(path: str | os.PathLike) -> dict[str, Any]:
     text = decode_text(content, path)
     if path.suffix == ".txt":
         return _read_text(path, text)
+    if path.suffix in (".yaml", ".yml"):
+        return read_release_yaml(text, str(path))
     values = parse_json(text, path)
     if not isinstance(values, dict):
         raise Pose3DError(f"{path}: expected a JSON object of UPPER_CASE keys")

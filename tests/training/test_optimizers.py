@@ -214,3 +214,28 @@ def test_clipping_equals_keras_s(norm):
     for strategy in (None, tf.distribute.MirroredStrategy(["CPU:0"])):
         found = trained_by(FusedAdam, strategy=strategy, global_clipnorm=norm)
         np.testing.assert_allclose(found[0], expected[0], rtol=2e-4)
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_epsilon_may_come_after_the_correction_as_in_pytorch(amsgrad):
+    gradients = np.array([[1e-8, 3e-8], [-2e-8, 1e-8], [4e-8, -1e-9]])
+    optimizer = FusedAdam(0.1, epsilon=1e-8, amsgrad=amsgrad, epsilon_after_correction=True)
+    plain = FusedAdam(0.1, epsilon=1e-8, amsgrad=amsgrad, epsilon_after_correction=True)
+    weight, other = (keras.Variable(np.zeros(2, np.float32)) for _ in range(2))
+    mean, square, largest, expected = np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(2)
+    for step, gradient in enumerate(gradients, start=1):
+        optimizer.apply([tf.constant(gradient, tf.float32)], [weight])
+        plain.build([other])
+        slots = [plain._momentums[0], plain._velocities[0]]
+        if amsgrad:
+            slots.append(plain._velocity_hats[0])
+        plain.iterations.assign(step - 1)
+        plain._plain_step(tf.constant(gradient, tf.float32), other, slots, plain._scalars("float32", 0.1))
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        largest = np.maximum(largest, square) if amsgrad else square
+        root = np.sqrt(largest / (1 - 0.999**step))
+        expected -= 0.1 * mean / (1 - 0.9**step) / (root + 1e-8)
+    np.testing.assert_allclose(weight, expected, rtol=1e-4)
+    np.testing.assert_allclose(other, expected, rtol=1e-4)
+    assert FusedAdam.from_config(optimizer.get_config()).epsilon_after_correction

@@ -48,6 +48,7 @@ DATASETS: Mapping[str, str] = {
     "lcn": "tf_pose3d.data.lcn_pickles:DATASET",
     "h36m_sh": "tf_pose3d.data.image_pickles:DATASET",
     "clips": "tf_pose3d.data.sliced_clips:DATASET",
+    "mpi_inf_3dhp": "tf_pose3d.data.mpi_inf_3dhp:DATASET",
     "humaneva15": "tf_pose3d.data.humaneva:HUMANEVA_15",
     "humaneva20": "tf_pose3d.data.humaneva:HUMANEVA_20",
     "motion": "tf_pose3d.data.motion_clips:DATASET",
@@ -170,12 +171,14 @@ class PoseDataset(Dataset):
     Attributes:
         read: (split, all options, joint layout, joint layout of 2D, log) -> sequences; raises Pose3DError.
         has_videos: Whether its sequences are unbroken video with 2D poses of its own cameras.
+        protocol: Name of the protocol by which every family is tested on it; None: the family's own.
         image_poses: Whether its training poses are those of the image alone, without any in metres.
         cameras: Cameras to draw from per window, where its poses are in the world and were filmed by none.
     """
 
     read: Callable[[str, Options, str, str, Log | None], list[Sequence]]
     has_videos: bool = True
+    protocol: str | None = None
     image_poses: bool = False
     cameras: tuple[Camera, ...] = ()
 

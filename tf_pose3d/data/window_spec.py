@@ -37,6 +37,9 @@ class WindowSpec:
             None: a window lies round each centre.
         clip_tail: What becomes of frames behind a video's last whole clip: `"drop"`, `"shift"`, `"pad"` or
             `"resample"`.
+        synthetic_2d: Training keypoints are x and y of the image's poses, with confidence 1.
+        noise: Training keypoints have a detector's errors, see `tf_pose3d.data.keypoint_noise`.
+        mask_joints, mask_frames: Shares of training keypoints, and of whole frames, that are set to 0.
         fill_confidence: 2D poses without a confidence, where one is read, have the confidence 1; False:
             they are refused.
         image_poses: Data with poses of the image alone will do, without any in metres.
@@ -60,6 +63,10 @@ class WindowSpec:
     channels: int = 2
     clip_stride: int | None = None
     clip_tail: str = "drop"
+    synthetic_2d: bool = False
+    noise: bool = False
+    mask_joints: float = 0.0
+    mask_frames: float = 0.0
     fill_confidence: bool = False
     image_poses: bool = False
     videos_only: bool = False

@@ -21,6 +21,7 @@ from tf_pose3d.camera import Camera, normalize_screen_coordinates
 from tf_pose3d.data.clips import clip_frames, clip_notes
 from tf_pose3d.data.datasets import Dataset, Log, get_pose_dataset, read_sequences
 from tf_pose3d.data.fractions import take_fraction
+from tf_pose3d.data.keypoint_noise import synthetic_keypoints
 from tf_pose3d.data.projection import project, world_to_camera
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.steps import shuffled_entries, step_dataset
@@ -30,7 +31,7 @@ from tf_pose3d.errors import Pose3DError
 __all__ = ["FrameStore", "Windows", "open_windows"]
 
 # Streams of random numbers, so that no two draws of a step share a key.
-_SHUFFLE, _MASK_STRIDE, _MASK_SHIFT, _CAMERA, _MIRROR = range(5)
+_SHUFFLE, _MASK_STRIDE, _MASK_SHIFT, _CAMERA, _MIRROR, _NOISE = range(6)
 
 # Which of the 11 intrinsics change sign in a mirrored image: centre x and the first tangential
 # coefficient, as in the Uplift and EHFusion releases.
@@ -463,6 +464,26 @@ class Windows:
             batch.update(pack_visible(batch["stride_mask"]))
         return batch
 
+    def _with_noise(self, batch: dict[str, tf.Tensor], step: tf.Tensor) -> dict[str, tf.Tensor]:
+        """A training batch with the keypoints that pre-training reads, where the spec asks for them."""
+        spec = self.spec
+        if not (spec.synthetic_2d or spec.noise or spec.mask_joints or spec.mask_frames):
+            return batch
+        pose = batch.get("pose_image") if spec.synthetic_2d else None
+        if spec.synthetic_2d and pose is None:
+            raise Pose3DError(
+                "SYNTHETIC_2D makes keypoints of the image's poses, which these data do not hold"
+            )
+        made = synthetic_keypoints(
+            batch["keypoints_2d"],
+            pose,
+            self._key(_NOISE, step),
+            spec.noise,
+            spec.mask_joints,
+            spec.mask_frames,
+        )
+        return {**batch, "keypoints_2d": made}
+
     def shuffled(self, step: tf.Tensor, batch_size: int) -> tf.Tensor:
         """`(batch_size,)` entries of training step `step`.
 
@@ -502,7 +523,7 @@ class Windows:
         self._constants()
 
         def make(indices: tf.Tensor, key: tf.Tensor) -> dict[str, tf.Tensor]:
-            batch = self.batch(indices, key)
+            batch = self._with_noise(self.batch(indices, key), key)
             return {name: values for name, values in batch.items() if name not in drop}
 
         return step_dataset(

@@ -69,7 +69,7 @@ def run_evaluation(
     """
     say = log or (lambda line: None)
     family = get_family(config.ARCH)
-    protocol = get_protocol(family)
+    protocol = get_protocol(family, source.dataset)
     examples = examples_of(config, source, subset, "test", say)
     for note in examples.notes():
         say(note)

@@ -60,6 +60,8 @@ class LiftedPerson:
         uncertainty: `(F, J)` float32 millimetres: the true joint, seen from the root, is within it nine times
             of ten; NaN where not `present`. None: the model does not say.
         frame: `(F,)` int64: the number of each frame in the detector's file; None: they are counted from 0.
+        pose_image: `(F, J, 3)` float32: what a network of the normalised image gives, see `ImageLifter`;
+            NaN where not `present`. None: the network is another.
     """
 
     pose_3d: np.ndarray
@@ -75,6 +77,7 @@ class LiftedPerson:
     name: str = ""
     uncertainty: np.ndarray | None = None
     frame: np.ndarray | None = None
+    pose_image: np.ndarray | None = None
 
     def __repr__(self) -> str:
         frames, missing = len(self.pose_3d), int((~self.present).sum())
@@ -168,6 +171,7 @@ class LiftedPerson:
             name=self.name,
             uncertainty=self.uncertainty,
             frame=self.frame,
+            pose_image=self.pose_image,
         )
 
     def to_rotations(self, level: str = "auto", placement: str = "root") -> Rig:

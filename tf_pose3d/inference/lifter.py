@@ -8,7 +8,7 @@ import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -92,6 +92,8 @@ class Lifter:
             TensorFlow.
     """
 
+    normalizations: ClassVar[tuple[str, ...]] = ("frame", "box")
+
     def __init__(
         self,
         model: keras.Model | NumpyNetwork,
@@ -102,8 +104,9 @@ class Lifter:
     ) -> None:
         for name, value in (("min_confidence", min_confidence), ("max_gap", max_gap)):
             require_number(value, name, "Lifter")
-        if normalization not in ("frame", "box"):
-            raise Pose3DError(f"normalization is {normalization!r}, expected frame or box")
+        if normalization not in self.normalizations:
+            names = " or ".join(self.normalizations)
+            raise Pose3DError(f"normalization is {normalization!r}, expected {names}")
         if not 0 <= min_confidence <= 1:
             raise Pose3DError(f"min_confidence is {min_confidence:g}, expected 0 to 1")
         if max_gap < 0:
@@ -628,6 +631,10 @@ def make_lifter(
         Pose3DError: As `Lifter`.
     """
     kind = Lifter
+    if getattr(config or model.config, "SPACE", None) == "image":
+        from tf_pose3d.inference.image_lifter import ImageLifter
+
+        kind = ImageLifter
     if hasattr(model, "lift_frames"):
         # Builds on this module.
         from tf_pose3d.inference.clip_lifter import ClipLifter

@@ -16,7 +16,13 @@ from tf_pose3d.models.family import Loss
 from tf_pose3d.models.video import VideoConfig, VideoFamily
 from tf_pose3d.types import Parsed, Tensor, Tensors
 
-__all__ = ["ImageSequenceConfig", "ImageSequenceFamily", "SequenceConfig", "SequenceFamily"]
+__all__ = [
+    "ImageSequenceConfig",
+    "ImageSequenceFamily",
+    "SequenceConfig",
+    "SequenceFamily",
+    "keypoint_loss",
+]
 
 _METRICS = (None, "loss", "MPJPE", "NMPJPE", "PAMPJPE", "AW-MPJPE", "AW-NMPJPE", "AW-PAMPJPE")
 
@@ -32,6 +38,12 @@ class SequenceConfig(VideoConfig):
     FRAMES: int = key(243, "Frames that the network has embeddings for.", minimum=1)
     CLIP_FRAMES: int | None = key(None, "Frames of a clip in training and test; null: FRAMES.", minimum=1)
     CLIP_STRIDE: int = key(81, "Frames from one training clip to the next.", minimum=1)
+    CLIP_TAIL: str = key(
+        "drop",
+        "Training frames behind a video's last whole clip: drop (shorter videos are resampled), shift (the "
+        "last clip back), pad (repeat first and last frames) or resample (to one clip).",
+        choices=("drop", "shift", "pad", "resample"),
+    )
     CHANNELS: int = key(512, "Width of a token.", minimum=1)
     LAYERS: int = key(8, "Layers.", minimum=1)
     NUM_HEADS: int = key(8, "Attention heads.", minimum=1)
@@ -94,7 +106,6 @@ class SequenceFamily(VideoFamily[ConfigT]):
 
     channels = 2
     image_poses = False
-    clip_tail = "drop"
 
     def data_spec(self, config: ConfigT, split: str) -> WindowSpec:
         """Clips for training; for validation and test frames, which the predictor covers with clips."""
@@ -110,7 +121,7 @@ class SequenceFamily(VideoFamily[ConfigT]):
             spec,
             step=1,
             clip_stride=config.CLIP_STRIDE,
-            clip_tail=self.clip_tail,
+            clip_tail=config.CLIP_TAIL,
             mirror=self.mirroring(config),
         )
 
@@ -178,6 +189,8 @@ class ImageSequenceFamily(SequenceFamily[ImageConfigT]):
         target_of = self.target(config)
 
         def loss(outputs: Tensors, batch: Tensors) -> Tensor:
+            if "pose_image" not in batch and "pose_3d" not in batch:
+                return keypoint_loss(outputs["pose_image_sequence"], batch)
             poses, target = outputs["pose_image_sequence"], target_of(batch)
             return (
                 mean_joint_distance(poses, target)
@@ -186,3 +199,17 @@ class ImageSequenceFamily(SequenceFamily[ImageConfigT]):
             )
 
         return loss
+
+
+def keypoint_loss(poses: Tensor, batch: Tensors) -> Tensor:
+    """Mean of |confidence x difference| of x and y relative to the root, for batches without 3D poses.
+
+    Args:
+        poses: `(B, F, J, 3)` of the network.
+        batch: `keypoints_true (B, F, J, 3)`: the annotated keypoints and confidences, before noise and
+            masks; else `keypoints_2d`, which the network read.
+    """
+    true = batch["keypoints_true" if "keypoints_true" in batch else "keypoints_2d"]
+    poses = ops.cast(poses, "float32")[..., :2]
+    difference = (poses - poses[:, :, :1]) - (true[..., :2] - true[:, :, :1, :2])
+    return ops.mean(ops.abs(difference * true[..., 2:]))

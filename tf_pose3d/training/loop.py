@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -336,6 +336,7 @@ class Trainer:
             path, state = load_latest_checkpoint(self.folder, self._groups(), self.log)
         else:
             path, state = named, load_checkpoint(named, self._groups())
+        self._keep_epsilon(state["config"])
         # A key that is younger than the checkpoint was at its default.
         held = {**type(self.config)().to_dict(), **state["config"]}
         for key, value in self.config.to_dict().items():
@@ -355,6 +356,15 @@ class Trainer:
             file = state[name] and self.folder / state[name]
             setattr(self, name, file if file and file.exists() else None)
         self.log(f"continuing from {path}, step {self.step}")
+
+    def _keep_epsilon(self, before: Mapping[str, Parsed]) -> None:
+        """Lets a run that began with TensorFlow's form of Adam's epsilon go on with it."""
+        if before.get("EPSILON_AFTER_CORRECTION", False) or not self.config.EPSILON_AFTER_CORRECTION:
+            return
+        self.config = self.config.replace(EPSILON_AFTER_CORRECTION=False)
+        adam = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+        adam.epsilon_after_correction = False
+        self.log("the run began with EPSILON_AFTER_CORRECTION false, and goes on so")
 
     def _write_weights(self, name: str, epoch: int, previous: Path | None) -> Path | None:
         path = self.folder / f"{name}_{epoch:04d}.h5"

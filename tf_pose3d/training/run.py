@@ -12,6 +12,7 @@ from typing import Any
 import keras
 
 from tf_pose3d.config import TrainingConfig
+from tf_pose3d.data.datasets import Dataset
 from tf_pose3d.data.sources import Source, choose_source, find_dataset
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.examples import examples_of
@@ -142,7 +143,7 @@ def run_training(
         Pose3DError, Interrupted: As `train`.
     """
     family = get_family(config.ARCH)
-    protocol = get_protocol(family)
+    protocol = get_protocol(family, source_val.dataset)
     start = resolve_weights(weights) if weights is not None else None
     if start is None and not resume and config.weights_needed is not None:
         raise Pose3DError(config.weights_needed)
@@ -204,7 +205,7 @@ def run_training(
             raise Pose3DError(f"{folder}: no weights to test, EPOCHS is {config.EPOCHS}")
         log(f"testing {tested}")
         test_examples = examples_of(config, source_val, test_subset, "test", log)
-        result.test = _test(family, config, tested, test_examples, log)
+        result.test = _test(family, source_val.dataset, config, tested, test_examples, log)
         write_json(
             folder / f"test_{test_subset}.json", {"weights": str(tested), "evaluation_mm": result.test}
         )
@@ -240,10 +241,10 @@ def _copy_best(config: TrainingConfig, folder: Path, result: TrainingResult, log
 
 
 def _test(
-    family: Family, config: TrainingConfig, weights: Path, examples: Parsed, log: Log
+    family: Family, dataset: Dataset, config: TrainingConfig, weights: Path, examples: Parsed, log: Log
 ) -> dict[str, Any]:
     """Errors of weights by setting, printed as tables."""
-    protocol = get_protocol(family)
+    protocol = get_protocol(family, dataset)
     results = {}
     for evaluation in protocol.evaluate(load_model(weights, config), config, examples):
         log(protocol.tables(evaluation))

@@ -27,6 +27,9 @@ RELEASES = {
     "DenseWarper": "tf_pose3d.cli.releases.densewarper:DenseWarperRelease",
     "StridedTransformer": "tf_pose3d.cli.releases.strided:StridedTransformerRelease",
     "PoseFormer": "tf_pose3d.cli.releases.strided:PoseFormerRelease",
+    "MotionBERT": "tf_pose3d.cli.releases.motionbert:MotionBERTRelease",
+    "MotionAGFormer": "tf_pose3d.cli.releases.motionagformer:MotionAGFormerRelease",
+    "MixSTE": "tf_pose3d.cli.releases.mixste:MixSTERelease",
 }
 
 # Flags that tell a family where neither config, weights nor --arch do -> its ARCH. Said here, as programs ask

@@ -9,6 +9,7 @@ from tf_pose3d.config import nearest
 from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
+    from tf_pose3d.data.datasets import Dataset
     from tf_pose3d.evaluation.protocols.protocol import Protocol
     from tf_pose3d.models.family import Family
 
@@ -20,6 +21,7 @@ PROTOCOLS = {
     "videopose3d": "tf_pose3d.evaluation.protocols.videopose3d:VideoPose3DProtocol",
     "strided": "tf_pose3d.evaluation.protocols.strided:StridedProtocol",
     "image_clips": "tf_pose3d.evaluation.protocols.image_clips:ImageClipProtocol",
+    "mpi_inf_3dhp": "tf_pose3d.evaluation.protocols.mpi_inf_3dhp:MpiInf3dhpProtocol",
     "metric_clips": "tf_pose3d.evaluation.protocols.metric_clips:MetricClipProtocol",
     "lcn": "tf_pose3d.evaluation.protocols.lcn:LCNProtocol",
     "motion": "tf_pose3d.evaluation.protocols.motion:MotionProtocol",
@@ -28,15 +30,18 @@ PROTOCOLS = {
 }
 
 
-def get_protocol(family: Family) -> Protocol:
+def get_protocol(family: Family, dataset: Dataset | None = None) -> Protocol:
     """The protocol by which a family is evaluated.
+
+    Args:
+        family: It.
+        dataset: On what; a data set may have a protocol of its own.
 
     Raises:
         Pose3DError: The family names one that there is not.
     """
-    if family.protocol not in PROTOCOLS:
-        raise Pose3DError(
-            f"{family.arch}: unknown protocol {family.protocol!r}{nearest(family.protocol, PROTOCOLS)}"
-        )
-    module, _, attribute = PROTOCOLS[family.protocol].partition(":")
+    name = getattr(dataset, "protocol", None) or family.protocol
+    if name not in PROTOCOLS:
+        raise Pose3DError(f"{family.arch}: unknown protocol {name!r}{nearest(name, PROTOCOLS)}")
+    module, _, attribute = PROTOCOLS[name].partition(":")
     return getattr(importlib.import_module(module), attribute)(family)

@@ -36,7 +36,8 @@ class MetricClipProtocol(VideoPose3DProtocol[SequenceConfig]):
         store = data.store
         frames, video = clip_frames(store.lengths, config.clip_frames, config.clip_frames, "shift")
         rows = frames + store.offsets[video][:, None]
-        predictor = FrameSequencePredictor(model, config.EVAL_FLIP, config.JIT_COMPILE)
+        _, setting = config.evaluation_settings()[0]
+        predictor = FrameSequencePredictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE)
         with Progress(len(frames), "evaluating") as progress:
             count: Callable[[int], None] | None = None
             if show_progress:

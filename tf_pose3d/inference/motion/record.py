@@ -67,6 +67,7 @@ class Motion:
             None.
         bone_names: Convention of the bones' names in files for animation, see
             `tf_pose3d.inference.writers.rig_names`.
+        pose_image: `(F, J, 3)`, see `LiftedPerson`, or None.
 
     Raises:
         Pose3DError: Arrays that do not fit each other, or a root that is no joint.
@@ -93,6 +94,7 @@ class Motion:
     resting: np.ndarray | None = None
     root_uncertainty: np.ndarray | None = None
     bone_names: str = "mixamo"
+    pose_image: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         joints = self.skeleton.num_joints

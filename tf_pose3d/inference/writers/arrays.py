@@ -27,7 +27,8 @@ def write(path: Path, motion: Motion) -> None:
     `tf_pose3d.inference.writers.facts`; `frame (F,)`, the number of each row's frame in the source; `present
     (F,)`, false where there is no pose; where the model says, `uncertainty_mm (F, J)`, the radius that holds
     the true joint nine times of ten; of several cameras `error_px (F, J)`, `views (F, J)` and, where a lifter
-    filled joints, `filled (F, J)`; in the world, `resting (F, 2)`,
+    filled joints, `filled (F, J)`; of networks of the normalised image `pose_image (F, J, 3)`, what they
+    give (with --pixel in pixels); in the world, `resting (F, 2)`,
     whether the left and the right foot rest, and `root_uncertainty_mm (F,)`, the standard deviation of the
     root's place along the line of sight; and with ground truth
     `target (F, J, 3)` in the camera frame and `error_mm (F,)`, the mean joint error of each frame with both
@@ -53,7 +54,12 @@ def _arrays(motion: Motion) -> dict[str, Any]:
     }
     if motion.uncertainty is not None:
         arrays["uncertainty_mm"] = motion.uncertainty
-    for name, values in (("error_px", motion.error_px), ("views", motion.views), ("filled", motion.filled)):
+    for name, values in (
+        ("error_px", motion.error_px),
+        ("views", motion.views),
+        ("filled", motion.filled),
+        ("pose_image", motion.pose_image),
+    ):
         if values is not None:
             arrays[name] = values
     if motion.resting is not None:

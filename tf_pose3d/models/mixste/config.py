@@ -30,6 +30,12 @@ class MixSTEConfig(SequenceConfig):
 
     SKELETON: str = key("h36m_17", "Joint layout.", choices=tuple(JOINT_WEIGHTS))
     CLIP_STRIDE: int = key(243, "Frames from one training clip to the next.", minimum=1)
+    CLIP_TAIL: str = key(
+        "pad",
+        "Training frames behind a video's last whole clip: pad (clips in the middle, first and last frames "
+        "repeated), drop, shift or resample.",
+        choices=("drop", "shift", "pad", "resample"),
+    )
     DROP_PATH_RATE: float = key(0.1, "Highest stochastic depth rate.", minimum=0, maximum=0.99)
     LOSS_SMOOTHNESS: float = key(0.5, "Factor of the squared movement of the prediction.", minimum=0)
     LOSS_VELOCITY: float = key(2.0, "Factor of the distance between movements.", minimum=0)

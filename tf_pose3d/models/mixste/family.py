@@ -21,8 +21,6 @@ class MixSTEFamily(SequenceFamily[MixSTEConfig]):
 
     protocol = "metric_clips"
     config_class = MixSTEConfig
-    # Clips lie in the middle of a video whose first and last frame are repeated.
-    clip_tail = "pad"
 
     def build_model(self, config: MixSTEConfig) -> MixSTE:
         model = MixSTE(

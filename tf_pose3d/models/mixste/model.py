@@ -90,7 +90,7 @@ class MixSTE(SequenceModel):
             )
 
         rates = drop_path_rates(drop_path, depth)
-        self.joint_embedding = linear(width, self.channels, "torch", dtype=policy, name="joint_embedding")
+        self.joint_embedding = linear(width, self.token_inputs, "torch", dtype=policy, name="joint_embedding")
         self.joint_position = LearnedPosition(joints, width, "zeros", dtype=policy, name="joint_position")
         self.frame_position = LearnedPosition(frames, width, "zeros", dtype=policy, name="frame_position")
         self.position_dropout = keras.layers.Dropout(dropout, dtype=policy, name="position_dropout")
@@ -101,12 +101,13 @@ class MixSTE(SequenceModel):
         self.head_norm = LayerNormalization(epsilon=1e-5, dtype=policy, name="head_norm")
         self.head = linear(3, width, "torch", dtype="float32", name="head")
 
-    # Numbers of a token's input.
+    # Numbers of a keypoint, and of what a token is made of.
     channels = 2
+    token_inputs = 2
 
     def build(self, input_shape: object = None) -> None:
         """Creates every weight; no input is needed, as all shapes follow from the arguments."""
-        self.joint_embedding.build((None, self.channels))
+        self.joint_embedding.build((None, self.token_inputs))
         layers: tuple[keras.layers.Layer, ...] = (
             self.joint_position,
             self.frame_position,
@@ -123,7 +124,7 @@ class MixSTE(SequenceModel):
         """The network on a clip.
 
         Args:
-            values: `(B, F, J, channels)`.
+            values: `(B, F, J, token_inputs)`.
             training: Whether dropout and stochastic depth are on.
             shift: `(B, 1, 1, width)`, added to the tokens beside the joints' embedding; or None.
 
@@ -131,7 +132,7 @@ class MixSTE(SequenceModel):
             `(B, F, J, 3)`.
         """
         frames, joints = self.frames, self.joints
-        rows = self.joint_embedding(ops.reshape(values, (-1, self.channels)))
+        rows = self.joint_embedding(ops.reshape(values, (-1, self.token_inputs)))
         tokens = self.joint_position(ops.reshape(rows, (-1, frames, joints, self.width)))
         if shift is not None:
             tokens = tokens + ops.cast(shift, tokens.dtype)

@@ -20,6 +20,17 @@ class MotionBERTConfig(ImageSequenceConfig):
     LAYERS: int = key(5, "Pairs of branches.", minimum=1)
     BATCH_SIZE: int = key(32, "Clips per training step, over all replicas.", minimum=1)
     EPOCHS: int = key(120, "Epochs to train.", minimum=0)
+    SYNTHETIC_2D: bool = key(
+        False, "Training keypoints are x and y of the image's poses, with confidence 1, as in pre-training."
+    )
+    NOISE: bool = key(
+        False, "Training keypoints have a detector's errors, and confidences that follow from these."
+    )
+    MASK_RATIO: float = key(0.0, "Share of training keypoints that are set to 0.", minimum=0, maximum=1)
+    MASK_FRAME_RATIO: float = key(0.0, "Share of training frames that are set to 0.", minimum=0, maximum=1)
+    PARTIAL_TRAIN: list[str] | None = key(
+        None, "Train only weights whose names hold one of these, e.g. head; null: all."
+    )
     SCHEDULE_PARAMS: dict = key(
         {"initial_learning_rate": 2e-4, "decay_rate": 0.99}, "Arguments of the schedule."
     )

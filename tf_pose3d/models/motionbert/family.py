@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import keras
+
+from tf_pose3d.data.window_spec import WindowSpec
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.motionbert.config import MotionBERTConfig
 from tf_pose3d.models.motionbert.model import MotionBERT
 from tf_pose3d.models.sequence_to_sequence import ImageSequenceFamily
@@ -13,6 +19,39 @@ class MotionBERTFamily(ImageSequenceFamily[MotionBERTConfig]):
     """Two transformers over joints and frames, in either order, on one input."""
 
     config_class = MotionBERTConfig
+
+    def data_spec(self, config: MotionBERTConfig, split: str) -> WindowSpec:
+        spec = super().data_spec(config, split)
+        if split != "train":
+            return spec
+        return dataclasses.replace(
+            spec,
+            synthetic_2d=config.SYNTHETIC_2D,
+            noise=config.NOISE,
+            mask_joints=config.MASK_RATIO,
+            mask_frames=config.MASK_FRAME_RATIO,
+        )
+
+    def trained_variables(self, model: keras.Model, config: MotionBERTConfig) -> list[keras.Variable]:
+        """All, or those that PARTIAL_TRAIN names.
+
+        Raises:
+            Pose3DError: A part that no weight's name holds.
+        """
+        if config.PARTIAL_TRAIN is None:
+            return model.trainable_variables
+        paths = [variable.path for variable in model.trainable_variables]
+        for part in config.PARTIAL_TRAIN:
+            if not any(part in path for path in paths):
+                names = sorted({path.split("/")[-2] for path in paths})
+                raise Pose3DError(
+                    f"PARTIAL_TRAIN: no weight's name holds {part!r}; layers: {', '.join(names)}"
+                )
+        return [
+            variable
+            for variable in model.trainable_variables
+            if any(part in variable.path for part in config.PARTIAL_TRAIN)
+        ]
 
     def build_model(self, config: MotionBERTConfig) -> MotionBERT:
         model = MotionBERT(
