@@ -47,6 +47,7 @@ FAMILIES = {
     "MotionBERT": ("motionbert", "tf_pose3d.models.motionbert.family:MotionBERTFamily"),
     "MotionAGFormer": ("motionagformer", "tf_pose3d.models.motionagformer.family:MotionAGFormerFamily"),
     "MixSTE": ("mixste", "tf_pose3d.models.mixste.family:MixSTEFamily"),
+    "D3DP": ("d3dp", "tf_pose3d.models.d3dp.family:D3DPFamily"),
 }
 
 

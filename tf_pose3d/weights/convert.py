@@ -47,6 +47,7 @@ CONVERTERS: dict[str, str] = {
     "MotionBERT": "tf_pose3d.weights.converters.motionbert:MotionBERTConverter",
     "MotionAGFormer": "tf_pose3d.weights.converters.motionagformer:MotionAGFormerConverter",
     "MixSTE": "tf_pose3d.weights.converters.mixste:MixSTEConverter",
+    "D3DP": "tf_pose3d.weights.converters.d3dp:D3DPConverter",
 }
 
 

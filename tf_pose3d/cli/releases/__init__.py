@@ -30,6 +30,7 @@ RELEASES = {
     "MotionBERT": "tf_pose3d.cli.releases.motionbert:MotionBERTRelease",
     "MotionAGFormer": "tf_pose3d.cli.releases.motionagformer:MotionAGFormerRelease",
     "MixSTE": "tf_pose3d.cli.releases.mixste:MixSTERelease",
+    "D3DP": "tf_pose3d.cli.releases.mixste:D3DPRelease",
 }
 
 # Flags that tell a family where neither config, weights nor --arch do -> its ARCH. Said here, as programs ask

@@ -8,7 +8,7 @@ from tf_pose3d.cli.releases.motionbert import overlap_flag
 from tf_pose3d.cli.releases.release import Flag
 from tf_pose3d.cli.releases.videopose3d import TemporalRelease
 
-__all__ = ["MixSTERelease"]
+__all__ = ["D3DPRelease", "MixSTERelease"]
 
 
 class MixSTERelease(TemporalRelease):
@@ -29,3 +29,15 @@ class MixSTERelease(TemporalRelease):
 
     def training_flags(self) -> list[Flag]:
         return [Flag(("-s", "--stride"), "CLIP_STRIDE", "frames from clip to clip", int, metavar="N")]
+
+
+class D3DPRelease(MixSTERelease):
+    """MixSTE's flags, and how poses are sampled."""
+
+    def flags(self, program: str) -> list[Flag]:
+        return [
+            *super().flags(program),
+            Flag(("-num_proposals",), "PROPOSALS", "hypotheses that are sampled", int, metavar="H"),
+            Flag(("-sampling_timesteps",), "SAMPLING_STEPS", "denoising steps", int, metavar="K"),
+            Flag(("-timestep",), "DIFFUSION_STEPS", "steps of the noise schedule", int, metavar="T"),
+        ]

@@ -21,6 +21,7 @@ PROTOCOLS = {
     "videopose3d": "tf_pose3d.evaluation.protocols.videopose3d:VideoPose3DProtocol",
     "strided": "tf_pose3d.evaluation.protocols.strided:StridedProtocol",
     "image_clips": "tf_pose3d.evaluation.protocols.image_clips:ImageClipProtocol",
+    "hypotheses": "tf_pose3d.evaluation.protocols.hypotheses:HypothesesProtocol",
     "mpi_inf_3dhp": "tf_pose3d.evaluation.protocols.mpi_inf_3dhp:MpiInf3dhpProtocol",
     "metric_clips": "tf_pose3d.evaluation.protocols.metric_clips:MetricClipProtocol",
     "lcn": "tf_pose3d.evaluation.protocols.lcn:LCNProtocol",

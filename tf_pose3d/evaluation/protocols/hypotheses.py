@@ -1,0 +1,108 @@
+"""D3DP's test: the mean of several poses, and the best of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tf_pose3d.data.clips import clip_frames
+from tf_pose3d.data.windows import Windows
+from tf_pose3d.evaluation.metrics import mpjpe
+from tf_pose3d.evaluation.protocols.metric_clips import MetricClipProtocol
+from tf_pose3d.evaluation.protocols.uplift import Evaluation
+from tf_pose3d.evaluation.protocols.videopose3d import format_results
+from tf_pose3d.evaluation.tables import error_table
+from tf_pose3d.models.sequence_to_sequence import SequenceConfig
+from tf_pose3d.progress import Progress
+
+__all__ = ["HypothesesProtocol", "hypothesis_errors"]
+
+_COLUMNS = {"p_agg": "P-Agg", "p_best": "P-Best", "j_best": "J-Best"}
+
+
+def hypothesis_errors(hypotheses: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+    """`(N,)` errors of each frame in the unit of the poses.
+
+    Args:
+        hypotheses: `(N, H, J, 3)`.
+        target: `(N, J, 3)`, in the same frame.
+
+    Returns:
+        `p_agg` of the mean of the hypotheses; `p_best` of the best hypothesis of each frame; `j_best` of each
+        joint's best. The last two need the truth.
+    """
+    count = hypotheses.shape[1]
+    each = np.stack([mpjpe(hypotheses[:, index], target) for index in range(count)], axis=1)
+    return {
+        "p_agg": mpjpe(hypotheses.mean(axis=1), target).mean(axis=1),
+        "p_best": each.mean(axis=2).min(axis=1),
+        "j_best": each.min(axis=1).mean(axis=1),
+    }
+
+
+class HypothesesProtocol(MetricClipProtocol):
+    """MixSTE's clips; VideoPose3D's metrics of the mean pose (P-Agg), and MPJPE of the best poses beside it.
+
+    P-Best takes the best hypothesis for each frame (the release: for each batch of clips, which depends on
+    its size). J-Agg, which needs the true root and camera, is not computed.
+    """
+
+    def evaluate(
+        self, model: keras.Model, config: SequenceConfig, data: Windows, show_progress: bool = False
+    ) -> Iterator[Evaluation]:
+        store = data.store
+        frames, video = clip_frames(store.lengths, config.clip_frames, config.clip_frames, "shift")
+        rows = frames + store.offsets[video][:, None]
+        keypoints = store.arrays["keypoints_2d"]
+
+        @tf.function(autograph=False)
+        def run(clips: tf.Tensor) -> tf.Tensor:
+            return model({"keypoints_2d": clips}, training=False)["pose_3d_hypotheses"]
+
+        parts = []
+        with Progress(len(rows), "evaluating") as progress:
+            for mine in rows:
+                parts.append(np.swapaxes(run(tf.constant(keypoints[mine][None])).numpy()[0], 0, 1))
+                if show_progress:
+                    progress.update()
+        hypotheses = np.concatenate(parts)
+        root = self.family.root_joint(config)
+        targets = store.arrays["pose_3d"][rows.reshape(-1)]
+        of_frame = np.repeat(video, frames.shape[1])
+        poses = hypotheses.mean(axis=1)
+        results: dict[str, Any] = {"all_frames": self._results(poses, targets, of_frame, store, root)}
+        errors = hypothesis_errors(hypotheses, targets - targets[:, root : root + 1])
+        action = store.action_ids[of_frame]
+        per_action = {
+            name: {metric: float(1000 * values[action == index].mean()) for metric, values in errors.items()}
+            for index, name in enumerate(store.actions)
+            if (action == index).any()
+        }
+        results["hypotheses"] = {
+            "count": hypotheses.shape[1],
+            "per_action": per_action,
+            "action_wise_average": {
+                metric: float(np.mean([one[metric] for one in per_action.values()])) for metric in errors
+            },
+        }
+        yield Evaluation("", results, poses, targets, of_frame, frames.reshape(-1))
+
+    def tables(self, evaluation: Evaluation, action_wise: bool = True) -> str:
+        held = evaluation.results["hypotheses"]
+        rows = {"Average": held["action_wise_average"]}
+        if action_wise:
+            rows = {**held["per_action"], **rows}
+        table = error_table(
+            list(rows),
+            list(_COLUMNS.values()),
+            [[row[metric] for metric in _COLUMNS] for row in rows.values()],
+            corner="Action" if action_wise else "",
+            title=f"MPJPE in mm of {held['count']} hypotheses: their mean, the best pose, the best joints",
+            summary_rows=1,
+        )
+        results = {name: part for name, part in evaluation.results.items() if name != "hypotheses"}
+        return f"{format_results(results, action_wise)}\n{table}"
