@@ -6,12 +6,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import TypeVar
 
-from keras import ops
-
 from tf_pose3d.config import key
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.layers.losses import mean_joint_distance, mean_velocity_distance, scaled_joint_distance
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.video import VideoConfig, VideoFamily
 from tf_pose3d.types import Parsed, Tensor, Tensors
@@ -174,6 +171,7 @@ class ImageSequenceFamily(SequenceFamily[ImageConfigT]):
 
     def target(self, config: ImageConfigT) -> Callable[[Tensors], Tensor]:
         """A function batch -> `(B, F, J, 3)`: what `pose_image_sequence` should be."""
+        from keras import ops
 
         def target(batch: Tensors) -> Tensor:
             pose = batch["pose_image" if "pose_image" in batch else "pose_3d"]
@@ -186,6 +184,12 @@ class ImageSequenceFamily(SequenceFamily[ImageConfigT]):
 
     def loss(self, config: ImageConfigT, split: str = "train") -> Loss:
         """Joint distance, the same after scaling, and the distance between movements."""
+        from tf_pose3d.layers.losses import (
+            mean_joint_distance,
+            mean_velocity_distance,
+            scaled_joint_distance,
+        )
+
         target_of = self.target(config)
 
         def loss(outputs: Tensors, batch: Tensors) -> Tensor:
@@ -209,6 +213,8 @@ def keypoint_loss(poses: Tensor, batch: Tensors) -> Tensor:
         batch: `keypoints_true (B, F, J, 3)`: the annotated keypoints and confidences, before noise and
             masks; else `keypoints_2d`, which the network read.
     """
+    from keras import ops
+
     true = batch["keypoints_true" if "keypoints_true" in batch else "keypoints_2d"]
     poses = ops.cast(poses, "float32")[..., :2]
     difference = (poses - poses[:, :, :1]) - (true[..., :2] - true[:, :, :1, :2])

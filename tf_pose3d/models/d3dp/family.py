@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from keras import ops
+from typing import TYPE_CHECKING
 
-from tf_pose3d.layers.losses import mean_joint_distance
 from tf_pose3d.models.d3dp.config import D3DPConfig
-from tf_pose3d.models.d3dp.model import D3DP
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.sequence_to_sequence import SequenceFamily
 from tf_pose3d.types import Tensor, Tensors
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.d3dp.model import D3DP
 
 __all__ = ["D3DPFamily"]
 
@@ -21,6 +22,8 @@ class D3DPFamily(SequenceFamily[D3DPConfig]):
     config_class = D3DPConfig
 
     def build_model(self, config: D3DPConfig) -> D3DP:
+        from tf_pose3d.models.d3dp.model import D3DP
+
         model = D3DP(
             frames=config.FRAMES,
             width=config.CHANNELS,
@@ -42,6 +45,9 @@ class D3DPFamily(SequenceFamily[D3DPConfig]):
 
     def loss(self, config: D3DPConfig, split: str = "train") -> Loss:
         """Mean joint distance of every frame, root-centred, metres."""
+        from keras import ops
+
+        from tf_pose3d.layers.losses import mean_joint_distance
 
         def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             target = batch["pose_3d"] - batch["pose_3d"][:, :, :1]

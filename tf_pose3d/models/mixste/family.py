@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-from keras import ops
+from typing import TYPE_CHECKING
 
-from tf_pose3d.layers.losses import mean_length, mean_velocity_distance
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.mixste.config import JOINT_WEIGHTS, MixSTEConfig
-from tf_pose3d.models.mixste.model import MixSTE
 from tf_pose3d.models.sequence_to_sequence import SequenceFamily
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.types import Tensor, Tensors
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.mixste.model import MixSTE
 
 __all__ = ["MixSTEFamily", "mixste_loss"]
 
@@ -23,6 +23,8 @@ class MixSTEFamily(SequenceFamily[MixSTEConfig]):
     config_class = MixSTEConfig
 
     def build_model(self, config: MixSTEConfig) -> MixSTE:
+        from tf_pose3d.models.mixste.model import MixSTE
+
         model = MixSTE(
             frames=config.FRAMES,
             joints=get_skeleton(config.SKELETON).num_joints,
@@ -40,6 +42,8 @@ class MixSTEFamily(SequenceFamily[MixSTEConfig]):
 
     def loss(self, config: MixSTEConfig, split: str = "train") -> Loss:
         """`mixste_loss` of root-relative poses."""
+        from keras import ops
+
         root = get_skeleton(config.SKELETON).root
 
         def loss(outputs: Tensors, batch: Tensors) -> Tensor:
@@ -61,6 +65,11 @@ def mixste_loss(poses: Tensor, target: Tensor, config: MixSTEConfig) -> Tensor:
         poses, target: `(B, F, J, 3)` metres.
         config: Its factors, and the layout that the weights are for.
     """
+    import numpy as np
+    from keras import ops
+
+    from tf_pose3d.layers.losses import mean_length, mean_velocity_distance
+
     weights = np.array(JOINT_WEIGHTS[config.SKELETON], np.float32)
     poses = ops.cast(poses, "float32")
     total = mean_length(poses - target, weights)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tf_pose3d.models.motionagformer.config import MotionAGFormerConfig
-from tf_pose3d.models.motionagformer.model import MotionAGFormer
 from tf_pose3d.models.sequence_to_sequence import ImageSequenceFamily
+
+if TYPE_CHECKING:
+    from tf_pose3d.models.motionagformer.model import MotionAGFormer
 
 __all__ = ["MotionAGFormerFamily"]
 
@@ -15,6 +19,8 @@ class MotionAGFormerFamily(ImageSequenceFamily[MotionAGFormerConfig]):
     config_class = MotionAGFormerConfig
 
     def build_model(self, config: MotionAGFormerConfig) -> MotionAGFormer:
+        from tf_pose3d.models.motionagformer.model import MotionAGFormer
+
         model = MotionAGFormer(
             frames=config.FRAMES,
             width=config.CHANNELS,

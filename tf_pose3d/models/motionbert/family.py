@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-
-import keras
+from typing import TYPE_CHECKING
 
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.motionbert.config import MotionBERTConfig
-from tf_pose3d.models.motionbert.model import MotionBERT
 from tf_pose3d.models.sequence_to_sequence import ImageSequenceFamily
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.models.motionbert.model import MotionBERT
 
 __all__ = ["MotionBERTFamily"]
 
@@ -54,6 +57,8 @@ class MotionBERTFamily(ImageSequenceFamily[MotionBERTConfig]):
         ]
 
     def build_model(self, config: MotionBERTConfig) -> MotionBERT:
+        from tf_pose3d.models.motionbert.model import MotionBERT
+
         model = MotionBERT(
             frames=config.FRAMES,
             width=config.CHANNELS,
