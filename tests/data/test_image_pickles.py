@@ -7,8 +7,8 @@ import pytest
 
 import tf_pose3d
 from tf_pose3d.data.datasets import get_dataset, read_sequences
-from tf_pose3d.data.examples import find_dataset
 from tf_pose3d.data.image_pickles import read_image_sequences
+from tf_pose3d.data.sources import find_dataset
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
 

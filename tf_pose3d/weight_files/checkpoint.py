@@ -18,8 +18,10 @@ class Checkpoint:
         source: The file, for messages.
         tensors: Name -> array, in the order of the file.
         entries: What else it holds in single numbers and strings, such as epoch, lr and error.
+        left_out: Names of further networks in it, whose tensors are not among these.
     """
 
     source: str
     tensors: dict[str, np.ndarray]
     entries: dict[str, Any]
+    left_out: tuple[str, ...] = ()

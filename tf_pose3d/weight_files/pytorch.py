@@ -281,6 +281,12 @@ def _find_state(root: Parsed, path: Path) -> tuple[dict[str, _Tensor], dict[str,
     return tensors, {} if named is None else root
 
 
+def _same_state(other: dict[str, _Tensor], state: dict[str, _Tensor]) -> bool:
+    """Whether two states hold the same tensors."""
+    first = next(iter(state.values()), None)
+    return any(value is first for value in other.values())
+
+
 def _check_sizes(state: dict[str, _Tensor], path: Path) -> None:
     """Tensors may share storages, but not so that a small file becomes much memory."""
     total = sum(math.prod(tensor.shape) * tensor.storage.kind.itemsize for tensor in state.values())
@@ -330,4 +336,7 @@ def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
             for name, value in beside.items()
             if isinstance(value, (bool, int, float, str, np.generic))
         }
-    return Checkpoint(str(path), tensors, entries)
+        # An optimizer's state holds tensors deeper down.
+        others = (name for name, value in beside.items() if _is_state(value))
+        left_out = tuple(str(name) for name in others if not _same_state(beside[name], state))
+    return Checkpoint(str(path), tensors, entries, left_out)

@@ -78,14 +78,15 @@ class D3DP(MixSTE):
         **kwargs: Any,
     ) -> None:
         super().__init__(frames, 17, width, depth, **kwargs)
-        self.settings.update(
-            diffusion_steps=diffusion_steps,
-            proposals=proposals,
-            sampling_steps=sampling_steps,
-            flip=flip,
-            seed=seed,
-        )
-        del self.settings["joints"]
+        inherited = {name: value for name, value in self.settings.items() if name != "joints"}
+        self.settings = {
+            **inherited,
+            "diffusion_steps": diffusion_steps,
+            "proposals": proposals,
+            "sampling_steps": sampling_steps,
+            "flip": flip,
+            "seed": seed,
+        }
         self.proposals, self.flip, self.seed = proposals, flip, seed
         self.left = cosine_schedule(diffusion_steps)
         self.times = sampling_times(diffusion_steps, sampling_steps)

@@ -113,6 +113,11 @@ class VideoPose3DConverter(Converter["VideoPose3DConfig"]):
     def notes(self, checkpoint: Checkpoint, config: VideoPose3DConfig, given: Collection[str]) -> list[str]:
         reads, gives = _joints(checkpoint)
         lines = []
+        if "model_traj" in checkpoint.left_out:
+            lines.append(
+                f"{checkpoint.source}: model_traj, the network of the root's path, is left out; poses are "
+                "relative to the root"
+            )
         if "INPUT_SKELETON" not in given:
             hint = ""
             if config.input_skeleton == "h36m_17":
