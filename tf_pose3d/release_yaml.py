@@ -123,8 +123,8 @@ def read_release_yaml(text: str, source: str) -> dict[str, Parsed]:
         arch, table = "MotionBERT", _MOTIONBERT
     else:
         raise Pose3DError(
-            f"{source}: neither a config of MotionBERT (maxlen) nor of MotionAGFormer (n_layers); other "
-            "configs end in .json or .txt"
+            f"{source}: neither a config of MotionBERT (maxlen) nor of MotionAGFormer (n_layers); any other "
+            "ends in .json or .txt"
         )
     values: dict[str, Parsed] = {"ARCH": arch}
     schedule = {}

@@ -110,8 +110,11 @@ def test_outputs_loss_and_gradients_equal_the_release(case, name):
     assert_close(value, arrays["loss"])
     norms = gradient_norms(model, model.config.ARCH, gradients)
     assert_close([norms.get(one, 0) for one in names], arrays["grad_norms"])
-    middle = arrays["output"][:, arrays["output"].shape[1] // 2]
-    assert_close(outputs["pose_3d"], middle - middle[:, :1])
+    middle = arrays["output"][:, arrays["output"].shape[1] // 2].copy()
+    if not name.startswith("mixste"):
+        # Networks of root-relative poses: whatever the root's own output is, it is 0.
+        middle[:, 0] = 0
+    assert_close(outputs["pose_3d"], middle)
 
 
 @pytest.mark.slow

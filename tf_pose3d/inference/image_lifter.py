@@ -87,6 +87,7 @@ class ImageLifter(Lifter):
     ) -> None:
         super().__init__(model, config, min_confidence, max_gap, normalization)
         setting = self._setting
+        self._network: keras.Model = model
         self._clips = FrameSequencePredictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
 
     def _lift_array(
@@ -157,7 +158,7 @@ class ImageLifter(Lifter):
         flip, batch = self.input_skeleton.flip_order, self._setting.BATCH_SIZE
         for clips in parts:
             poses = self._clips.clips(keypoints, clips, flip, batch)
-            if self.model.root_relative:
+            if self._network.root_relative:
                 poses[:, :, 0] = 0
             else:
                 # Only the root's depth in a clip's first frame is known.

@@ -80,7 +80,7 @@ class StridedTransformerConfig(CentreFrameConfig):
             raise Pose3DError(
                 f"{source}: CHANNELS {self.CHANNELS} is not a multiple of NUM_HEADS {self.NUM_HEADS}"
             )
-        if self.strides is None:
+        if not self.strides and self.STRIDES is None:
             known = ", ".join(map(str, _STRIDES))
             raise Pose3DError(
                 f"{source}: no strides are published for {self.FRAMES} FRAMES (for {known} there are); "
