@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,20 +21,24 @@ DEFAULT_WEIGHTS = "general"
 _SUBJECT, _ACTION, _FRAMES = "S9", "WalkTogether", 150
 
 
-def shipped_arguments(arguments: Sequence[str] | None) -> tuple[list[str], str]:
+def shipped_arguments(arguments: Sequence[str] | None, shared: Collection[str] = ()) -> tuple[list[str], str]:
     """The arguments, with the shipped lifter where nothing says whose weights to take, and its name or "".
 
     That is so for keypoints, videos, streams and `--demo`; flags that tell a family, `--arch` and `--config`
     ask for that family's weights.
+
+    Args:
+        arguments: Those of `inference.py`.
+        shared: Spellings of the flags that all families share.
     """
     from tf_pose3d.cli.flags import underscored
-    from tf_pose3d.cli.releases import find_release_by_flags
+    from tf_pose3d.cli.scripts.table import told_families
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     names = {underscored(argument).partition("=")[0] for argument in given}
     if names & {"--weights", "-h", "--help", "--arch", "--config"} or not names & {"--input", "--demo"}:
         return given, ""
-    if find_release_by_flags(names) is not None:
+    if told_families(names - set(shared), "inference"):
         return given, ""
     # A stream is lifted as it comes.
     streamed = any(argument in ("--input=-", "--output=-") for argument in given) or "-" in given

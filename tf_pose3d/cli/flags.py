@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tf_pose3d.errors import Pose3DError
@@ -23,6 +23,7 @@ __all__ = [
     "underscored",
 ]
 
+_RATE = "initial_learning_rate"
 _FALSE = {"false", "f", "no", "n", "0", "none"}
 _TRUE = {"true", "t", "yes", "y", "1"}
 
@@ -38,6 +39,10 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         args = sys.argv[1:] if args is None else args
         return super().parse_known_args([underscored(argument) for argument in args], namespace)
+
+    def names(self) -> set[str]:
+        """All spellings of all flags."""
+        return set(self._option_string_actions)
 
     def _get_option_tuples(self, option_string: str) -> list[Any]:
         """Flags that a text may be short for: none. argparse would read `-d x` as `-drop x`, and `-sun` as
@@ -148,11 +153,43 @@ def apply_flags(
         ("GPU_ID", arguments.gpu_id),
         ("MIXED_PRECISION", arguments.mixed_precision),
         ("JIT_COMPILE", arguments.jit_compile),
-        *((flag.key, getattr(arguments, flag.destination)) for flag in release.flags(program) if flag.key),
+        *_flag_values(arguments, release, program),
         *values.items(),
     ]
     changes.update({name: value for name, value in given if value is not None})
+    _require_rate(config, changes)
     return config.replace(**_merged(config, changes)) if changes else config
+
+
+def _flag_values(arguments: argparse.Namespace, release: Release, program: str) -> Iterator[tuple[str, Any]]:
+    """(config key, value) of the release's flags that are given.
+
+    Raises:
+        Pose3DError: Two flags that set one key to different values.
+    """
+    said: dict[str, tuple[str, Any]] = {}
+    for flag in release.all_flags(program):
+        value = getattr(arguments, flag.destination)
+        if flag.key is None or value is None:
+            continue
+        before = said.setdefault(flag.key, (flag.names[0], value))
+        if before[1] != value:
+            raise Pose3DError(f"{before[0]} and {flag.names[0]} say different things; give one of them")
+        yield flag.key, value
+
+
+def _require_rate(config: ConfigType, changes: dict[str, Any]) -> None:
+    """Refuses an initial rate where the schedule has none.
+
+    Raises:
+        Pose3DError: It has none; the message gives the flag that sets its values.
+    """
+    schedule = changes.get("SCHEDULE", getattr(config, "SCHEDULE", None))
+    if f"SCHEDULE_PARAMS.{_RATE}" in changes and schedule == "PiecewiseConstantDecay":
+        raise Pose3DError(
+            "--lr: SCHEDULE is PiecewiseConstantDecay, which has several rates; give them by --set "
+            'SCHEDULE_PARAMS=\'{"boundaries": [1000], "values": [1e-3, 1e-4]}\''
+        )
 
 
 def _merged(config: ConfigType, changes: dict[str, Any]) -> dict[str, Any]:

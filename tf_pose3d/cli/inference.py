@@ -89,7 +89,7 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     everything = list(sys.argv[1:] if arguments is None else arguments)
     if is_multicamera(everything):
         return triangulate_input(everything, log)
-    given, shipped = shipped_arguments(arguments)
+    given, shipped = shipped_arguments(arguments, make_parser().names())
     parsed, release = parse(make_parser, given, "inference")
     if parsed.input is not None or parsed.demo:
         check_input_flags(parsed)

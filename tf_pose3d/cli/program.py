@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from tf_pose3d.backend import require_tensorflow_backend
 from tf_pose3d.cli.flags import Parser, parse_overrides, underscored
+from tf_pose3d.cli.scripts.files import find_file
+from tf_pose3d.cli.scripts.table import family_of_flags
+from tf_pose3d.cli.scripts.translation import accept_release_flags
+from tf_pose3d.cli.scripts.yaml_config import expand_yaml
 from tf_pose3d.cli.streams import finish_output, prepare_streams
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.process import tune_process
@@ -56,7 +60,8 @@ def _read_names(arguments: Sequence[str]) -> tuple[str | None, Path | None, str 
 
 
 def _find_release(
-    arguments: Sequence[str],
+    flags: set[str],
+    program: str,
     arch: str | None,
     weights: Path | None,
     named: str | None,
@@ -65,18 +70,24 @@ def _find_release(
     """The release of the family by config, else by weights, else by --arch, else by what the flags imply.
 
     Args:
-        arguments: All flags.
+        flags: Spellings of the flags that not all families have.
+        program: `train`, `eval` or `inference`.
         arch, weights, named, config: Of `_read_names`.
 
     Returns:
         It, or None, and the weights where they are another release's checkpoint.
     """
-    from tf_pose3d.cli.releases import find_release_by_flags, get_release
+    from tf_pose3d.cli.releases import get_release
     from tf_pose3d.models.family import get_family
     from tf_pose3d.weight_files.hdf5 import read_config
     from tf_pose3d.weights.opening import find_foreign_weights
 
-    told = named or find_release_by_flags({argument.partition("=")[0] for argument in arguments})
+    told, unclear = named, None
+    if arch is None and named is None:
+        try:
+            told = family_of_flags(flags, program)
+        except Pose3DError as error:
+            unclear = error
     foreign = None
     if weights is not None:
         foreign = find_foreign_weights(weights, arch or told)
@@ -87,7 +98,43 @@ def _find_release(
         arch, source = (read_config(weights) or {}).get("ARCH"), weights
     source = source if arch else None
     arch = arch or told
+    if arch is None and unclear is not None:
+        raise unclear
     return None if arch is None else get_release(get_family(arch, source)), foreign
+
+
+def _names_weights(arguments: list[str], program: str) -> list[str]:
+    """The releases' `--evaluate FILE`, in the folder of their `-c`, as `--weights`."""
+    names = [argument.partition("=")[0] for argument in arguments]
+    if program == "train" or "--evaluate" not in names or "--weights" in names:
+        return arguments
+    values: dict[str, str] = {}
+    rest: list[str] = []
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        name, equals, value = word.partition("=")
+        if name not in ("--evaluate", "-c", "--checkpoint"):
+            rest.append(word)
+            continue
+        if not equals and not words:
+            raise Pose3DError(f"{name}: expected a value")
+        values[name] = value if equals else words.pop(0)
+    file = values.pop("--evaluate")
+    if file.lower() in ("true", "false"):
+        raise Pose3DError(
+            f"--evaluate {file}: give --weights FILE, or the release's whole command to tf-pose3d-run"
+        )
+    notes: list[str] = []
+    rest += ["--weights", find_file("--evaluate", file, list(values.values()), notes)]
+    for note in notes:
+        _say(program, note)
+    return rest
+
+
+def _say(program: str, line: str) -> None:
+    # Not among the results: they may be piped into another program.
+    print(f"{program}.py: {line}", file=sys.stderr, flush=True)
 
 
 def _convert(
@@ -113,16 +160,14 @@ def _convert(
         values = config_values(parsed.config, foreign)
         said = parse_overrides(parsed.set)
         flags = {
-            flag.key: getattr(parsed, flag.destination, None) for flag in release.flags(program) if flag.key
+            flag.key: getattr(parsed, flag.destination, None)
+            for flag in release.all_flags(program)
+            if flag.key
         }
         said |= {name: value for name, value in flags.items() if value is not None}
         values |= {name: value for name, value in said.items() if "." not in name}
 
-    def log(line: str) -> None:
-        # Not among the results: they may be piped into another program.
-        print(f"{program}.py: {line}", file=sys.stderr, flush=True)
-
-    foreign.convert(values, log, start=program == "train")
+    foreign.convert(values, lambda line: _say(program, line), start=program == "train")
 
 
 def _convert_others(weights: str, release: Release, parsed: argparse.Namespace, program: str) -> None:
@@ -163,12 +208,19 @@ def parse(
     parser = make_parser()
     if asks_help and not {a.partition("=")[0] for a in given} & {"--arch", "--config", "--weights"}:
         parser.parse_args(["--help"])
+    given = _names_weights(expand_yaml(given, lambda line: _say(program, line)), program)
     names = _read_names(given)
-    release, foreign = _find_release(given, *names)
+    spelled = {argument.partition("=")[0] for argument in given if argument.startswith("-")}
+    shared = parser.names() | ({"--epochs", "--batch_size", "--lr"} if program == "train" else set())
+    release, foreign = _find_release(spelled - shared, program, *names)
     if release is not None:
         group = parser.add_argument_group(f"flags of {release.family.arch}")
-        for flag in release.flags(program):
+        for flag in release.all_flags(program):
             flag.add_to(group)
+        from tf_pose3d.models.family import FAMILIES
+
+        short = FAMILIES[release.family.arch][0]
+        given = accept_release_flags(short, program, given, parser.names(), lambda line: _say(program, line))
         parser.epilog = _describe(release.family)
     parsed = parser.parse_args(given)
     if release is None:

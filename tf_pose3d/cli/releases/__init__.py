@@ -10,7 +10,7 @@ from tf_pose3d.cli.releases.release import Release
 if TYPE_CHECKING:
     from tf_pose3d.models.family import Family
 
-__all__ = ["RELEASES", "TELLING_FLAGS", "find_release_by_flags", "get_release"]
+__all__ = ["RELEASES", "get_release"]
 
 # ARCH -> where its release lives. A family that is not listed has no flags of its own.
 RELEASES = {
@@ -33,10 +33,6 @@ RELEASES = {
     "D3DP": "tf_pose3d.cli.releases.mixste:D3DPRelease",
 }
 
-# Flags that tell a family where neither config, weights nor --arch do -> its ARCH. Said here, as programs ask
-# before they start TensorFlow, which the releases' modules import.
-TELLING_FLAGS = {"--test_indices": "LCN", "--mask_type": "LCN", "--data_type": "LCN"}
-
 
 def get_release(family: Family) -> Release:
     """The release of a family."""
@@ -44,8 +40,3 @@ def get_release(family: Family) -> Release:
         return Release(family)
     module, _, attribute = RELEASES[family.arch].partition(":")
     return getattr(importlib.import_module(module), attribute)(family)
-
-
-def find_release_by_flags(names: set[str]) -> str | None:
-    """The ARCH that one of these flags tells; None: none does."""
-    return next((arch for flag, arch in TELLING_FLAGS.items() if flag in names), None)

@@ -72,6 +72,13 @@ class Flag:
 
 ConfigT = TypeVar("ConfigT", bound="TrainingConfig")
 
+# What every family can be told in training.
+_TRAINING = (
+    Flag(("--epochs",), "EPOCHS", "epochs to train", int, metavar="N"),
+    Flag(("--batch_size",), "BATCH_SIZE", "examples per step", int, metavar="N"),
+    Flag(("--lr",), "SCHEDULE_PARAMS.initial_learning_rate", "initial learning rate", float, metavar="LR"),
+)
+
 
 class Release(Generic[ConfigT]):
     """A release's flags, and what it does in the programs that no other does.
@@ -88,6 +95,14 @@ class Release(Generic[ConfigT]):
     def flags(self, program: str) -> list[Flag]:
         """Flags of the release for `"train"`, `"eval"` or `"inference"`."""
         return []
+
+    def all_flags(self, program: str) -> list[Flag]:
+        """`flags`, and those of training that every family has, where the release has none of that name."""
+        flags = self.flags(program)
+        if program != "train":
+            return flags
+        taken = {name for flag in flags for name in flag.names}
+        return [*flags, *(flag for flag in _TRAINING if not taken & set(flag.names))]
 
     def complete_arguments(self, program: str, arguments: argparse.Namespace) -> None:
         """Fills in what the release's flags imply, such as the folder of a numbered experiment.

@@ -1,0 +1,1 @@
+"""The releases' own scripts: their flags, and what they are here. One module per kind of release."""
