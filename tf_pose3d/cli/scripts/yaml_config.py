@@ -101,10 +101,14 @@ class YamlConfig:
     dataset: str
 
     def arguments(self) -> list[str]:
-        """The same as flags of our programs."""
+        """The same as flags of our programs: the shipped config, and what is other than there."""
+        base = read_config_file(self.config)
         flags = ["--config", self.config]
         for name, value in self.values.items():
-            flags += ["--set", f"{name}={json.dumps(value)}"]
+            key, dot, argument = name.partition(".")
+            held = base[key].get(argument) if dot else base.get(key)
+            if held != value:
+                flags += ["--set", f"{name}={json.dumps(value)}"]
         return flags
 
     def require_weights(self, key: str) -> str:
