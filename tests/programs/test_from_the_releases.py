@@ -54,7 +54,7 @@ IMAGES = {
     "HEATMAP_SIZE": [16, 16],
     "SIGMA": 1.0,
 }
-SMALL["pose2d"] = IMAGES
+SMALL["pose2d"] = {**IMAGES, "MIX_MPII": False}
 SMALL["densewarper"] = {**IMAGES, "WARPER_CHANNELS": 4, "WARPER_BLOCKS": 1, "DILATIONS": [1]}
 # Weights that commands name -> whose they are, by config and further keys.
 WEIGHTS = {
@@ -627,7 +627,6 @@ def test_a_documented_command_runs(old, ours, difference, small_world, monkeypat
     if program == "train":
         keys |= {"EPOCHS": 1, "STEPS_PER_EPOCH": 1, "BATCH_SIZE": 2}
         keys |= {"PRETRAINED": None if short == "pose2d" else "pose2d.pth.tar"} if short in IMAGED else {}
-        keys |= {"MIX_MPII": False} if short == "pose2d" else {}
     if short in IMAGED:
         keys |= {f"DATASET_{split}_3D_SUBSAMPLE_STEP": 60 for split in ("VAL", "TEST")}
     if program == "inference" and short != "lcn":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Callable, Sequence
 
@@ -14,12 +13,6 @@ from tf_pose3d.errors import Pose3DError
 
 __all__ = ["main", "run_release"]
 
-_PROGRAMS = {
-    "train": "tf_pose3d.cli.train",
-    "eval": "tf_pose3d.cli.eval",
-    "inference": "tf_pose3d.cli.inference",
-    "convert": "tf_pose3d.cli.convert",
-}
 _USAGE = """usage: tf-pose3d-run [--dry-run] [RELEASE] SCRIPT FLAGS...
 
 Runs a command of one of the releases, as its README writes it, by this package's programs, and says which
@@ -92,10 +85,18 @@ def run_release(arguments: Sequence[str] | None = None, log: Callable[[str], Non
         return 0
     code = 0
     for program, run in command.runs:
-        code = importlib.import_module(_PROGRAMS[program]).main(list(run))
+        code = _main_of(program)(list(run))
         if code:
             break
     return code
+
+
+def _main_of(program: str) -> Callable[[Sequence[str] | None], int]:
+    """The entry point of one of our programs."""
+    from tf_pose3d.cli import convert, eval, inference, train
+
+    mains = {"train": train.main, "eval": eval.main, "inference": inference.main, "convert": convert.main}
+    return mains[program]
 
 
 def _say(line: str) -> None:
