@@ -27,11 +27,23 @@ class Progress:
         label: What is going on, e.g. `"epoch 3/120"`.
         stream: Where to write; stderr by default.
         interval: Seconds between plain lines; a terminal's bar is redrawn five times a second.
+        later_steps: Steps of the same kind that follow this loop; the end of all of them is then said too.
+        later_seconds: What comes between and after them, such as validation; None: not known yet.
 
     Use as a context manager; call `update` after every step.
     """
 
-    def __init__(self, total: int, label: str, stream: TextIO | None = None, interval: float = 10.0) -> None:
+    def __init__(
+        self,
+        total: int,
+        label: str,
+        stream: TextIO | None = None,
+        interval: float = 10.0,
+        later_steps: int = 0,
+        later_seconds: float | None = 0.0,
+    ) -> None:
+        self.later_steps = later_steps
+        self.later_seconds = later_seconds
         self.total = total
         self.label = label
         self.stream = stream or sys.stderr
@@ -62,7 +74,12 @@ class Progress:
         self._shown = now = time.monotonic()
         elapsed = now - self._start
         per_step = elapsed / max(self.done, 1)
-        left = format_duration(per_step * max(self.total - self.done, 0))
+        remaining = max(self.total - self.done, 0)
+        left = format_duration(per_step * remaining)
+        if self.later_steps or self.later_seconds or self.later_seconds is None:
+            whole = per_step * (remaining + self.later_steps) + (self.later_seconds or 0.0)
+            without = ", validation not counted" if self.later_seconds is None else ""
+            left += f" ({format_duration(whole)} to the end of the run{without})"
         share = self.done / max(self.total, 1)
         line = f"{self.label}: {self.done}/{self.total} ({share:.0%}), {per_step:.3f} s/step, ETA {left}"
         line = f"{line}, {text}" if text else line

@@ -396,7 +396,7 @@ def test_every_flag_of_every_script_has_a_meaning():
 
 def test_a_flag_tells_the_family_or_who_has_it():
     assert family_of_flags({"--mask_type", "--knn"}, "train") == "lcn"
-    assert family_of_flags({"-sun"}, "train") == "videopose3d"
+    assert family_of_flags({"--forced_mask_stride"}, "eval") == "uplift"
     assert family_of_flags({"--input"}, "inference") is None
     with pytest.raises(Pose3DError, match="-lfd: ehfusion or rie: add --arch"):
         family_of_flags({"-lfd"}, "train")

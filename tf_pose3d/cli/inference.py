@@ -186,7 +186,7 @@ def _lift_recording(
     log: Log,
 ) -> None:
     """Lifts the recording that the flags name and writes what they ask for."""
-    from tf_pose3d.evaluation.metrics import mpjpe
+    from tf_pose3d.evaluation.protocols import get_protocol
     from tf_pose3d.inference.lifting import lift_sequences
     from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.inference.selection import choose_recording
@@ -213,8 +213,7 @@ def _lift_recording(
     sequence = sequence.in_one_layout()
     root = family.root_joint(config)
     if sequence.pose_3d is not None:
-        error = 1000 * mpjpe(poses, sequence.pose_3d, root=root).mean()
-        log(f"mean joint error (MPJPE) {error:.1f} mm")
+        log(get_protocol(family).recording_error(poses, sequence.pose_3d, root))
     _write_recording(arguments, Motion.from_sequence(sequence, poses, root), log)
 
 

@@ -122,6 +122,7 @@ class Trainer:
             self.folder.mkdir(parents=True, exist_ok=True)
         self.steps_per_epoch = config.STEPS_PER_EPOCH or -(-len(examples) // config.BATCH_SIZE)
         self.step = 0
+        self._seconds_between: float | None = None
         self.history = MetricHistory()
         self.curves = TrainingCurves(self.out_dir, log)
         self.best_weights: Path | None = None
@@ -247,7 +248,12 @@ class Trainer:
         if done == 0:
             self.loss_sum.assign(0.0)
         self.family.begin_epoch(self.model, config, epoch)
-        with Progress(self.steps_per_epoch - done, f"epoch {epoch}/{config.EPOCHS}") as progress:
+        with Progress(
+            self.steps_per_epoch - done,
+            f"epoch {epoch}/{config.EPOCHS}",
+            later_steps=(config.EPOCHS - epoch) * self.steps_per_epoch,
+            later_seconds=self._seconds_later(epoch),
+        ) as progress:
             for _ in range(done, self.steps_per_epoch):
                 decay = 0.0
                 if config.EMA_ENABLED and config.EMA_DECAY is not None:
@@ -272,7 +278,8 @@ class Trainer:
                 if stop.received is not None and self.step % self.steps_per_epoch:
                     self._stop(stop.received, checkpoint_path(self.folder, epoch - 1, self.step))
         self._require_finite()
-        seconds = (datetime.datetime.now() - start).total_seconds()
+        trained = datetime.datetime.now()
+        seconds = (trained - start).total_seconds()
         steps = self.step - first
         loss = float(np.asarray(self.loss_sum)) / self.steps_per_epoch
         self.log(
@@ -299,8 +306,16 @@ class Trainer:
         self._keep_last(epoch)
         if epoch % config.CHECKPOINT_INTERVAL == 0:
             self._save(checkpoint_path(self.folder, epoch))
+        # What validation and files of this epoch took, they will take in each that follows.
+        self._seconds_between = (datetime.datetime.now() - trained).total_seconds()
         if stop.received is not None:
             self._stop(stop.received, checkpoint_path(self.folder, epoch))
+
+    def _seconds_later(self, epoch: int) -> float | None:
+        """What validation and files from this epoch on take, as in the last one; None: not known yet."""
+        if self._seconds_between is None:
+            return None if self.validation is not None else 0.0
+        return self._seconds_between * (self.config.EPOCHS - epoch + 1)
 
     def _require_finite(self) -> None:
         bad = int(np.asarray(self.bad_step))

@@ -185,8 +185,6 @@ def underscored_name(word: str) -> str:
 
 def _arch_of_weights(words: Sequence[str]) -> str | None:
     """Short name of the family of the file that `--evaluate` names, where it is there and tells it."""
-    from tf_pose3d.cli.program import start_tensorflow
-
     for place, word in enumerate(words):
         name, equals, value = word.partition("=")
         if name != "--evaluate" or (not equals and place + 1 == len(words)):
@@ -194,7 +192,6 @@ def _arch_of_weights(words: Sequence[str]) -> str | None:
         path = Path(value if equals else words[place + 1])
         if not path.is_file():
             return None
-        start_tensorflow()
         from tf_pose3d.models.family import FAMILIES
         from tf_pose3d.weight_files.hdf5 import kind_of_weights, read_config
 

@@ -18,6 +18,9 @@ __all__ = ["CAMERAS", "YamlConfig", "expand_yaml", "read_release_yaml"]
 # The data set's own numbers of the cameras that a release counts from 0.
 CAMERAS = {"multiview_h36m": (0, 1, 2, 3), "multiview_3dhp": (0, 2, 7, 8)}
 
+# Sections by which files of this form are known.
+_FORM = {"DATASET", "NETWORK", "POSE_RESNET", "TRAIN"}
+
 # Section.KEY of the release -> ours.
 _KEYS = {
     "DATASET.ROT_FACTOR": "ROT_FACTOR",
@@ -299,6 +302,10 @@ def expand_yaml(arguments: list[str], log: Callable[[str], None]) -> list[str]:
             value = words.pop(0)
         if not value.endswith((".yaml", ".yml")):
             expanded += ["--config", value] if value else [word]
+            continue
+        if not _FORM & _load(Path(value)).keys():
+            # Another release's, which is no table of sections.
+            expanded += ["--config", value]
             continue
         held = read_release_yaml(value)
         for line in held.lines:

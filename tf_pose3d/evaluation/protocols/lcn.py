@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 from tf_pose3d.anthropometry import typical_bones
@@ -190,6 +191,14 @@ class LCNProtocol(UpliftProtocol[LCNConfig]):
             )
             blocks.append(str(table))
         return "\n".join(blocks)
+
+    def recording_error(self, poses: npt.NDArray[Any], truth: npt.NDArray[Any], root: int) -> str:
+        """With roots aligned: the release's own error needs each item's box and true root depth."""
+        error = 1000 * mpjpe(poses, truth, root=root).mean()
+        return (
+            f"mean joint error (MPJPE) {error:.1f} mm, roots aligned; LCN's release reports it unaligned, by "
+            "the true root depth: eval.py does"
+        )
 
     def complete_sequence(self, model: LCN, config: LCNConfig, sequence: Sequence) -> Sequence:
         """Adds the root's depth at which the predicted pose has the bones of a typical adult."""

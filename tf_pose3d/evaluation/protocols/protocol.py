@@ -5,12 +5,14 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tf_pose3d.config import TrainingConfig
+from tf_pose3d.evaluation.metrics import mpjpe
 
 if TYPE_CHECKING:
     import keras
+    import numpy.typing as npt
 
     from tf_pose3d.data.sequence import Sequence as PoseSequence
     from tf_pose3d.models.family import Family
@@ -73,6 +75,20 @@ class Protocol(abc.ABC, Generic[ConfigT, DataT, EvaluationT]):
     @abc.abstractmethod
     def tables(self, evaluation: EvaluationT, action_wise: bool = True) -> str:
         """The tables of one result of `evaluate`, as text."""
+
+    def recording_error(self, poses: npt.NDArray[Any], truth: npt.NDArray[Any], root: int) -> str:
+        """The error of one recording as the family's release reports errors, and which it is.
+
+        Args:
+            poses: `(F, J, 3)` predicted poses, metres, camera frame.
+            truth: `(F, J, 3)` true ones.
+            root: Index of the root joint.
+
+        Returns:
+            One line, mm.
+        """
+        aligned = 1000 * mpjpe(poses, truth, root=root).mean()
+        return f"mean joint error (MPJPE) {aligned:.1f} mm, roots aligned, as the family's release reports it"
 
     @abc.abstractmethod
     def save_predictions(self, path: str | Path, evaluations: Sequence[EvaluationT], data: DataT) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
@@ -97,6 +98,15 @@ class VideoPose3DProtocol(Protocol[ConfigT, Windows, Evaluation]):
 
     def tables(self, evaluation: Evaluation, action_wise: bool = True) -> str:
         return format_results(evaluation.results, action_wise)
+
+    def recording_error(self, poses: npt.NDArray[Any], truth: npt.NDArray[Any], root: int) -> str:
+        """As the base class; the predicted root stays where it is, and its error counts."""
+        error = 1000 * mpjpe(poses, truth - truth[:, root : root + 1]).mean()
+        aligned = 1000 * mpjpe(poses, truth, root=root).mean()
+        return (
+            f"mean joint error (MPJPE) {error:.1f} mm, the predicted root as it is, as the family's release "
+            f"reports it ({aligned:.1f} mm with roots aligned)"
+        )
 
     def save_predictions(self, path: str | Path, evaluations: Sequence[Evaluation], data: Windows) -> None:
         save_window_predictions(path, evaluations, data)

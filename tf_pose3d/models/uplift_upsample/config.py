@@ -63,7 +63,7 @@ class UpliftUpsampleConfig(TrainingConfig):
         maximum=1,
     )
     DROP_PATH_TEMPORAL_RELEASED: bool = key(
-        False, "Space the temporal rates over TEMPORAL_EMBED_DIM values, as the released code does."
+        False, "Space the temporal rates over TEMPORAL_EMBED_DIM values, as the release did until 2023."
     )
     OUTPUT_BN: bool = key(False, "Batch normalisation before the heads.")
     TOKEN_MASK_RATE: float = key(

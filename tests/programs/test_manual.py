@@ -1,0 +1,157 @@
+"""The manual: it builds, it names all that is public, and the messages that it explains are there."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import tf_pose3d
+from tf_pose3d import layers, losses, metrics
+from tf_pose3d.config import shipped_configs
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DOCS = REPOSITORY / "docs"
+
+
+def texts_of_the_package():
+    """Every text in the package's source, adjacent literals joined; what f-strings fill in is cut out."""
+    texts = set()
+    for path in (REPOSITORY / "tf_pose3d").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(" ".join(node.value.split()))
+    return texts
+
+
+def explained_messages():
+    page = (DOCS / "messages.md").read_text(encoding="utf-8")
+    return re.findall(r"^\| `(.+?)` \|", page, re.MULTILINE)
+
+
+def test_every_message_that_the_manual_explains_is_still_there():
+    messages = explained_messages()
+    assert len(messages) >= 35
+    texts = texts_of_the_package()
+    gone = [
+        (message, piece.strip())
+        for message in messages
+        for piece in message.split("...")
+        if len(piece.strip()) > 3 and not any(piece.strip() in text for text in texts)
+    ]
+    assert not gone
+
+
+def test_the_api_page_has_every_public_name():
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^::: tf_pose3d\.(\S+)$", page, re.MULTILINE))
+    modules = {"layers": layers, "losses": losses, "metrics": metrics}
+    public = {name for name in tf_pose3d.__all__ if name not in modules and not name.startswith("__")}
+    public |= {f"{name}.{inner}" for name, module in modules.items() for inner in module.__all__}
+    assert told == public
+
+
+def test_every_page_is_in_the_navigation():
+    navigation = (REPOSITORY / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in DOCS.glob("*.md"):
+        assert re.search(rf": {re.escape(page.name)}$", navigation, re.MULTILINE), page.name
+
+
+def test_the_papers_have_bibtex():
+    held = re.findall(r"^@\w+\{(\w+),", (DOCS / "citations.bib").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(held) == len(set(held))
+    assert set(tf_pose3d.families()) - {"general"} <= set(held)
+
+
+@pytest.mark.slow
+def test_the_manual_builds_in_a_minute(tmp_path):
+    pytest.importorskip("mkdocs")
+    pytest.importorskip("material")
+    begin = time.monotonic()
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert time.monotonic() - begin < 60
+    page = (tmp_path / "site" / "api" / "index.html").read_text(encoding="utf-8")
+    for name in tf_pose3d.__all__:
+        assert name in page or name.startswith("__")
+    assert (tmp_path / "site" / "notebooks" / "lift_keypoints" / "index.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((DOCS / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_runs(path, tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    shutil.copy(path, tmp_path)
+    notebook = nbformat.read(tmp_path / path.name, as_version=4)
+    nbclient.NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+    assert all(cell.get("execution_count") for cell in notebook.cells if cell.cell_type == "code")
+
+
+def rows_of_sizes():
+    """(configs, parameters, GFLOP per frame) of the table of sizes; several configs share a row."""
+    rows = []
+    for line in (DOCS / "models.md").read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == 6 and re.match(r"`\w+`", cells[0]):
+            counts = [int(one.replace(",", "")) for one in cells[2].split(";")]
+            names = re.findall(r"`(\w+)`", cells[0])
+            rows += [(name, counts[min(i, len(counts) - 1)], cells[3]) for i, name in enumerate(names)]
+    return rows
+
+
+def test_the_table_of_models_has_every_config():
+    told = {name for name, _, _ in rows_of_sizes()}
+    text = (DOCS / "models.md").read_text(encoding="utf-8")
+    for name in shipped_configs():
+        assert name in told or f"`{name}`" in text, name
+
+
+@pytest.mark.slow
+def test_parameters_and_operations_are_those_that_are_counted():
+    tool = load_tool("count_flops")
+    for name, parameters, gflop in rows_of_sizes():
+        if name.startswith("densewarper"):
+            # Minutes and gigabytes.
+            continue
+        counted = tool.count(name)
+        assert counted["parameters"] == parameters, name
+        assert counted["gflop_per_frame"] == pytest.approx(float(gflop.split(",")[0]), rel=0.02), name
+
+
+def load_tool(name):
+    spec = importlib.util.spec_from_file_location(name, REPOSITORY / "tools" / f"{name}.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
+
+
+def test_every_figure_of_the_docs_has_a_command():
+    tool = load_tool("reproduce_docs")
+    held = tool.registry()
+    assert tool.problems(held) == []
+    # It sees what is missing.
+    held["figures"] = [one for one in held["figures"] if one["section"] != "Quickstart"]
+    assert tool.problems(held) == ["results.md: Quickstart: figures without a command"]
+
+
+def test_a_figure_outside_its_range_is_told(monkeypatch):
+    tool = load_tool("reproduce_docs")
+    value = {"what": "the answer", "pattern": r"answer (\S+)", "low": 40, "high": 45}
+    figure = {"command": "python -c \"print('answer 1,042')\"", "values": [value]}
+    assert tool.rerun(figure) == [("the answer", "40 to 45", "1042 (+997)", False)]
+    figure["command"] = "python -c \"print('answer 42')\""
+    assert tool.rerun(figure) == [("the answer", "40 to 45", "42", True)]
+    figure["command"] = 'python -c "raise SystemExit(3)"'
+    assert tool.rerun(figure) == [("the answer", "40 to 45", "failed, exit code 3", False)]
