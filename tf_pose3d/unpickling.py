@@ -301,9 +301,9 @@ class PlainUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Admitted:
         found = self._further.get((module, name)) or _PLAIN_NAMES.get((module, name))
         if found is None:
+            named = " ".join(f"{module[:80]}.{name[:80]}".split())
             raise Refused(
-                f"holds {module[:80]}.{name[:80]}, which would run code; only arrays, numbers, strings and "
-                f"containers are read"
+                f"holds {named}, which would run code; only arrays, numbers, strings and containers are read"
             )
         return found
 

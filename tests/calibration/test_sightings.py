@@ -105,11 +105,11 @@ def test_the_board_on_the_floor_is_the_world(near):
         )
         for held, camera in zip(sightings, rig, strict=False)
     ]
-    found = calibrate_from_board(lying, BOARD, floor=99)
+    found = calibrate_from_board(lying, BOARD, known=rig, floor=99)
     for camera, truth in zip(found.cameras, rig, strict=False):
         np.testing.assert_allclose(camera.centre, truth.centre, atol=0.02)
     with pytest.raises(Pose3DError, match="--floor 77: no camera sees the board in that frame"):
-        calibrate_from_board(lying, BOARD, floor=77)
+        calibrate_from_board(lying, BOARD, known=rig, floor=77)
 
 
 def test_known_lenses_are_kept(rig):

@@ -135,3 +135,16 @@ def test_tensorflow_is_not_started(recording, tmp_path):
     )
     environment = {"PYTHONPATH": str(REPOSITORY), "PATH": ""}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
+
+
+def test_camera_keys_and_groups_reach_the_reader(tmp_path, capsys):
+    (tmp_path / "a.yml").write_text("%YAML:1.0\n---\ninner: [ 1, 2 ]\n")
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.json").write_text("[]")
+    inputs = ["--input", str(tmp_path / "one.json"), str(tmp_path / "two.json"), "--layout", "coco_17"]
+    output = ["--output", str(tmp_path / "x.trc"), "--cameras", str(tmp_path / "a.yml")]
+    opencv = ["--camera_format", "opencv", "--camera_keys", "matrix=outer"]
+    assert main([*inputs, *output, *opencv]) == 2
+    assert "has no outer for matrix; it has inner" in capsys.readouterr().err
+    assert main([*inputs, *output, "--camera_format", "opencv", "--camera_group", "S1"]) == 2
+    assert "group are for human36m files" in capsys.readouterr().err

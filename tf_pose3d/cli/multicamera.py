@@ -102,6 +102,14 @@ def make_parser() -> Parser:
     reading.add_argument("--layout", metavar="NAME", help="joint layout of the keypoints, e.g. coco_17")
     reading.add_argument("--camera_format", metavar="NAME", help="format of the calibration")
     reading.add_argument("--camera_unit", choices=("m", "cm", "mm", "inch", "ft"), help="its unit of length")
+    reading.add_argument("--camera_group", metavar="NAME", help="whose cameras: a subject of Human3.6M's")
+    reading.add_argument(
+        "--camera_keys",
+        nargs="+",
+        default=[],
+        metavar="FIELD=KEY",
+        help="what an OpenCV file calls matrix, distortion, rotation, translation or size",
+    )
     reading.add_argument(
         "--match",
         nargs="+",
@@ -210,16 +218,19 @@ def triangulate_input(arguments: Sequence[str], log: Log | None = None) -> int:
     parsed = make_parser().parse_args(arguments)
     _check(parsed)
 
+    from tf_pose3d.data.calibration import read_calibration
     from tf_pose3d.multicamera.road import triangulate
 
+    keys = _pairs(parsed.camera_keys, "--camera_keys")
+    cameras = read_calibration(
+        parsed.cameras, parsed.camera_format, parsed.camera_unit, keys, parsed.camera_group
+    )
     result = triangulate(
         _views(parsed, log),
-        parsed.cameras,
+        cameras,
         people=parsed.people,
         layout=parsed.layout,
         input_format=parsed.input_format,
-        camera_format=parsed.camera_format,
-        camera_unit=parsed.camera_unit,
         match=_pairs(parsed.match, "--match"),
         fps=parsed.fps,
         rates=_numbers(parsed.rates, "--rates"),

@@ -99,6 +99,7 @@ def _format_of(source: CalibrationSource) -> str:
             return name
     content = source.content
     held = ", ".join(map(str, list(content)[:8])) if isinstance(content, dict) else type(content).__name__
+    held = " ".join(held.split())
     raise Pose3DError(
         f"{source}: a calibration in none of the known formats ({', '.join(FORMATS)}); it holds {held[:200]}"
     )

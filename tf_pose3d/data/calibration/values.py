@@ -14,6 +14,9 @@ from tf_pose3d.types import Parsed
 
 __all__ = ["image_size", "numbers", "required", "shown", "text_of", "unused_keys"]
 
+# No length, in whatever unit, and no pixel is as large.
+_LARGEST = 1e12
+
 
 def shown(value: Parsed) -> str:
     """A value of a file in a message: short, on one line."""
@@ -74,8 +77,8 @@ def _collect(value: Parsed, where: str, flat: list[float], depth: int) -> None:
         number = float(value)
     except OverflowError:
         number = math.inf
-    if not math.isfinite(number):
-        raise Pose3DError(f"{where} is {shown(value)}, expected a finite number")
+    if not math.isfinite(number) or abs(number) > _LARGEST:
+        raise Pose3DError(f"{where} is {shown(value)}, expected a finite number of a camera's size")
     if abs(number) > LARGEST:
         raise Pose3DError(f"{where} is {shown(value)}, beyond any number of a camera")
     flat.append(number)

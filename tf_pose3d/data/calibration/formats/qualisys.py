@@ -27,6 +27,7 @@ __all__ = ["matches", "read"]
 _SUBPIXELS = 64
 # No image is that wide; a sensor of 1/64 pixels is.
 _WIDEST_IMAGE = 20_000
+_LARGEST = 1e12
 _AXES = np.diag([1.0, -1.0, -1.0])
 
 
@@ -109,7 +110,7 @@ def _attributes(element: Element | None, kind: str, where: str) -> Callable[...,
             value = float(text)
         except ValueError:
             value = math.nan
-        if not math.isfinite(value):
+        if not abs(value) < _LARGEST:
             raise Pose3DError(f"{where}: {name} is {text[:40]!r}, expected a finite number")
         return value
 
