@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.types import Parsed
 
 __all__ = ["parse_flat_yaml", "read_release_yaml"]
@@ -92,7 +92,9 @@ def parse_flat_yaml(text: str, source: str) -> dict[str, Parsed]:
             continue
         name, colon, value = line.partition(":")
         if not colon or line[0].isspace() or name.strip().startswith("-"):
-            raise Pose3DError(f"{source}: line {number}: {line.strip()!r}, expected key: value on one line")
+            raise Pose3DError(
+                f"{source}: line {number}: {shown(line.strip())}, expected key: value on one line"
+            )
         values[name.strip()] = _value(value.strip())
     return values
 
@@ -106,7 +108,7 @@ def _value(text: str) -> Parsed:
     try:
         # YAML writes 0. where JSON wants 0.0.
         return json.loads(text + "0" if text.endswith(".") else text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text.strip("'\"")
 
 
@@ -137,9 +139,9 @@ def read_release_yaml(text: str, source: str) -> dict[str, Parsed]:
                 values[key] = value
         elif name in _FIXED:
             if value not in _FIXED[name]:
-                raise Pose3DError(f"{source}: {name} is {value!r}, expected {_FIXED[name][0]!r}")
+                raise Pose3DError(f"{source}: {name} is {shown(value)}, expected {_FIXED[name][0]!r}")
         elif name not in _ELSEWHERE:
-            raise Pose3DError(f"{source}: unknown key {name} of {arch}'s release")
+            raise Pose3DError(f"{source}: unknown key {shown(name)[1:-1]} of {arch}'s release")
     if schedule:
         values["SCHEDULE_PARAMS"] = {"initial_learning_rate": 5e-4, "decay_rate": 0.99, **schedule}
     if "flip" in held:

@@ -105,7 +105,7 @@ def test_confidence_may_be_missing_or_unwanted(write):
             lambda p: p["train"].update(joint_2d=np.zeros((4, 16, 2))),
             r"shape \(4, 16, 2\), expected \(frames, 17",
         ),
-        (lambda p: p["train"].update(confidence=np.ones((3, 17))), r"confidence has shape \(3, 17\)"),
+        (lambda p: p["train"].update(confidence=np.ones((3, 17))), r"confidence is of shape \(3, 17\)"),
     ],
 )
 def test_what_is_wrong_is_named(write, change, words):

@@ -13,6 +13,7 @@ __all__ = [
     "LARGEST",
     "check_coordinates",
     "check_finite",
+    "coordinate_array",
     "real_numbers",
     "single_precision",
 ]
@@ -57,6 +58,14 @@ def single_precision(values: np.ndarray) -> np.ndarray:
     """float32; numbers beyond its range become infinite, which `check_finite` tells."""
     with np.errstate(over="ignore", invalid="ignore"):
         return values.astype(np.float32, copy=False)
+
+
+def coordinate_array(value: Parsed) -> np.ndarray | None:
+    """Numbers up to `LARGEST` in nested lists or arrays as float32; None of anything else, NaN among it."""
+    array = real_numbers(value)
+    if array is None or not (np.abs(array) <= LARGEST).all():
+        return None
+    return array.astype(np.float32)
 
 
 def check_finite(values: np.ndarray, path: str | Path, recording: str) -> None:

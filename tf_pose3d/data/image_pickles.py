@@ -17,14 +17,14 @@ import numpy as np
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.archive import load_archive
+from tf_pose3d.data.checks import LARGEST, coordinate_array, real_numbers
 from tf_pose3d.data.column_cache import cached_columns
 from tf_pose3d.data.datasets import Log, Option, PoseDataset, require_one_layout
 from tf_pose3d.data.human36m import ACTIONS, CAMERAS, FPS, SUBJECTS
 from tf_pose3d.data.lcn_pickles import ACTION_NAMES
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.skeleton import get_skeleton
-from tf_pose3d.types import Parsed
 
 __all__ = ["DATASET", "normalized_image_poses", "read_image_columns", "read_image_sequences"]
 
@@ -95,14 +95,12 @@ def _part(part: dict[str, Any], split: str, path: Path) -> Columns:
             raise Pose3DError(f"{where}: {name} has {len(values)} rows, joint_2d has {count}")
     confidence = part.get("confidence")
     if confidence is not None:
-        confidence = np.asarray(confidence, np.float32)
-        if confidence.size != count * _JOINTS:
-            raise Pose3DError(
-                f"{where}: confidence has shape {confidence.shape}, expected ({count}, {_JOINTS})"
-            )
+        confidence = coordinate_array(confidence)
+        if confidence is None or confidence.size != count * _JOINTS:
+            held = shown(part["confidence"]) if confidence is None else f"of shape {confidence.shape}"
+            raise Pose3DError(f"{where}: confidence is {held}, expected numbers ({count}, {_JOINTS})")
         columns["confidence"] = confidence.reshape(count, _JOINTS)
-    camera = np.array([_text(value) for value in part.get("camera_name", ())])
-    source = np.array([_text(value) for value in part.get("source", ())])
+    camera, source = _texts(part, "camera_name", where), _texts(part, "source", where)
     for name, column in (("camera_name", camera), ("source", source)):
         if len(column) != count:
             raise Pose3DError(f"{where}: {name} has {len(column)} rows, joint_2d has {count}")
@@ -116,8 +114,10 @@ def _part(part: dict[str, Any], split: str, path: Path) -> Columns:
     names_of_sources, number = np.unique(source, return_inverse=True)
     columns.update(camera=camera, sources=names_of_sources, source=number.astype(np.int32))
     if split == "test":
-        factor = np.asarray(part[_FACTOR], np.float32).reshape(-1)
-        actions = np.array([_text(value) for value in part["action"]])
+        numbers = coordinate_array(part[_FACTOR])
+        if numbers is None:
+            raise Pose3DError(f"{where}: {_FACTOR} is {shown(part[_FACTOR])}, expected a number a row")
+        factor, actions = numbers.reshape(-1), _texts(part, "action", where)
         for name, column in ((_FACTOR, factor), ("action", actions)):
             if len(column) != count:
                 raise Pose3DError(f"{where}: {name} has {len(column)} rows, joint_2d has {count}")
@@ -131,10 +131,10 @@ def _part(part: dict[str, Any], split: str, path: Path) -> Columns:
 def _numbers(part: dict[str, Any], name: str, where: str) -> np.ndarray:
     if name not in part:
         raise Pose3DError(f"{where} has no {name}")
-    try:
-        values = np.asarray(part[name], np.float32)
-    except (TypeError, ValueError):
-        values = np.zeros(0, np.float32)
+    held = real_numbers(part[name])
+    if held is None:
+        raise Pose3DError(f"{where}: {name} is {shown(part[name])}, expected numbers")
+    values = np.where(np.abs(held) <= LARGEST, held, np.nan).astype(np.float32)
     joints, numbers = _SHAPES[name]
     if values.ndim != 3 or values.shape[1] != joints or values.shape[2] < numbers:
         raise Pose3DError(f"{where}: {name} has shape {values.shape}, expected (frames, {joints}, {numbers})")
@@ -146,8 +146,19 @@ def _numbers(part: dict[str, Any], name: str, where: str) -> np.ndarray:
     return values
 
 
-def _text(value: Parsed) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _texts(part: dict[str, Any], name: str, where: str) -> np.ndarray:
+    """A text a row."""
+    values = part.get(name, ())
+    if not isinstance(values, (list, tuple, np.ndarray)) or (
+        isinstance(values, np.ndarray) and not values.ndim
+    ):
+        raise Pose3DError(f"{where}: {name} is {shown(values)}, expected a text a row")
+    for row, value in enumerate(values):
+        if not isinstance(value, (str, bytes)):
+            raise Pose3DError(f"{where}: row {row} of {name} is {shown(value)}, expected a text")
+    return np.array(
+        [one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in values], str
+    )
 
 
 def _facts(source: str, action: str | None) -> tuple[str, str]:

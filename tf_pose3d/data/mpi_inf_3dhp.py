@@ -14,9 +14,10 @@ import numpy as np
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.archive import load_archive, require_keys
+from tf_pose3d.data.checks import LARGEST, real_numbers
 from tf_pose3d.data.datasets import Log, Option, PoseDataset
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.skeleton import convert_joints, get_skeleton, make_skeleton
 from tf_pose3d.types import Parsed
 
@@ -61,10 +62,10 @@ def _poses(part: Parsed, where: str) -> tuple[np.ndarray, np.ndarray]:
     for name, numbers in (("data_2d", 2), ("data_3d", 3)):
         if not isinstance(part, dict) or name not in part:
             raise Pose3DError(f"{where} has no {name}")
-        try:
-            values = np.asarray(part[name], np.float32)
-        except (TypeError, ValueError):
-            values = np.zeros(0, np.float32)
+        held = real_numbers(part[name])
+        if held is None:
+            raise Pose3DError(f"{where}: {name} is {shown(part[name])}, expected numbers")
+        values = np.where(np.abs(held) <= LARGEST, held, np.nan).astype(np.float32)
         joints = len(PSTMO_JOINTS)
         if values.ndim != 3 or values.shape[1] != joints or values.shape[2] < numbers:
             raise Pose3DError(
@@ -107,11 +108,14 @@ def _test(path: Path, wanted: str | None) -> Iterator[Sequence]:
         if wanted not in (None, name):
             continue
         if name not in SCENES:
-            raise Pose3DError(f"{path}: unknown sequence {name!r}, expected {', '.join(SCENES)}")
+            raise Pose3DError(f"{path}: unknown sequence {shown(name)}, expected {', '.join(SCENES)}")
         pixels, pose = _poses(part, f"{path}: {name}")
         if "valid" not in part:
             raise Pose3DError(f"{path}: {name} has no valid, the mask of the frames that count")
-        valid = np.asarray(part["valid"]).reshape(-1)
+        mask = real_numbers(part["valid"])
+        if mask is None:
+            raise Pose3DError(f"{path}: {name}: valid is {shown(part['valid'])}, expected a number a frame")
+        valid = mask.reshape(-1)
         if len(valid) != len(pose):
             raise Pose3DError(f"{path}: {name}: valid has {len(valid)} frames, data_3d {len(pose)}")
         width, height = _OUTDOOR_SIZE if SCENES[name] == "Outdoor" else _SIZE

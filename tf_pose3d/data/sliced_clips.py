@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_pose3d.camera import Camera
 from tf_pose3d.data.archive import load_archive
+from tf_pose3d.data.checks import coordinate_array
 from tf_pose3d.data.datasets import Log, Option, PoseDataset, require_one_layout
 from tf_pose3d.data.human36m import FPS
 from tf_pose3d.data.sequence import Sequence
@@ -75,11 +76,10 @@ def _array(clip: Parsed, name: str, file: Path) -> np.ndarray | None:
         raise Pose3DError(f"{file} holds a {type(clip).__name__}, expected a dict with {_INPUT} and {_LABEL}")
     if clip.get(name) is None:
         return None
-    try:
-        values = np.asarray(clip[name], np.float32)
-    except (TypeError, ValueError):
-        values = np.zeros(0, np.float32)
-    if values.ndim != 3 or values.shape[1:] != (17, 3) or not np.isfinite(values).all():
+    values = coordinate_array(clip[name])
+    if values is None:
+        raise Pose3DError(f"{file}: {name} holds something else than finite numbers (frames, 17, 3)")
+    if values.ndim != 3 or values.shape[1:] != (17, 3):
         raise Pose3DError(f"{file}: {name} has shape {values.shape}, expected (frames, 17, 3), all finite")
     return values
 

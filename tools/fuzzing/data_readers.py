@@ -254,6 +254,79 @@ def _wrong_array(values: np.ndarray, path: Path) -> str:
     return "" if np.isfinite(values).all() else "numbers that are not finite"
 
 
+def _image_pickle(folder: Path) -> Path:
+    root = folder / "motionbert"
+    root.mkdir()
+    part = {
+        "joint_2d": _numbers(3, 17, 2),
+        "confidence": _numbers(3, 17, 1, low=0, high=1),
+        "joint3d_image": _numbers(3, 17, 3),
+        "camera_name": np.array(["54138969"] * 3),
+        "source": ["s_09_act_02_subact_01_ca_01"] * 3,
+    }
+    more = {
+        "2.5d_factor": np.full(3, 4.0),
+        "joints_2.5d_image": _numbers(3, 17, 3),
+        "action": ["Walking"] * 3,
+    }
+    content = {"train": part, "test": part | more}
+    (root / "h36m_sh_conf_cam_source_final.pkl").write_bytes(pickle.dumps(content, 4))
+    return root
+
+
+def _read_image_pickle(path: Path) -> list[Sequence]:
+    from tf_pose3d.data.column_cache import cache_path
+    from tf_pose3d.data.image_pickles import read_image_sequences
+
+    file = path / "h36m_sh_conf_cam_source_final.pkl"
+    cache_path(file).unlink(missing_ok=True)
+    try:
+        return read_image_sequences(file, "test")
+    finally:
+        cache_path(file).unlink(missing_ok=True)
+
+
+def _pstmo(folder: Path) -> Path:
+    root = folder / "3dhp"
+    root.mkdir()
+    poses = {"data_2d": _numbers(_FRAMES, 17, 2), "data_3d": _numbers(_FRAMES, 17, 3)}
+    train, test = {"S1 Seq1": [{"0": poses}, 25]}, {"TS1": poses | {"valid": np.ones(_FRAMES)}}
+    np.savez(root / "data_train_3dhp.npz", data=_boxed(train))
+    np.savez(root / "data_test_3dhp.npz", data=_boxed(test))
+    return root
+
+
+def _read_pstmo(path: Path) -> list[Sequence]:
+    from tf_pose3d.data.mpi_inf_3dhp import read_3dhp_sequences
+
+    return [*read_3dhp_sequences(path, "train"), *read_3dhp_sequences(path, "test")]
+
+
+def _clips(folder: Path) -> Path:
+    root = folder / "clips"
+    (root / "train").mkdir(parents=True)
+    clip = {
+        "data_input": _numbers(5, 17, 3, low=-1, high=1),
+        "data_label": _numbers(5, 17, 3, low=-1, high=1),
+    }
+    (root / "train" / "00000000.pkl").write_bytes(pickle.dumps(clip, 4))
+    return root
+
+
+def _read_clips(path: Path) -> list[Sequence]:
+    from tf_pose3d.data.sliced_clips import read_clip_folder
+
+    return read_clip_folder(path, "train")
+
+
+def _wrong_clips(sequences: list[Sequence], path: Path) -> str:
+    for one in sequences:
+        arrays = [one.pose_2d, *one.per_frame.values()]
+        if not all(array is not None and np.isfinite(array).all() for array in arrays):
+            return "numbers that are not finite"
+    return "" if sequences else "nothing"
+
+
 def _picture(width: int, height: int) -> bytes:
     """A PNG file; written here, so that no library is asked for what it can read."""
     rows = b"".join(b"\0" + bytes((x * 7 + y) % 256 for x in range(3 * width)) for y in range(height))
@@ -677,6 +750,9 @@ READERS = [
     Reader("motion npz", _motion, _read_motion, _wrong_motion),
     Reader("LCN items", _lcn_items, _read_lcn_items, _wrong_columns),
     Reader("LCN detections", _lcn_detections, _read_lcn_detections, _wrong_array),
+    Reader("MotionBERT pickle", _image_pickle, _read_image_pickle, _wrong_clips),
+    Reader("P-STMO npz", _pstmo, _read_pstmo, _wrong_clips),
+    Reader("sliced clips", _clips, _read_clips, _wrong_clips),
     Reader("Human3.6M views", _views(17, "human36"), _read_human36m_views, _wrong_records),
     Reader("3DHP views", _views(28, "mpi-inf-3dhp"), _read_3dhp_views, _wrong_records),
     Reader("MPII JSON", _mpii, _read_mpii, _wrong_records),

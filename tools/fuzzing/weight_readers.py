@@ -272,6 +272,14 @@ def _config(suffix: str) -> Callable[[Path], Path]:
     return make
 
 
+def _release_config(folder: Path) -> Path:
+    path = folder / "MB_ft_h36m.yaml"
+    lines = ["# General", "maxlen: 27", "epochs: 60", "batch_size: 32", "learning_rate: 0.0002"]
+    lines += ["lr_decay: 0.99", "depth: 2", "dim_feat: 64", "num_heads: 8", "att_fuse: True", "flip: True"]
+    path.write_text("\n".join([*lines, "no_conf: False", "subset_list: [H36M-SH]"]) + "\n")
+    return path
+
+
 def _read_config(path: Path) -> Any:
     from tf_pose3d.models.loading import as_config
 
@@ -292,4 +300,5 @@ READERS = [
     Reader("network .keras", _keras_file, _read_keras_file, _wrong_network, 0.1),
     Reader("config .json", _config(".json"), _read_config, _wrong_config),
     Reader("config .txt", _config(".txt"), _read_config, _wrong_config),
+    Reader("config .yaml", _release_config, _read_config, _wrong_config),
 ]
