@@ -286,8 +286,11 @@ def read_config(path: str | os.PathLike) -> dict[str, Any] | None:
     if text is None:
         return None
     if not isinstance(text, str):
-        raise Pose3DError(f"{path}: attribute {_CONFIG} is no text")
-    config = parse_json(text, f"{path}: attribute {_CONFIG}")
+        raise Pose3DError(f"{path}: attribute {_CONFIG} is not a text")
+    try:
+        config = parse_json(text, "the text")
+    except Pose3DError as error:
+        raise Pose3DError(f"{path}: attribute {_CONFIG} is not JSON: {error}") from None
     if not isinstance(config, dict):
         raise Pose3DError(f"{path}: attribute {_CONFIG} is not a JSON object")
     return config
