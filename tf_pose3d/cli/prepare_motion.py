@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from tf_pose3d.cli.flags import Parser
 from tf_pose3d.cli.program import run_program
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.json_text import decode_text, parse_json
 
 __all__ = ["main", "prepare"]
 
@@ -77,13 +77,13 @@ def _read_joints(text: str | None) -> dict[str, str]:
     if not text.lstrip().startswith("{"):
         where = text
         try:
-            text = Path(text).read_text(encoding="utf-8")
+            text = decode_text(Path(text).read_bytes(), where)
         except OSError as error:
             raise Pose3DError(f"{where}: {error.strerror}") from None
     try:
-        held = json.loads(text)
-    except ValueError as error:
-        raise Pose3DError(f'{where}: {error}, expected JSON such as {{"l_hip": "NAME"}}') from None
+        held = parse_json(text, where)
+    except Pose3DError as error:
+        raise Pose3DError(f'{error}; expected JSON such as {{"l_hip": "NAME"}}') from None
     if not isinstance(held, dict) or not all(isinstance(value, str) for value in held.values()):
         raise Pose3DError(f'{where}: expected an object of names such as {{"l_hip": "NAME"}}')
     return held
