@@ -35,6 +35,8 @@ from tf_pose3d.models.loading import build_model, load_config
 from tf_pose3d.ops.exporting import exporting
 
 _PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv2DBackpropInput")
+# Families that give every frame of a clip.
+_CLIPS = ("General", "MotionBERT", "MotionAGFormer", "MixSTE", "D3DP")
 # Frames of a clip where a network takes any length, and gives all of them.
 _CLIP = 27
 
@@ -110,8 +112,8 @@ def _example_shape(key: str, shape: tuple[int | None, ...], model: keras.Model) 
 
 def _frames(model: keras.Model, outputs: dict[str, tf.Tensor]) -> int:
     """For how many frames a pass gives the poses that are used."""
-    if model.config.ARCH == "General":
-        return outputs["pose_3d_sequence"].shape[1]
+    if model.config.ARCH in _CLIPS:
+        return next(pose.shape[1] for key, pose in outputs.items() if key.endswith("_sequence"))
     pose = outputs.get("pose_3d")
     return 1 if pose is None or pose.shape.rank < 4 else pose.shape[1]
 

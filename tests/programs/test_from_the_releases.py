@@ -44,6 +44,10 @@ SMALL = {
     "ehfusion": {"CHANNELS": 4, "HIDDEN_FEATURES": 8},
     "poseformer": {"JOINT_DIM": 4, "NUM_HEADS": 2, "LAYERS": 1},
     "strided": {"CHANNELS": 8, "HIDDEN": 8, "NUM_HEADS": 2},
+    "motionbert": {"CHANNELS": 16, "REPRESENTATION": 16, "LAYERS": 1, "NUM_HEADS": 2},
+    "motionagformer": {"CHANNELS": 16, "REPRESENTATION": 16, "LAYERS": 1, "NUM_HEADS": 2},
+    "mixste": {"CHANNELS": 16, "LAYERS": 1, "NUM_HEADS": 2},
+    "d3dp": {"CHANNELS": 16, "LAYERS": 1, "NUM_HEADS": 2},
     "pose2d": {"NUM_LAYERS": 18, "STAGE_CHANNELS": [4, 4, 8, 8], "NUM_DECONV_FILTERS": [8, 8, 8]},
 }
 IMAGES = {
@@ -74,6 +78,11 @@ WEIGHTS = {
     "h36m.pth.tar": ("densewarper_h36m", {}),
     "3dhp.pth.tar": ("densewarper_3dhp", {}),
     "pose2d.pth.tar": ("pose2d_h36m", {}),
+    "checkpoint/pretrain/MB_release/best_epoch.bin": ("motionbert_pretrain", {}),
+    "checkpoint/pose3d/FT_MB_release_MB_ft_h36m/best_epoch.bin": ("motionbert_ft", {}),
+    "checkpoint/mag/best_epoch.pth.tr": ("motionagformer_xs", {}),
+    "checkpoint/mixste/best_epoch.bin": ("mixste_243", {}),
+    "checkpoint/d3dp/h36m_best_epoch.bin": ("d3dp_243", {}),
 }
 
 
@@ -253,12 +262,12 @@ def defaults():
                 yield pytest.param(script, flag, id=f"{script.release}-{script.name}-{flag.name}")
 
 
-REQUIRED = {"main.py": ["--train"], "run/pose2d/train.py": []}
+REQUIRED = {("strided", "main.py"): ["--train"]}
 
 
 @pytest.mark.parametrize(("script", "flag"), list(defaults()))
 def test_a_default_of_the_release_is_what_training_takes(script, flag, place):
-    words = [script.release, script.path, *REQUIRED.get(script.path, [])]
+    words = [script.release, script.path, *REQUIRED.get((script.release, script.path), [])]
     command = translate(words)
     program, arguments = command.runs[-1]
     assert program == "train"
@@ -275,20 +284,34 @@ def test_a_default_of_the_release_is_what_training_takes(script, flag, place):
     )
 
 
+# VideoPose3D's flags, for clips.
+CLIPS = ("mixste", "d3dp")
+
 # Spellings that mean different things: release -> what it is there (our flag, or what the script reads).
 SPELLINGS = {
     "-e": {
-        "epochs": ["hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"],
+        "epochs": [*("hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"), *CLIPS],
+        "evaluate": ["motionbert"],
     },
-    "-p": {"pretrain": ["rie", "ehfusion"]},
-    "-c": {"folder": ["hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"]},
+    "-p": {"pretrain": ["rie", "ehfusion"], "pretrained": ["motionbert"]},
+    "-c": {
+        "folder": [
+            *("hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"),
+            *("motionbert", "motionagformer", *CLIPS),
+        ]
+    },
     "--checkpoint": {
-        "folder": ["hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"],
+        "folder": [
+            *("hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"),
+            *("motionbert", "motionagformer", *CLIPS),
+        ],
         "checkpoints": ["lcn"],
         "": ["strided"],
     },
     "-a": {
-        "actions": ["hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer", "strided"],
+        "actions": [
+            *("hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer", "strided", *CLIPS)
+        ],
         "architecture": ["hoif", "hgcn", "semgcn"],
     },
     "--architecture": {
@@ -298,21 +321,22 @@ SPELLINGS = {
     "--evaluate": {
         "evaluate": [
             *("hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer", "densewarper"),
+            *("motionbert", *CLIPS),
         ],
     },
     "--lr_decay": {
         "SCHEDULE_PARAMS.decay_steps": ["hoif", "hgcn", "semgcn"],
-        "SCHEDULE_PARAMS.decay_rate": ["videopose3d", "rie", "ehfusion", "poseformer", "strided"],
+        "SCHEDULE_PARAMS.decay_rate": ["videopose3d", "rie", "ehfusion", "poseformer", "strided", *CLIPS],
     },
-    "-f": {"frames": ["poseformer"], "": ["ehfusion"]},
-    "-l": {"num_layers": ["hoif", "hgcn", "semgcn"]},
+    "-f": {"frames": ["poseformer"], "f": list(CLIPS), "": ["ehfusion"]},
+    "-l": {"num_layers": ["hoif", "hgcn", "semgcn"], "": list(CLIPS)},
     "--layers": {"layers": ["lcn", "strided"]},
-    "-s": {"stride": ["videopose3d", "rie", "ehfusion"], "": ["poseformer", "strided"]},
+    "-s": {"stride": ["videopose3d", "rie", "ehfusion", *CLIPS], "": ["poseformer", "strided"]},
     "--dropout": {
-        "dropout": ["lcn", "hoif", "hgcn", "videopose3d", "rie", "ehfusion", "poseformer"],
+        "dropout": ["lcn", "hoif", "hgcn", "videopose3d", "rie", "ehfusion", "poseformer", *CLIPS],
         "": ["hoif", "hgcn", "semgcn"],
     },
-    "-d": {"dataset": ["hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"]},
+    "-d": {"dataset": ["hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer", *CLIPS]},
     "--test": {"": ["strided"]},
 }
 
@@ -341,9 +365,9 @@ def test_a_spelling_means_in_each_release_what_it_means_there(spelling):
     [
         ("main_gcn.py --keypoints gt", "a script of hoif, hgcn and semgcn: say which"),
         ("viz.py --architecture gcn --evaluate nowhere.tar", "hoif, hgcn and semgcn"),
-        ("run.py -sun S6,S7", "semi-supervised training"),
+        ("videopose3d run.py -sun S6,S7", "semi-supervised training"),
         ("run.py --stage 1 --knn 3", "--knn, which is one of lcn: flags of two releases"),
-        ("run.py --stage 1 -sun S5", "--stage is of rie, -sun is of videopose3d"),
+        ("run.py --stage 1 -sun S5", "--stage is of rie, -sun is of videopose3d and mixste"),
         ("rie run.py --stag 1", "no flag --stag (did you mean --stage?)"),
         ("videopose3d run.py -dr 0.3", "no flag -dr"),
         ("videopose3d run.py --evaluate", "--evaluate: expected a value"),
@@ -353,6 +377,8 @@ def test_a_spelling_means_in_each_release_what_it_means_there(spelling):
         ("poseformer run_poseformer.py -s 3", "--stride 3 has no counterpart"),
         ("main.py --crop_uv 1 --train", "--crop_uv 1 has no counterpart"),
         ("main.py --frames 351", "nothing to test"),
+        ("infer_wild.py --pixel", "-e and -j and -v and -o: required"),
+        ("motionagformer train.py --eval-only", "--eval-only needs -c DIR"),
         ("maingcn.py", "did you mean main_gcn.py?"),
         ("hgcn viz.py --architecture linear --evaluate x", "--architecture linear: this viz.py has gcn"),
         ("DenseWarper_main.py --evaluate true", "needs --cfg FILE"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from tf_pose3d.cli.scripts import lcn, multiview, single_frame, strided, temporal, uplift
+from tf_pose3d.cli.scripts import clips, lcn, multiview, single_frame, strided, temporal, uplift
 from tf_pose3d.cli.scripts.script import Script, ScriptFlag, likely
-from tf_pose3d.config import nearest
+from tf_pose3d.config import nearest, read_config_file
 from tf_pose3d.errors import Pose3DError
 
 __all__ = [
@@ -31,6 +31,7 @@ SCRIPTS: tuple[Script, ...] = (
     *temporal.SCRIPTS,
     *strided.SCRIPTS,
     *multiview.SCRIPTS,
+    *clips.SCRIPTS,
 )
 
 # Flags of our programs that may stand among a release's, where it has none of that name: -> values.
@@ -150,7 +151,7 @@ def _telling(scripts: Sequence[Script], words: Sequence[str]) -> list[Script]:
         _refuse_mixed(scripts, given)
     if len(fitting) <= 1:
         return fitting
-    arch = _arch_of_weights(words)
+    arch = _arch_of_weights(words) or _arch_of_config(words)
     return [one for one in fitting if arch in one.archs] or fitting
 
 
@@ -183,29 +184,44 @@ def underscored_name(word: str) -> str:
     return f"--{name[2:].replace('-', '_')}" if name.startswith("--") else name
 
 
-def _arch_of_weights(words: Sequence[str]) -> str | None:
-    """Short name of the family of the file that `--evaluate` names, where it is there and tells it."""
+def _value_of(words: Sequence[str], flag: str) -> str | None:
+    """What stands behind a flag; None: nothing."""
     for place, word in enumerate(words):
         name, equals, value = word.partition("=")
-        if name != "--evaluate" or (not equals and place + 1 == len(words)):
-            continue
-        path = Path(value if equals else words[place + 1])
-        if not path.is_file():
-            return None
-        from tf_pose3d.models.family import FAMILIES
-        from tf_pose3d.weight_files.hdf5 import kind_of_weights, read_config
-
-        kind = kind_of_weights(path)
-        arch: str | None = None
-        if kind == "hdf5":
-            arch = (read_config(path) or {}).get("ARCH")
-        elif kind == "pytorch":
-            from tf_pose3d.weights.opening import find_foreign_weights
-
-            foreign = find_foreign_weights(path)
-            arch = foreign.converter.arch if foreign is not None else None
-        return FAMILIES[arch][0] if arch is not None and arch in FAMILIES else None
+        if name == flag and (equals or place + 1 < len(words)):
+            return value if equals else words[place + 1]
     return None
+
+
+def _arch_of_config(words: Sequence[str]) -> str | None:
+    """Short name of the family of the file that `--config` names, where it is there and tells it."""
+    from tf_pose3d.models.family import FAMILIES
+
+    name = _value_of(words, "--config")
+    if name is None or not Path(name).is_file():
+        return None
+    arch = read_config_file(name).get("ARCH")
+    return FAMILIES[arch][0] if arch in FAMILIES else None
+
+
+def _arch_of_weights(words: Sequence[str]) -> str | None:
+    """Short name of the family of the file that `--evaluate` names, where it is there and tells it."""
+    name = _value_of(words, "--evaluate")
+    if name is None or not Path(name).is_file():
+        return None
+    from tf_pose3d.models.family import FAMILIES
+    from tf_pose3d.weight_files.hdf5 import kind_of_weights, read_config
+
+    kind = kind_of_weights(name)
+    arch: str | None = None
+    if kind == "hdf5":
+        arch = (read_config(name) or {}).get("ARCH")
+    elif kind == "pytorch":
+        from tf_pose3d.weights.opening import find_foreign_weights
+
+        foreign = find_foreign_weights(name)
+        arch = foreign.converter.arch if foreign is not None else None
+    return FAMILIES[arch][0] if arch is not None and arch in FAMILIES else None
 
 
 def told_families(names: Collection[str], program: str) -> dict[str, set[str]]:
