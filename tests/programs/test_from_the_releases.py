@@ -590,7 +590,10 @@ def made_lcn(folder):
                 )
         (folder / f"dataset/h36m_{split}.pkl").write_bytes(pickle.dumps(items))
         poses = np.array([item["joint_3d_image"] for item in items], np.float32)
-        detections[split] = np.concatenate([poses[..., :2], np.ones_like(poses[..., :1])], axis=-1)
+        detections[split] = {
+            "joint3d_image": poses,
+            "confidence": np.ones((len(poses), 17, 1), np.float32),
+        }
     (folder / "dataset/h36m_sh_dt_ft.pkl").write_bytes(pickle.dumps(detections))
 
 
@@ -601,7 +604,9 @@ def small_world(tmp_path_factory):
     made_human36m(folder)
     made_humaneva(folder)
     made_lcn(folder)
-    (folder / "config").symlink_to(REPOSITORY / "config")
+    (folder / "config").mkdir()
+    for name in ("h36m_351", "h36m_351_pt", "amass_351"):
+        load_config(name).replace(**SMALL["uplift"]).save(folder / "config" / f"{name}.json")
     for path, (name, keys) in WEIGHTS.items():
         config = load_config(name)
         config = config.replace(**{**SMALL[families_short(config.ARCH)], **keys, **views_of(config.ARCH)})

@@ -60,10 +60,8 @@ def _ours(path: str) -> bool:
 
 def _data_arguments(given: Given) -> list[str]:
     """Where the data lie: the release's folder where it is named or there, else ours."""
-    root = given.value("root") or ""
-    if not given.has("root") and not Path(root).is_dir():
-        return []
-    return ["--dataset", str(Path(root) / "data_3d_h36m.npz")]
+    file = Path(given.value("root") or "") / "data_3d_h36m.npz"
+    return ["--dataset", str(file)] if given.has("root") or file.is_file() else []
 
 
 def _part(given: Given, part: str) -> str:
