@@ -234,6 +234,7 @@ def test_labels_that_are_no_projections_are_refused_for_training(tmp_path):
         ({"joint3d_image": np.zeros((5, 17, 3))}, False, "has 5 poses, h36m_train.pkl has 6 items"),
         ({"joint3d_image": np.zeros((6, 16, 3))}, False, r"has shape \(6, 16, 3\)"),
         ({"joint3d_image": None}, False, "has no train/joint3d_image"),
+        ({"joint_2d": np.zeros((6, 17, 2))}, False, "this is MotionBERT's .* joint3d_image are true poses"),
         ({"joint3d_image": np.full((6, 17, 3), np.nan)}, False, "pose 0 holds numbers that are not finite"),
     ],
 )

@@ -258,6 +258,11 @@ def _detections(path: Path, split: str, count: int, confidence: bool) -> np.ndar
     part = archive.get(split) if isinstance(archive, dict) else None
     if not isinstance(part, dict) or not isinstance(part.get("joint3d_image"), np.ndarray):
         raise Pose3DError(f"{path} has no {split}/joint3d_image, the detected 2D poses")
+    if "joint_2d" in part:
+        raise Pose3DError(
+            f"{path}: {split} has joint_2d: this is MotionBERT's h36m_sh_conf_cam_source_final.pkl, whose "
+            "joint3d_image are true poses, expected LCN's detections"
+        )
     pixels = part["joint3d_image"]
     if (
         pixels.dtype.kind not in "fiu"
