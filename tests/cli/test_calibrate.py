@@ -55,12 +55,28 @@ def test_people(folder, tmp_path, capsys):
     assert out.read_text().startswith("# calibrated by people")
 
 
+@pytest.mark.slow
+def test_people_with_guessed_lenses_and_sizes_of_their_own(folder, tmp_path, capsys):
+    place, cameras = folder
+    inputs = [str(place / f"{camera.name}_json") for camera in cameras]
+    out = tmp_path / "cameras.toml"
+    arguments = ["--people", *inputs, "--layout", "coco_17", "--intrinsics", "guess", "--out", str(out)]
+    assert main([*arguments, "--width", "1920", "--height", "1080", "--sizes", "cam2=1088x1920"]) == 0
+    assert "taken to be 1.7 m tall" in capsys.readouterr().out
+    assert [camera.size for camera in read_cameras(out)] == [camera.size for camera in cameras]
+    assert scene.differences(read_cameras(out), cameras)[0] < 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "give --board with videos, or --people"),
-        (["--people", "{in}"], "give --stature"),
-        (["--people", "{in}", "--stature", "1.8"], "give --intrinsics FILE"),
+        (["--people", "{in}"], "give --intrinsics FILE"),
+        (["--people", "{in}", "--intrinsics", "guess", "--sizes", "cam1=x"], "expected CAMERA=WIDTHxHEIGHT"),
+        (
+            ["--people", "{in}", "--intrinsics", "guess", "--sizes", "x=9x9"],
+            "no camera x; there are cam1, cam2",
+        ),
         (["--people", "{in}", "--stature", "1.8", "--intrinsics", "guess"], "no image size: give --width"),
         (["--people", "{in}", "--stature", "1.8", "--intrinsics", "{none}"], "does not exist"),
         (

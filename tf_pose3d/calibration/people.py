@@ -30,7 +30,7 @@ Log = Callable[[str], None]
 _KNOWN_LENS = {"focal": 0.05, "cx": 0.01, "cy": 0.01}
 _GUESSED_LENS = {"focal": 0.5, "cx": 0.01, "cy": 0.01, "k1": 0.2, "k2": 0.1}
 # Focal lengths over the image's longer side: wide action cameras to short telephoto lenses.
-_FOCALS = (0.6, 0.85, 1.15, 1.6)
+_FOCALS = (0.5, 0.65, 0.85, 1.15, 1.6)
 # Points of the first reconstruction and of the last adjustment.
 _FIRST_POINTS, _LAST_POINTS = 2000, 5000
 _LEAST_CONFIDENCE = 0.3

@@ -27,6 +27,8 @@ __all__ = ["calibrate", "main"]
 Log = Callable[[str], None]
 # Frames of people that are looked at: minutes of walking say no more.
 _MOST_FRAMES = 3000
+# Metres, where nothing is said: halfway between the means of women and men.
+_STATURE = 1.7
 _EPILOG = """examples:
   calibrate.py --board charuco:5x7:40mm:30mm:DICT_4X4_50 videos/*.mp4 --out cameras.toml
   calibrate.py --board checkerboard:9x6:40mm cam1/ cam2/ --floor 0 --out cameras.toml
@@ -72,9 +74,18 @@ def make_parser() -> Parser:
     )
     boards.add_argument("--every", type=int, metavar="N", help="look at every n-th frame")
     people = parser.add_argument_group("with --people")
-    people.add_argument("--stature", type=float, metavar="METRES", help="of the person: the scale")
+    people.add_argument(
+        "--stature", type=float, metavar="METRES", help=f"of the person: the scale (default: {_STATURE})"
+    )
     people.add_argument("--width", type=int, metavar="PIXELS", help="of the images, where files do not tell")
     people.add_argument("--height", type=int, metavar="PIXELS", help="of the images")
+    people.add_argument(
+        "--sizes",
+        nargs="+",
+        default=[],
+        metavar="CAMERA=WxH",
+        help="of images of different sizes, e.g. cam02=1080x1920",
+    )
     people.add_argument("--layout", metavar="NAME", help="joint layout of the keypoints, e.g. coco_17")
     people.add_argument("--input_format", metavar="NAME", help="format of the keypoints")
     people.add_argument("--seed", type=int, default=0, help="of random samples")
@@ -117,6 +128,18 @@ def _offsets(texts: Sequence[str]) -> dict[str, int]:
             raise Pose3DError(f"--offsets {text}: expected CAMERA=N, e.g. cam02=7")
         offsets[found[1]] = int(found[2])
     return offsets
+
+
+def _sizes(texts: Sequence[str], labels: Sequence[str]) -> dict[str, tuple[int, int]]:
+    sizes = {}
+    for text in texts:
+        found = re.fullmatch(r"(.+)=([0-9]{1,5})x([0-9]{1,5})", text)
+        if found is None or not int(found[2]) or not int(found[3]):
+            raise Pose3DError(f"--sizes {text}: expected CAMERA=WIDTHxHEIGHT, e.g. cam02=1080x1920")
+        if found[1] not in labels:
+            raise Pose3DError(f"--sizes: no camera {found[1]}; there are {', '.join(labels)}")
+        sizes[found[1]] = int(found[2]), int(found[3])
+    return sizes
 
 
 def _by_board(given: argparse.Namespace, log: Log) -> tuple[Sequence[CalibratedCamera], Sequence[str], float]:
@@ -165,10 +188,6 @@ def _by_people(
     from tf_pose3d.calibration.people import calibrate_from_people, guessed_camera
     from tf_pose3d.multicamera.inputs import read_views, view_clips
 
-    if given.stature is None:
-        raise Pose3DError(
-            "--people: give --stature, the person's height in metres: nothing else tells the scale"
-        )
     if given.intrinsics is None:
         raise Pose3DError(
             "--people: give --intrinsics FILE, a calibration of the lenses, or --intrinsics guess"
@@ -182,16 +201,25 @@ def _by_people(
     if unknown:
         raise Pose3DError(f"--offsets: no camera {unknown[0]}; there are {', '.join(labels)}")
     flags = None if given.width is None or given.height is None else (given.width, given.height)
-    sizes = [clip.size or flags for clip in clips]
+    own = _sizes(given.sizes, labels)
+    sizes = [own.get(label) or clip.size or flags for label, clip in zip(labels, clips, strict=True)]
     notes: list[str] = []
+    stature = _STATURE if given.stature is None else given.stature
+    if given.stature is None:
+        notes.append(
+            f"the person is taken to be {stature} m tall, which gives the scale: --stature says otherwise"
+        )
     guessed = given.intrinsics == "guess"
     if guessed:
         for label, size in zip(labels, sizes, strict=True):
             if size is None:
-                raise Pose3DError(f"camera {label}: its file has no image size: give --width and --height")
+                raise Pose3DError(
+                    f"camera {label}: its file has no image size: give --width and --height, or --sizes"
+                )
         cameras = [guessed_camera(label, size) for label, size in zip(labels, sizes, strict=True) if size]
     else:
-        cameras, notes = _known(given.intrinsics, labels, sizes)
+        cameras, said = _known(given.intrinsics, labels, sizes)
+        notes += said
     tables = []
     for clip, label in zip(clips, labels, strict=True):
         number, points, note = _one_person(clip.number, clip.track, clip.keypoints, label)
@@ -199,7 +227,7 @@ def _by_people(
         notes += note
     keypoints, frames = _common(tables, skeleton)
     log(f"{frames} frames of {len(cameras)} cameras, joints {skeleton.name}")
-    found = calibrate_from_people(keypoints, skeleton, cameras, given.stature, guessed, given.seed, log)
+    found = calibrate_from_people(keypoints, skeleton, cameras, stature, guessed, given.seed, log)
     for camera, error in zip(found.cameras, found.per_camera, strict=True):
         log(f"camera {camera.name}: {error:.2f} px, focal length {camera.matrix[0, 0]:.1f} px")
     return found.cameras, [*notes, *found.notes], found.error
