@@ -19,6 +19,7 @@ from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 from tf_pose3d.weights.convert import get_converter
+from tf_pose3d.weights.converters import converter as converter_module
 from tf_pose3d.weights.converters.converter import Converter
 from tf_pose3d.weights.converters.temporal_layers import dense_filter_widths
 
@@ -261,3 +262,40 @@ def test_dense_checkpoints_tell_by_their_widths():
     assert dense_filter_widths([3, 7, 19]) == [3, 3, 3]
     assert dense_filter_widths([3, 3, 3]) is None
     assert dense_filter_widths([3, 5, 7]) is None
+
+
+def test_the_trajectory_network_equals_the_release(golden, made_tensors, monkeypatch):
+    folder = golden / "videopose3d/trajectory"
+    facts = json.loads((folder / "expected.json").read_text())
+    with np.load(folder / "forward.npz") as file:
+        arrays = dict(file)
+    held = Checkpoint("epoch_80.bin", made_tensors(facts["shapes"]), {})
+    monkeypatch.setattr(converter_module, "read_pytorch_checkpoint", lambda path: held)
+    lines = []
+    model = tf_pose3d.convert("epoch_80.bin", "videopose3d", log=lines.append)
+    assert "epoch_80.bin: model_traj, the network of the root's path, is converted, too" in lines
+    random = np.random.RandomState(5)
+    keypoints = tf.constant(random.uniform(-1, 1, (2, 9, 17, 2)), tf.float32)
+    poses = np.zeros((2, 9, 17, 3), np.float32)
+    poses[:, 4] += arrays["target"][:, 0]
+    batch = {"keypoints_2d": keypoints, "pose_3d": tf.constant(poses)}
+    family = get_family("videopose3d")
+    alone = family.loss(model.config.replace(TRAJECTORY=False))
+    both = family.loss(model.config)
+    variables = model.trajectory.trainable_variables
+    with tf.GradientTape() as tape:
+        outputs = model(batch, training=False)
+        path_loss = both(outputs, batch) - alone(outputs, batch)
+    np.testing.assert_allclose(outputs["root_3d"], arrays["root"][:, 0, 0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(path_loss, arrays["loss"], rtol=1e-4)
+    gradients = dict(zip(map(id, variables), tape.gradient(path_loss, variables), strict=True))
+    norms = {
+        assignment.sources[0]: float(tf.norm(gradients[id(assignment.variable)]))
+        for assignment in get_converter("videopose3d").assignments(model, model.config)
+        if id(assignment.variable) in gradients
+    }
+    expected = dict(zip(arrays["names"].tolist(), arrays["grad_norms"], strict=True))
+    for name, norm in expected.items():
+        assert norms[f"model_traj.{name}"] == pytest.approx(norm, rel=1e-3, abs=1e-4)
+    left = tf_pose3d.convert("epoch_80.bin", "videopose3d", trajectory=False)
+    assert left.trajectory is None

@@ -44,13 +44,14 @@ def test_prefixes_views_and_optimizer_state(tmp_path, zipped):
             "module.steps": torch.tensor(5),
         },
         "optimizer": optimizer.state_dict(),
-        "model_traj": {"module.other": torch.zeros(2)},
+        "model_traj": {"module.path": torch.zeros(2)},
+        "other": {"weight": torch.zeros(3)},
     }
     torch.save(content, tmp_path / "x.pth.tar", _use_new_zipfile_serialization=zipped)
     found = read_pytorch_checkpoint(tmp_path / "x.pth.tar")
     assert found.entries == {"epoch": 7}
-    assert found.left_out == ("model_traj",)
-    assert list(found.tensors) == ["transposed", "half", "steps"]
+    assert found.left_out == ("other",)
+    assert list(found.tensors) == ["transposed", "half", "steps", "model_traj.path"]
     np.testing.assert_array_equal(found.tensors["transposed"], weight.numpy().T)
     np.testing.assert_array_equal(found.tensors["half"], [4, 5, 6, 7])
     assert found.tensors["steps"] == 5

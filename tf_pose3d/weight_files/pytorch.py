@@ -33,6 +33,8 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 # Keys under which releases keep the network, in the order in which they are looked for.
 _STATE_KEYS = ("state_dict", "model_pos", "model_state_dict", "model")
+# VideoPose3D's second network; its tensors are read, too, with this before their names.
+_TRAJECTORY = "model_traj"
 _BFLOAT16 = "bfloat16"
 _DAMAGE = (*DAMAGE, *ZIP_DAMAGE)
 # Bytes that the tensors of any file may take; beyond, their number depends on the file's size.
@@ -300,7 +302,8 @@ def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
 
     Reads `.pth.tar`, `.pth`, `.bin` and `.pt` files in both forms of `torch.save`: a plain state dict, or a
     dict that holds one under `state_dict`, `model_pos`, `model_state_dict` or `model`. A `module.` before all
-    names is taken off. Optimizer state and random number generators are passed over.
+    names is taken off. Tensors of a `model_traj` beside it follow as `model_traj.NAME`. Optimizer state and
+    random number generators are passed over.
 
     Args:
         path: The file; its content decides how it is read, not its name.
@@ -331,6 +334,10 @@ def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
             state, beside = _find_state(root, path)
             _check_sizes(state, path)
             tensors = {name: _array(tensor, read, little) for name, tensor in state.items()}
+            if _is_state(beside.get(_TRAJECTORY)):
+                path_state, _ = _find_state(beside[_TRAJECTORY], path)
+                for name, tensor in path_state.items():
+                    tensors[f"{_TRAJECTORY}.{name}"] = _array(tensor, read, little)
         entries = {
             str(name): value
             for name, value in beside.items()
@@ -338,5 +345,7 @@ def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
         }
         # An optimizer's state holds tensors deeper down.
         others = (name for name, value in beside.items() if _is_state(value))
-        left_out = tuple(str(name) for name in others if not _same_state(beside[name], state))
+        left_out = tuple(
+            str(name) for name in others if name != _TRAJECTORY and not _same_state(beside[name], state)
+        )
     return Checkpoint(str(path), tensors, entries, left_out)

@@ -26,6 +26,9 @@ class VideoPose3DConfig(TemporalConfig):
     INPUT_SKELETON: str | None = key(
         None, "Joint layout of the 2D poses that are read, e.g. coco_17; null: SKELETON."
     )
+    TRAJECTORY: bool = key(
+        False, "Also learn the root's place in the camera's frame, by a network of the same sizes."
+    )
     CHUNK_LENGTH: int = key(1, "Frames that a training window predicts.", minimum=1)
     EPOCHS: int = key(60, "Epochs to train.", minimum=0)
 

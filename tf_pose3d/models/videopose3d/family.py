@@ -34,6 +34,7 @@ class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
             config.CAUSAL,
             config.DENSE,
             config.INPUT_SKELETON,
+            config.TRAJECTORY,
             name="videopose3d",
         )
         model.build()
@@ -54,7 +55,26 @@ class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
         return dataclasses.replace(spec, length=spec.length + chunk - 1, step=spec.step * chunk)
 
     def loss(self, config: VideoPose3DConfig, split: str = "train") -> Loss:
-        """Mean joint distance in metres, root-centred, over all frames that a window predicts."""
+        """Mean joint distance in metres, root-centred, over all frames that a window predicts.
+
+        With a trajectory network also the root's distance over its true depth.
+        """
+        from tf_pose3d.layers.losses import mean_length
+
+        poses_loss = self._poses_loss(config, split)
+        if not config.TRAJECTORY or split != "train":
+            return poses_loss
+        token, root = super().data_spec(config, "train").target_token, self.root_joint(config)
+
+        def loss_with_path(outputs: Tensors, batch: Tensors) -> Tensor:
+            true = batch["pose_3d"][:, token : token + config.CHUNK_LENGTH, root]
+            return poses_loss(outputs, batch) + mean_length(
+                outputs["root_3d_sequence"] - true, 1 / true[..., 2]
+            )
+
+        return loss_with_path
+
+    def _poses_loss(self, config: VideoPose3DConfig, split: str) -> Loss:
         from tf_pose3d.layers.losses import mean_joint_distance
 
         if config.CHUNK_LENGTH == 1:

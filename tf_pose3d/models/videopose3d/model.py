@@ -30,11 +30,13 @@ class VideoPose3D(PoseModel):
         causal: Whether a pose is that of the last frame of its receptive field, not of the middle one.
         dense: Kernels that skip no frame, for comparison.
         input_skeleton: Name of the joint layout of the keypoints, Ji joints; None: the poses'.
+        trajectory: Also give the root's place, by a second network.
 
     Input (dict): keypoints_2d `(B, T, Ji, 2)`, normalised screen coordinates, T at least N.
     Output (dict), metres, relative to the root, camera frame: pose_3d `(B, J, 3)`, of the middle one of the
     T - N + 1 frames that are predicted; where these are more than one, pose_3d_sequence
-    `(B, T - N + 1, J, 3)`.
+    `(B, T - N + 1, J, 3)`. With a trajectory network root_3d `(B, 3)` and root_3d_sequence
+    `(B, T - N + 1, 3)`: the root's place in the camera's frame.
     """
 
     _reads_longer_windows = True
@@ -48,6 +50,7 @@ class VideoPose3D(PoseModel):
         causal: bool = False,
         dense: bool = False,
         input_skeleton: str | None = None,
+        trajectory: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -59,20 +62,26 @@ class VideoPose3D(PoseModel):
             "causal": causal,
             "dense": dense,
             "input_skeleton": input_skeleton,
+            "trajectory": trajectory,
         }
         self.joints = get_skeleton(skeleton).num_joints
         self.input_joints = get_skeleton(input_skeleton or skeleton).num_joints
         self.momentum = SharedMomentum()
-        self.network = TemporalNetwork(
-            3 * self.joints,
-            filter_widths,
-            channels,
-            dropout,
-            causal=causal,
-            dense=dense,
-            momentum=self.momentum,
-            name="network",
-        )
+
+        def network(outputs: int, name: str) -> TemporalNetwork:
+            return TemporalNetwork(
+                outputs,
+                filter_widths,
+                channels,
+                dropout,
+                causal=causal,
+                dense=dense,
+                momentum=self.momentum,
+                name=name,
+            )
+
+        self.network = network(3 * self.joints, "network")
+        self.trajectory = network(3, "trajectory") if trajectory else None
 
     @property
     def input_shapes(self) -> dict[str, tuple[int | None, ...]]:
@@ -80,7 +89,8 @@ class VideoPose3D(PoseModel):
         return {"keypoints_2d": (None, frames, self.input_joints, 2)}
 
     def build(self, input_shape: object = None) -> None:
-        self.network.build((None, None, 2 * self.input_joints))
+        for network in filter(None, (self.network, self.trajectory)):
+            network.build((None, None, 2 * self.input_joints))
         self.built = True
 
     def lift_sequence(self, keypoints: Tensor) -> Tensor:
@@ -100,11 +110,17 @@ class VideoPose3D(PoseModel):
         return ops.reshape(keypoints, (-1, ops.shape(keypoints)[1], 2 * self.input_joints))
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
-        results = self.network(self._flat(inputs["keypoints_2d"]), training=training)
+        frames = self._flat(inputs["keypoints_2d"])
+        results = self.network(frames, training=training)
         poses = ops.reshape(results, (-1, ops.shape(results)[1], self.joints, 3))
-        if results.shape[1] == 1:
-            return {"pose_3d": poses[:, 0]}
-        return {"pose_3d": poses[:, ops.shape(poses)[1] // 2], "pose_3d_sequence": poses}
+        outputs = {"pose_3d": poses[:, ops.shape(poses)[1] // 2]}
+        if results.shape[1] != 1:
+            outputs["pose_3d_sequence"] = poses
+        if self.trajectory is not None:
+            path = self.trajectory(frames, training=training)
+            outputs["root_3d"] = path[:, ops.shape(path)[1] // 2]
+            outputs["root_3d_sequence"] = path
+        return outputs
 
     def get_config(self) -> dict:
         return {**super().get_config(), **self.settings}

@@ -133,4 +133,4 @@ class Converter(abc.ABC, Generic[ConfigT]):
 
     def ignores(self, name: str) -> bool:
         """Whether a tensor carries nothing that the model needs."""
-        return name.endswith("num_batches_tracked")
+        return name.endswith("num_batches_tracked") or name.startswith("model_traj.")

@@ -24,6 +24,11 @@ __all__ = ["VideoPose3DConverter"]
 # The release's poses by number of joints, and what its detector finds where that is another number.
 _POSES = {17: "h36m_17", 15: "humaneva_15", 16: "h36m_16", 20: "humaneva_20"}
 _DETECTED = "coco_17"
+_TRAJECTORY = "model_traj."
+
+
+def _has_trajectory(checkpoint: Checkpoint) -> bool:
+    return any(name.startswith(_TRAJECTORY) for name in checkpoint.tensors)
 
 
 def _joints(checkpoint: Checkpoint) -> tuple[int, int]:
@@ -73,7 +78,8 @@ class VideoPose3DConverter(Converter["VideoPose3DConfig"]):
 
     def suggested_values(self, checkpoint: Checkpoint) -> dict[str, Any]:
         reads, gives = _joints(checkpoint)
-        values = {"SKELETON": _POSES[gives]} if gives in _POSES else {}
+        values: dict[str, Any] = {"SKELETON": _POSES[gives]} if gives in _POSES else {}
+        values["TRAJECTORY"] = _has_trajectory(checkpoint)
         if reads != gives and reads == get_skeleton(_DETECTED).num_joints:
             values["INPUT_SKELETON"] = _DETECTED
         return values
@@ -113,11 +119,9 @@ class VideoPose3DConverter(Converter["VideoPose3DConfig"]):
     def notes(self, checkpoint: Checkpoint, config: VideoPose3DConfig, given: Collection[str]) -> list[str]:
         reads, gives = _joints(checkpoint)
         lines = []
-        if "model_traj" in checkpoint.left_out:
-            lines.append(
-                f"{checkpoint.source}: model_traj, the network of the root's path, is left out; poses are "
-                "relative to the root"
-            )
+        if _has_trajectory(checkpoint):
+            what = "converted, too" if config.TRAJECTORY else "left out (TRAJECTORY false)"
+            lines.append(f"{checkpoint.source}: model_traj, the network of the root's path, is {what}")
         if "INPUT_SKELETON" not in given:
             hint = ""
             if config.input_skeleton == "h36m_17":
@@ -136,3 +140,5 @@ class VideoPose3DConverter(Converter["VideoPose3DConfig"]):
 
     def assignments(self, model: VideoPose3D, config: VideoPose3DConfig) -> Iterator[Assignment]:
         yield from network_assignments(model.network)
+        if model.trajectory is not None:
+            yield from network_assignments(model.trajectory, _TRAJECTORY)
