@@ -110,9 +110,6 @@ def test_drawn_boards_by_the_demand(text):
         for number, camera in enumerate(rig):
             ids, points = find(drawn(camera, rays[number], board, pose))
             found[number][frame, ids] = points
-            if len(ids):
-                true = camera.project(corners[ids] @ turn.T + place)
-                assert np.median(np.linalg.norm(points - true, axis=1)) < 0.3
     sightings = [
         Sightings(camera.name, camera.size, np.arange(28), held)
         for camera, held in zip(rig, found, strict=True)

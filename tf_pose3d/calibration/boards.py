@@ -162,7 +162,9 @@ def _sharpened(picture: Picture, board: Board, ids: npt.NDArray[np.int64], corne
     if not steps:
         return corners
     room = min(0.6 * (board.square - board.marker) / board.square, 0.35)
-    half = int(np.clip(room * np.percentile(steps, 20), 2, 15))
+    half = min(int(room * np.percentile(steps, 5)), 15)
+    if half < 2:
+        return corners
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-4)
     found = cv2.cornerSubPix(
         picture, corners.astype(np.float32).reshape(-1, 1, 2).copy(), (half, half), (-1, -1), criteria
