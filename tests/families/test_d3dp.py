@@ -90,6 +90,20 @@ def test_the_best_of_several_poses_by_hand():
     assert errors == {"p_agg": 1.5, "p_best": 1.5, "j_best": 0.5}
 
 
+def test_an_evaluation_says_how_many_hypotheses_it_wants():
+    config = as_config("d3dp").replace(
+        FRAMES=5, CHANNELS=8, LAYERS=1, NUM_HEADS=2, CLIP_STRIDE=5, PROPOSALS=2, SAMPLING_STEPS=2
+    )
+    model = tf_pose3d.build_model(config)
+    results = tf_pose3d.evaluate(
+        model, "synthetic", "S9", options={"frames": 12}, PROPOSALS=3, SAMPLING_STEPS=1
+    )["all"]
+    assert results["hypotheses"]["count"] == 3
+    average = results["hypotheses"]["action_wise_average"]
+    assert average["j_best"] < average["p_best"]
+    assert average["p_agg"] == pytest.approx(results["all_frames"]["action_wise_average"]["mpjpe"], rel=1e-5)
+
+
 @pytest.mark.slow
 def test_the_shipped_config_has_the_published_size():
     model = tf_pose3d.build_model("d3dp_243")

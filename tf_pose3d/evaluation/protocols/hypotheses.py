@@ -16,6 +16,7 @@ from tf_pose3d.evaluation.protocols.metric_clips import MetricClipProtocol
 from tf_pose3d.evaluation.protocols.uplift import Evaluation
 from tf_pose3d.evaluation.protocols.videopose3d import format_results
 from tf_pose3d.evaluation.tables import error_table
+from tf_pose3d.models.d3dp.config import D3DPConfig
 from tf_pose3d.models.sequence_to_sequence import SequenceConfig
 from tf_pose3d.progress import Progress
 
@@ -54,6 +55,9 @@ class HypothesesProtocol(MetricClipProtocol):
     def evaluate(
         self, model: keras.Model, config: SequenceConfig, data: Windows, show_progress: bool = False
     ) -> Iterator[Evaluation]:
+        if isinstance(config, D3DPConfig):
+            # The network is the trained one; how often it is asked is the evaluation's.
+            model.set_sampling(config.PROPOSALS, config.SAMPLING_STEPS, config.EVAL_FLIP)
         store = data.store
         frames, video = clip_frames(store.lengths, config.clip_frames, config.clip_frames, "shift")
         rows = frames + store.offsets[video][:, None]

@@ -96,6 +96,11 @@ class D3DP(MixSTE):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self._flip_order = np.array(get_skeleton("h36m_17").flip_order)
 
+    def set_sampling(self, proposals: int, steps: int, flip: bool) -> None:
+        """Other numbers of hypotheses and of denoising steps, with or without mirrored averaging."""
+        self.proposals, self.flip = proposals, flip
+        self.times = sampling_times(len(self.left), steps)
+
     def build(self, input_shape: object = None) -> None:
         super().build(input_shape)
         self.time_expand.build((None, self.width))
