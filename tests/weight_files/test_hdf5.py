@@ -466,7 +466,9 @@ class TestBadFiles:
     def test_config_that_is_no_json_object(self, path, text):
         with h5py.File(path, "r+") as file:
             file.attrs["tf_pose3d_config"] = text
-        with pytest.raises(Pose3DError, match=r"tf_pose3d_config is (not a JSON object|not JSON: the text is cut off)"):
+        with pytest.raises(
+            Pose3DError, match=r"tf_pose3d_config is (not a JSON object|not JSON: the text is cut off)"
+        ):
             hdf5.read_config(path)
 
 
