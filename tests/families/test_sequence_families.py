@@ -132,7 +132,11 @@ def test_the_releases_own_checkpoints_give_its_numbers(shared, name):
         - sum(int(np.prod(v.shape)) for v in model.non_trainable_variables if "moving" in v.path)
         == facts["parameters"]
     )
-    outputs, value, gradients = outputs_and_gradients(model, arrays["input"], arrays["target_0"])
+    target = arrays["target_0"]
+    if name.startswith("mixste"):
+        # The release's data are relative to the root but for the root itself, which it sets to 0.
+        target[:, :, 0] = 0
+    outputs, value, gradients = outputs_and_gradients(model, arrays["input"], target)
     assert_close(outputs[model.sequence_output], arrays["output_0"])
     if "representation" in arrays:
         assert_close(outputs["representation"], arrays["representation"])
