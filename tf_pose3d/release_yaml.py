@@ -59,6 +59,7 @@ _FIXED: Mapping[str, tuple[Parsed, ...]] = {
     "dim_in": (3,),
     "dim_out": (3,),
     "num_joints": (17,),
+    "out_joints": (17,),
     "sample_stride": (1,),
     "act_layer": ("gelu",),
     "qkv_scale": (None,),
