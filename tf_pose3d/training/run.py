@@ -207,7 +207,8 @@ def run_training(
         test_examples = examples_of(config, source_val, test_subset, "test", log)
         result.test = _test(family, source_val.dataset, config, tested, test_examples, log)
         write_json(
-            folder / f"test_{test_subset}.json", {"weights": str(tested), "evaluation_mm": result.test}
+            folder / f"test_{test_subset.replace('/', '_')}.json",
+            {"weights": str(tested), "evaluation_mm": result.test},
         )
         return result
 
