@@ -124,7 +124,7 @@ CASES = [
     ),
     ("npy", replaced("{'descr'", "{(((((("), r"people\.npy is truncated or damaged"),
     ("cameras of views, JSON", put(HUGE, 1, "T", 0), "T is 1000.*, expected a finite number"),
-    ("cameras of views, JSON", put(1e39, 1, "T", 0), r"T is 1e\+39, beyond any number of a camera"),
+    ("cameras of views, JSON", put(1e39, 1, "T", 0), r"T is 1e\+39, expected a finite number"),
     (
         "config .json",
         put(float("inf"), "ARCH"),

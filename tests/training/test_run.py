@@ -103,7 +103,7 @@ def test_runs_of_earlier_versions_go_on(golden, tmp_path, name):
         log=lambda line: None,
     )
     # Processors and matrix products round differently, which three steps of Adam blow up where a gradient is
-    # next to nothing: a few weights may be a step off. A lost state of the optimizer moves nearly all of them.
+    # next to nothing: a few weights may be a step off. Without the optimizer's state nearly all of them are.
     rate = 3 * 1e-3
     pairs = list(
         zip(weights_of(result.last_weights), weights_of(folder / "last_weights_0002.h5"), strict=True)
