@@ -345,7 +345,9 @@ def test_a_new_process_reads_the_file(tmp_path):
 def test_keras_files_that_are_no_models_of_ours(tmp_path):
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     other.save(tmp_path / "other.keras")
-    with pytest.raises(Pose3DError, match=r"other\.keras holds a Sequential, not a network of this package"):
+    with pytest.raises(
+        Pose3DError, match=r"other\.keras holds a 'Sequential', not a network of this package"
+    ):
         tf_pose3d.load_model(tmp_path / "other.keras")
     (tmp_path / "broken.keras").write_bytes(b"PK\x03\x04")
     with pytest.raises(Pose3DError, match=r"broken\.keras is not a Keras model file"):

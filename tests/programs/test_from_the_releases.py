@@ -647,15 +647,17 @@ def test_a_documented_command_runs(old, ours, difference, small_world, monkeypat
     """On small data, with a small network and one step in one epoch."""
     monkeypatch.chdir(small_world)
     words = words_of(re.sub(r" (-e|--epochs|--epoch) \d+", r" \1 1", old))
-    # Their data or weights are not made up here; tests of their families run their programs.
+    # Weights of these networks are not made up here; tests of their families run their programs.
     unmade = (
         "_main.py --cfg",
         "valid.py",
         "run_threestage.py -k cpn_ft_h36m_dbb --stage 2",
         "--stage 3 -lfd 512 -ft",
     )
-    if any(part in old for part in (*unmade, "motionbert", "infer_wild", "motionagformer")):
-        pytest.skip("needs data or weights that are not made up here")
+    if any(part in old for part in unmade):
+        pytest.skip("needs weights that are not made up here")
+    if any(part in old for part in ("motionbert", "infer_wild", "motionagformer")):
+        pytest.xfail("these rows ended in errors that have not been looked into")
     if "--dataset amass" in old:
         pytest.skip("AMASS's files are not made up here; tests/data/test_amass.py does")
     # The refined network's two files are a release's; a run of this package has one.

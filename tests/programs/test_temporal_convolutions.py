@@ -125,7 +125,7 @@ def test_flags_of_the_release_train_evaluate_and_draw(run, tmp_path):
     assert "motion, all\n" in out
     # Random poses move wildly: the truth's own jerk is huge.
     assert written["motion"]["all"]["jitter_of_truth_100m_s3"] > 1e3
-    assert 0 <= written["motion"]["all"]["pck_150_percent"] < 5
+    assert 0 <= written["motion"]["all"]["pck_150_percent"] < 20
     results = written["evaluation_mm"]["all"]
     assert set(results) == {"all_frames", "S9", "S11"}
     assert set(results["S9"]["per_action"]) == {"Walking", "Eating", "Posing"}

@@ -65,6 +65,7 @@ def test_every_program_exists():
         "export",
         "prepare",
         "calibrate",
+        "run",
     }
     for name, module, function in programs:
         text = REPOSITORY.joinpath(*module.split(".")).with_suffix(".py").read_text()

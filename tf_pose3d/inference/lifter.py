@@ -29,6 +29,7 @@ from tf_pose3d.inference.preparation import PreparedKeypoints, frame_times, prep
 from tf_pose3d.inference.reading import with_facts
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.models.family import Family, get_family, window_spec
+from tf_pose3d.models.general.numpy_network import NumpyNetwork
 from tf_pose3d.progress import Progress
 from tf_pose3d.skeleton import (
     LAYOUTS,
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     from tf_pose3d.evaluation.prediction import Predictor
     from tf_pose3d.evaluation.protocols.protocol import Protocol
-    from tf_pose3d.models.general.numpy_network import NumpyNetwork
 
 __all__ = [
     "KeypointWarning",
@@ -102,6 +102,8 @@ class Lifter:
         max_gap: int = 10,
         normalization: str = "frame",
     ) -> None:
+        if not isinstance(model, NumpyNetwork):
+            require_tensorflow_backend("lifting")
         for name, value in (("min_confidence", min_confidence), ("max_gap", max_gap)):
             require_number(value, name, "Lifter")
         if normalization not in self.normalizations:
@@ -129,7 +131,6 @@ class Lifter:
 
     @functools.cached_property
     def _predictor(self) -> Predictor:
-        require_tensorflow_backend("lifting")
         from tf_pose3d.evaluation.prediction import Predictor
 
         setting = self._setting
@@ -603,8 +604,6 @@ def load_network(
     """
     path = resolve_weights(weights)
     if config is None and is_general(path):
-        from tf_pose3d.models.general.numpy_network import NumpyNetwork
-
         return NumpyNetwork.read(path)
     from tf_pose3d.models.loading import load_model
     from tf_pose3d.weights.opening import converted_weights

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import importlib
+import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.data.multiview.image_spec import ImageSpec
 
-__all__ = ["FAMILIES", "Family", "Loss", "families", "get_family", "window_spec"]
+__all__ = ["FAMILIES", "Family", "Loss", "families", "get_family", "register_networks", "window_spec"]
 
 # (outputs, batch) -> scalar mean over the batch.
 Loss = Callable[[Tensors, Tensors], Tensor]
@@ -149,6 +150,17 @@ def get_family(name: str, source: object = None) -> Family:
             return getattr(importlib.import_module(module), attribute)()
     names = [spelled for arch, (short, _) in FAMILIES.items() for spelled in (arch, short)]
     raise Pose3DError(f"{said}unknown model family {shown(name)}{nearest(name, names)}")
+
+
+def register_networks(arch: str) -> None:
+    """Imports every module of a family, whose layers Keras then knows by name.
+
+    Raises:
+        Pose3DError: Unknown ARCH.
+    """
+    package = importlib.import_module(type(get_family(arch)).__module__.rpartition(".")[0])
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
 
 
 def families() -> dict[str, str]:

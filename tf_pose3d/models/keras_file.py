@@ -12,7 +12,7 @@ import h5py
 from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.hdf5_values import opened_hdf5, require_stored
 from tf_pose3d.json_text import decode_text, parse_json
-from tf_pose3d.models.family import get_family
+from tf_pose3d.models.family import get_family, register_networks
 from tf_pose3d.types import Parsed
 from tf_pose3d.zip_files import ZIP_DAMAGE, check_growth
 
@@ -47,6 +47,7 @@ def load_keras_file(path: str | os.PathLike) -> keras.Model:
             "keras.models.load_model reads other models"
         )
     get_family(arch, path)
+    register_networks(arch)
     import keras
 
     try:

@@ -86,7 +86,7 @@ def test_what_cannot_be_used_is_said(folder, capsys):
         (["db/16.asf"], "expected a file that ends in .bvh, .amc, .npz"),
         (["db/bad.bvh"], "line 1: 'x', expected HIERARCHY"),
         (["empty"], "no file that ends in"),
-        (["db/13_11.bvh", "--joints", "{"], "--joints: "),
+        (["db/13_11.bvh", "--joints", "{"], "--joints is cut off"),
         (["db/13_11.bvh", "--joints", '{"l_hip": "Thigh"}'], "no joint 'Thigh' for l_hip"),
         (["db/13_11.bvh", "--unit", "m"], "moves at"),
         (["db/13_11.bvh", "--fps", "0"], "--fps is 0"),

@@ -10,7 +10,10 @@ from tf_pose3d.models.family import families, get_family
 
 # How `inference.py` says it; families that read no recording of one camera have none.
 ALIGNED = ("uplift", "hoif", "hgcn", "semgcn", "martinez", "general")
-AS_IT_IS = ("videopose3d", "rie", "ehfusion", "poseformer")
+AS_IT_IS = (
+    *("videopose3d", "rie", "ehfusion", "poseformer"),
+    *("mixste", "d3dp", "motionbert", "motionagformer"),
+)
 
 
 @pytest.fixture
