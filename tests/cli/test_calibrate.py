@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tf_pose3d.cli.calibrate import main
+from tf_pose3d.cli.calibrate import _usual_size, main
 from tf_pose3d.data.calibration import read_cameras, write_cameras
+from tf_pose3d.errors import Pose3DError
 
 PLACE = Path(__file__).resolve().parents[1] / "calibration" / "conftest.py"
 SPEC = importlib.util.spec_from_file_location("calibration_scene", PLACE)
@@ -68,6 +69,25 @@ def test_people_with_guessed_lenses_and_sizes_of_their_own(folder, tmp_path, cap
 
 
 @pytest.mark.parametrize(
+    ("right", "bottom", "size"),
+    [
+        (1900, 1000, (1920, 1080)),
+        (1000, 1850, (1080, 1920)),
+        (600, 470, (640, 480)),
+        (1300, 700, (1920, 1080)),
+    ],
+)
+def test_sizes_that_no_file_tells_are_the_smallest_usual_ones(right, bottom, size):
+    points = np.random.default_rng(0).uniform((0, 0), (right, bottom), (200, 17, 2))
+    points[0, 0] = np.nan
+    notes = []
+    assert _usual_size(points.astype("float32"), "cam1", notes) == size
+    assert notes[0].startswith(f"camera cam1: its file has no image size: taken as {size[0]}x{size[1]}")
+    with pytest.raises(Pose3DError, match="keypoints up to"):
+        _usual_size(100 * points, "cam1", notes)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ([], "give --board with videos, or --people"),
@@ -77,7 +97,6 @@ def test_people_with_guessed_lenses_and_sizes_of_their_own(folder, tmp_path, cap
             ["--people", "{in}", "--intrinsics", "guess", "--sizes", "x=9x9"],
             "no camera x; there are cam1, cam2",
         ),
-        (["--people", "{in}", "--stature", "1.8", "--intrinsics", "guess"], "no image size: give --width"),
         (["--people", "{in}", "--stature", "1.8", "--intrinsics", "{none}"], "does not exist"),
         (
             ["--people", "{in}", "--stature", "1.8", "--intrinsics", "guess", "--floor", "1"],

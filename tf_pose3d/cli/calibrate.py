@@ -29,6 +29,11 @@ Log = Callable[[str], None]
 _MOST_FRAMES = 3000
 # Metres, where nothing is said: halfway between the means of women and men.
 _STATURE = 1.7
+# Of images and videos, the longer side first.
+_USUAL_SIZES = (
+    *((640, 480), (1280, 720), (1920, 1080), (1920, 1200), (2048, 1536)),
+    *((2704, 1520), (2704, 2028), (3840, 2160), (4096, 2160), (5312, 2988)),
+)
 _EPILOG = """examples:
   calibrate.py --board charuco:5x7:40mm:30mm:DICT_4X4_50 videos/*.mp4 --out cameras.toml
   calibrate.py --board checkerboard:9x6:40mm cam1/ cam2/ --floor 0 --out cameras.toml
@@ -211,12 +216,11 @@ def _by_people(
         )
     guessed = given.intrinsics == "guess"
     if guessed:
-        for label, size in zip(labels, sizes, strict=True):
-            if size is None:
-                raise Pose3DError(
-                    f"camera {label}: its file has no image size: give --width and --height, or --sizes"
-                )
-        cameras = [guessed_camera(label, size) for label, size in zip(labels, sizes, strict=True) if size]
+        held = [
+            size or _usual_size(clip.keypoints, label, notes)
+            for label, clip, size in zip(labels, clips, sizes, strict=True)
+        ]
+        cameras = [guessed_camera(label, size) for label, size in zip(labels, held, strict=True)]
     else:
         cameras, said = _known(given.intrinsics, labels, sizes)
         notes += said
@@ -231,6 +235,32 @@ def _by_people(
     for camera, error in zip(found.cameras, found.per_camera, strict=True):
         log(f"camera {camera.name}: {error:.2f} px, focal length {camera.matrix[0, 0]:.1f} px")
     return found.cameras, [*notes, *found.notes], found.error
+
+
+def _usual_size(keypoints: npt.NDArray[np.float32], label: str, notes: list[str]) -> tuple[int, int]:
+    """The smallest usual image that holds a camera's keypoints, for files that tell no size; it is noted.
+
+    Raises:
+        Pose3DError: The camera has no keypoints, or some beyond every usual image.
+    """
+    points = keypoints[..., :2].reshape(-1, 2)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        raise Pose3DError(f"camera {label}: no person in its keypoints")
+    # A few keypoints of any detector lie outside the image.
+    right, bottom = np.percentile(points, 99.9, axis=0)
+    sizes = sorted({turned for size in _USUAL_SIZES for turned in (size, size[::-1])}, key=np.prod)
+    fitting = [(width, height) for width, height in sizes if right <= width and bottom <= height]
+    if not fitting:
+        raise Pose3DError(
+            f"camera {label}: keypoints up to {right:.0f}, {bottom:.0f} pixels, and no image size: give "
+            "--width and --height, or --sizes"
+        )
+    notes.append(
+        f"camera {label}: its file has no image size: taken as {fitting[0][0]}x{fitting[0][1]}, the smallest "
+        "usual one that holds its keypoints: --width and --height, or --sizes say otherwise"
+    )
+    return fitting[0]
 
 
 def _one_person(
