@@ -139,7 +139,11 @@ class ImageSequenceConfig(SequenceConfig):
         "relative to the root); training on data without image poses sets metric.",
         choices=("image", "metric"),
     )
-    CONFIDENCE: bool = key(True, "Read a confidence with each keypoint; false: it counts as 1.")
+    CONFIDENCE: bool = key(
+        True,
+        "Read a confidence with each keypoint; networks of x and y alone (no_conf) are not here.",
+        choices=(True,),
+    )
     REPRESENTATION: int = key(512, "Width of the representation.", minimum=1)
     ADAPTIVE_FUSION: bool = key(True, "Weigh two branches by what they hold; false: their mean.")
     ROOT_RELATIVE: bool = key(
