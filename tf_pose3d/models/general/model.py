@@ -277,7 +277,7 @@ class GeneralNet(PoseModel):
         if self.settings["constant_bones"]:
             square = ops.sum(bones * bones, axis=-1, keepdims=True)
             bones = bones * ops.rsqrt(ops.maximum(square, 1e-6))
-            lengths = lengths + self._log_lengths
+            lengths = ops.add(lengths, self._log_lengths)
         if self.settings["use_virtual_camera"]:
             bones = turn_back(bones, direction)
         return {
