@@ -112,12 +112,7 @@ class ClipLifter(Lifter):
         shown = self._shown(keypoints, poses, camera)
         found += sanity.check_keypoints(shown[present], self.skeleton)
         found += sanity.check_poses(poses[present], self.skeleton)
-        missing = len(poses) - int(present.sum())
-        if missing:
-            found.append(
-                f"no person in {missing} of {len(poses)} frames (more than {self.max_gap} in a row, or at "
-                "the ends): they have no pose"
-            )
+        found += self._absences(present)
         radius[:, self.root] = 0
         poses[~present] = radius[~present] = np.nan
         return LiftedPerson(

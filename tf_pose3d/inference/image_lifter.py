@@ -119,12 +119,7 @@ class ImageLifter(Lifter):
         poses = self._metres(output)
         found += sanity.check_poses(poses[present], self.skeleton)
         image = unit_to_pixels(output, width, height) if self.normalization == "pixel" else output
-        missing = len(poses) - int(present.sum())
-        if missing:
-            found.append(
-                f"no person in {missing} of {len(poses)} frames (more than {self.max_gap} in a row, or at "
-                "the ends): they have no pose"
-            )
+        found += self._absences(present)
         poses[~present] = image[~present] = np.nan
         return LiftedPerson(
             poses,

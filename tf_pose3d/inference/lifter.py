@@ -396,12 +396,7 @@ class Lifter:
             )
             self._said_laboratory = unlike is not None
             found += [unlike] if unlike else []
-        missing = asked - int(prepared.present.sum())
-        if missing:
-            found.append(
-                f"no person in {missing} of {asked} frames (more than {self.max_gap} in a row, or at the "
-                "ends): they have no pose"
-            )
+        found += self._absences(prepared.present)
         poses[~seen] = np.nan
         return LiftedPerson(
             poses,
@@ -416,6 +411,16 @@ class Lifter:
             subject=subject,
             name=name,
         )
+
+    def _absences(self, present: np.ndarray) -> list[str]:
+        """What to say of frames without a person."""
+        missing = len(present) - int(present.sum())
+        if not missing:
+            return []
+        return [
+            f"no person in {missing} of {len(present)} frames (more than {self.max_gap} in a row, or at the "
+            "ends): they have no pose"
+        ]
 
     def _in_layout_of_poses(self, keypoints: np.ndarray) -> np.ndarray:
         """Keypoints `(F, Ji, 3)` in the joints of the poses."""
