@@ -1,6 +1,6 @@
 """How long it takes to lift a clip, from the start of Python, and each frame of a stream; and the memory.
 
-    python tools/benchmark_lifting.py [startup|clip|stream|memory ...]
+    python tools/benchmark_lifting.py [startup|clip|stream|memory|shipped ...]
 
 With no name, all of them. Weights are random: they take the time of trained ones. Run it on an idle machine.
 """
@@ -92,6 +92,26 @@ def stream(folder):
         print(f"{config}: {median:.1f} ms a frame, 95 % below {slow:.1f} ms; the first {times[0]:.1f} s")
 
 
+def shipped(folder):
+    """The lifters that come along: a minute at 30 Hz from the command to the file, and frames of a stream."""
+    from tf_pose3d.inference.stream import PoseStream
+
+    frames = walk(1800)
+    np.savez(Path(folder) / "clip.npz", keypoints=frames, layout="h36m_17")
+    files = ["--input", Path(folder) / "clip.npz", "--fps", "30", "--output", Path(folder) / "pose.npz"]
+    for name in ("general", "general_frame"):
+        command = ["-m", "tf_pose3d.cli.inference", "--weights", name, *files, *SIZE]
+        seconds = min(timed(*command, capture_output=True) for _ in range(3))
+        print(f"{name}: {len(frames)} frames, start-up included: {seconds:.2f} s")
+        stream, times = PoseStream(tf_pose3d.load(name), 1000, 1000, 30, "h36m_17"), []
+        for frame in frames[:300]:
+            start = time.perf_counter()
+            list(stream.push(frame))
+            times.append(time.perf_counter() - start)
+        median, slow = 1000 * np.percentile(times[5:], [50, 95])
+        print(f"{name}: {median:.2f} ms a frame of a stream, 95 % below {slow:.2f} ms")
+
+
 def memory(folder):
     """Peak memory of the whole program, for a minute and for an hour."""
     for config, counts in (("martinez_gt", (3000, 180_000)), ("quickstart", (3000, 180_000))):
@@ -113,7 +133,7 @@ def memory(folder):
             print(f"{config}: {frames} frames: {peak:.0f} MB, {time.perf_counter() - start:.0f} s")
 
 
-WHAT = {function.__name__: function for function in (startup, clip, stream, memory)}
+WHAT = {function.__name__: function for function in (startup, clip, stream, memory, shipped)}
 
 
 def main():
