@@ -78,6 +78,45 @@ def test_every_writer_takes_the_world(recording, tmp_path, name):
     assert (tmp_path / name).stat().st_size > 1000
 
 
+@pytest.mark.parametrize("name", ["walk.glb", "walk.usda", "walk.mot"])
+def test_animation_takes_the_stage(recording, tmp_path, capsys, name):
+    assert run(recording[0], "--output", tmp_path / name, "--angles", tmp_path / "angles.csv") == 0
+    said = capsys.readouterr().out
+    assert f"{name}: bones of constant length" in said
+    assert "where it was measured, the floor at 0" in said
+    assert (tmp_path / name).stat().st_size > 1000
+    header, first = (tmp_path / "angles.csv").read_text().splitlines()[:2]
+    assert header.startswith("frame,seconds,pelvis_tilt")
+    assert all(np.isfinite(float(cell)) for cell in first.split(","))
+
+
+@pytest.mark.parametrize("placement", ["root", "camera", "floor", "world"])
+def test_placements(recording, tmp_path, placement):
+    flags = ("--people", "all", "--placement", placement, "--smooth", "rts", "--constant_bones")
+    assert run(recording[0], *flags, "--output", tmp_path / "a.npz", "--viz_output", tmp_path / "a.png") == 0
+    with np.load(tmp_path / "a_0.npz") as file:
+        poses = file["pose_3d"]
+        assert ("axes" in file) == (placement != "camera")
+    lowest = np.fmin.reduce(poses[..., 2], axis=1)
+    if placement == "root":
+        assert np.nanmax(np.abs(poses[:, 19])) == 0
+    elif placement == "camera":
+        assert lowest.min() > 2
+    elif placement == "floor":
+        assert np.abs(lowest).max() < 1e-6
+    else:
+        assert abs(lowest.min()) < 0.05
+
+
+def test_marker_files_hold_what_was_measured(recording, tmp_path):
+    assert run(recording[0], "--output", tmp_path / "a.trc") == 0
+    assert run(recording[0], "--output", tmp_path / "b.trc", "--raw") == 0
+    one, other = ((tmp_path / name).read_text().splitlines()[1:] for name in ("a.trc", "b.trc"))
+    assert one == other
+    assert run(recording[0], "--output", tmp_path / "c.trc", "--constant_bones") == 0
+    assert (tmp_path / "c.trc").read_text().splitlines()[1:] != one
+
+
 def test_wrong_cameras_end_in_a_warning_and_with_strict_in_3(recording, tmp_path, capsys):
     folder, _ = recording
     text = (folder / "Calib.toml").read_text()
@@ -105,6 +144,9 @@ def test_wrong_cameras_end_in_a_warning_and_with_strict_in_3(recording, tmp_path
         (("--output", "x.npz", "--offsets", "cam07=1"), "no view cam07"),
         (("--output", "x.npz", "--match", "cam01_json=cam09"), "no camera cam09"),
         (("--output", "x.npz", "--smooth", "kalman"), "butterworth"),
+        (("--output", "x.npz", "--placement", "sky"), "invalid choice"),
+        (("--output", "x.npz", "--level", "auto"), "unrecognized arguments"),
+        (("--angles", "x.txt"), "clinical angles are written as .csv"),
         (("--output", "x.npz", "--detector", "eyes"), "expected one of mediapipe"),
         (("--output", "x.npz", "--people", "nobody"), "no person of that id"),
         (("--output", "x.npz", "--speed", "9"), "unrecognized arguments"),

@@ -12,7 +12,13 @@ from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
 from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input, read_input
-from tf_pose3d.cli.motion_flags import add_motion_flags, angle_steps, motion_steps, stage_for_file
+from tf_pose3d.cli.motion_flags import (
+    add_motion_flags,
+    angle_steps,
+    motion_steps,
+    stage_for_file,
+    write_motions,
+)
 from tf_pose3d.cli.multicamera import is_multicamera, triangulate_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
 from tf_pose3d.cli.program import parse, run_program, start_tensorflow
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from tf_pose3d.config import TrainingConfig
     from tf_pose3d.data.sources import Source
     from tf_pose3d.inference.motion.record import Motion
+    from tf_pose3d.inference.motion.steps import MotionSteps
     from tf_pose3d.models.general.numpy_network import NumpyNetwork
 
 __all__ = ["infer", "main"]
@@ -219,24 +226,16 @@ def _lift_recording(
 
 def _write_recording(arguments: Namespace, motion: Motion, log: Log) -> None:
     """Writes a lifted recording and draws it."""
-    from tf_pose3d.inference.writers import write_motion
-    from tf_pose3d.inference.writers.angles_csv import write_angles
+
+    def steps_of(flags: Namespace, path: str) -> MotionSteps:
+        return dataclasses.replace(motion_steps(flags, path), focal_known=True)
 
     def warn(message: str) -> None:
         print(f"inference.py: warning: {message}", file=sys.stderr, flush=True)
 
-    if arguments.output is not None:
-        steps = dataclasses.replace(motion_steps(arguments, arguments.output), focal_known=True)
-        (staged,) = stage_for_file([motion], arguments, steps, arguments.output, log, warn)
-        write_motion(arguments.output, staged)
-        log(f"wrote {arguments.output}")
-    if arguments.angles is not None:
-        steps = dataclasses.replace(angle_steps(arguments), focal_known=True)
-        (staged,) = stage_for_file([motion], arguments, steps, arguments.angles, log, warn)
-        write_angles(arguments.angles, staged)
-        log(f"wrote {arguments.angles}")
+    write_motions([motion], [""], arguments, steps_of, log, warn)
     if arguments.viz_output is not None:
-        steps = dataclasses.replace(motion_steps(arguments, arguments.viz_output), focal_known=True)
+        steps = steps_of(arguments, arguments.viz_output)
         if motion.truth is not None and not arguments.viz_no_ground_truth:
             # Pictures put the prediction where the truth is, by the camera's orientation.
             steps = dataclasses.replace(steps, level="off", pitch=None, roll=None, placement="root")

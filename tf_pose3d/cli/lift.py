@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.cli.motion_flags import angle_steps, asked_steps, motion_steps, stage_for_file
+from tf_pose3d.cli.motion_flags import (
+    angle_steps,
+    asked_steps,
+    motion_steps,
+    stage_for_file,
+    with_suffix,
+    write_motions,
+)
 from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
 from tf_pose3d.errors import Pose3DError
 
@@ -372,8 +379,7 @@ def write_people(
     """
     import numpy as np
 
-    from tf_pose3d.inference.writers import gap_note, write_motion
-    from tf_pose3d.inference.writers.angles_csv import angle_curves, write_angles
+    from tf_pose3d.inference.writers.angles_csv import angle_curves
 
     motions = [person.unplaced() for person in people]
     said: set[str] = set()
@@ -383,20 +389,7 @@ def write_people(
             said.add(message)
             _warn([message])
 
-    if arguments.output is not None:
-        steps = motion_steps(arguments, arguments.output)
-        staged = stage_for_file(motions, arguments, steps, arguments.output, log, warn)
-        for motion, suffix in zip(staged, suffixes, strict=False):
-            path = _with_suffix(arguments.output, suffix)
-            write_motion(path, motion)
-            note = gap_note(path, motion)
-            log(f"wrote {path}{f': {note}' if note else ''}")
-    if arguments.angles is not None:
-        staged = stage_for_file(motions, arguments, angle_steps(arguments), arguments.angles, log, warn)
-        for motion, suffix in zip(staged, suffixes, strict=False):
-            path = _with_suffix(arguments.angles, suffix)
-            write_angles(path, motion)
-            log(f"wrote {path}")
+    write_motions(motions, suffixes, arguments, motion_steps, log, warn)
     if arguments.viz_output is not None:
         steps = motion_steps(arguments, arguments.viz_output)
         staged = stage_for_file(motions, arguments, steps, arguments.viz_output, log, warn)
@@ -405,7 +398,7 @@ def write_people(
         if shared:
             log(f"{arguments.viz_output}: {len(staged)} people on one page, in one space")
         for motion, suffix in zip(staged[:1] if shared else staged, suffixes, strict=False):
-            path = arguments.viz_output if shared else _with_suffix(arguments.viz_output, suffix)
+            path = arguments.viz_output if shared else with_suffix(arguments.viz_output, suffix)
             flags = Namespace(**{**vars(arguments), "viz_output": path})
             company = np.stack([other.poses for other in staged[1:]]) if shared else None
             try:
@@ -425,11 +418,6 @@ def write_people(
                 log(f"interrupted: {path} is not written{kept}")
                 return True
     return False
-
-
-def _with_suffix(path: str, suffix: str) -> str:
-    place = Path(path)
-    return str(place.with_name(f"{place.stem}{suffix}{place.suffix}")) if suffix else path
 
 
 def _lift_stream(arguments: Namespace, lifter: Lifter) -> int:

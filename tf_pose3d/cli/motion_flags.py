@@ -5,17 +5,32 @@ from __future__ import annotations
 import dataclasses
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
+    from argparse import _ArgumentGroup
+
     from tf_pose3d.cli.flags import Parser
     from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.inference.motion.steps import MotionSteps
 
-__all__ = ["add_motion_flags", "angle_steps", "asked_steps", "motion_steps", "stage_for_file"]
+__all__ = [
+    "add_measured_motion_flags",
+    "add_motion_flags",
+    "angle_steps",
+    "asked_steps",
+    "measured_steps",
+    "motion_steps",
+    "stage_for_file",
+    "with_suffix",
+    "write_motions",
+]
 
+# A file of whose kind joint angles are.
+_ANGLES = "angles.mot"
 # Flags of the stage, each with what it is where it is not given.
 _FLAGS = {
     "smooth": None,
@@ -44,11 +59,7 @@ def add_motion_flags(parser: Parser) -> None:
         help="smooth the poses: butterworth or butterworth:HZ (6), rts or rts:HZ (4, weighs frames by their "
         "uncertainty), both without delay; of a stream, one_euro, one_euro:HZ or one_euro:HZ:SLOPE",
     )
-    group.add_argument(
-        "--constant_bones",
-        action="store_true",
-        help="fit one skeleton to the poses, so that bones have one length in all frames",
-    )
+    _add_constant_bones(group)
     group.add_argument(
         "--placement",
         choices=("root", "camera", "floor", "world"),
@@ -72,6 +83,40 @@ def add_motion_flags(parser: Parser) -> None:
     group.add_argument(
         "--stature", type=float, metavar="METRES", help="height of the person, to scale poses to"
     )
+    _add_names_and_angles(group)
+
+
+def add_measured_motion_flags(parser: Parser) -> None:
+    """Flags of the stage for poses that several cameras measured, which are level and of true size."""
+    group = parser.add_argument_group(
+        "motion (.bvh, .glb, .usda, .fbx and .mot are of one skeleton, on the floor, feet at rest locked; "
+        "all others are as measured, unless a flag asks)"
+    )
+    group.add_argument(
+        "--smooth",
+        metavar="FILTER",
+        help="smooth the poses: butterworth or butterworth:HZ (6), rts or rts:HZ (4), without delay",
+    )
+    _add_constant_bones(group)
+    group.add_argument(
+        "--placement",
+        choices=("root", "camera", "floor", "world"),
+        help="poses round their root; in the axes and the space of the first input's camera; in place, with "
+        "the lowest joint of each frame on the floor; or where they were measured, the floor at 0 where feet "
+        "rest",
+    )
+    _add_names_and_angles(group)
+
+
+def _add_constant_bones(group: _ArgumentGroup) -> None:
+    group.add_argument(
+        "--constant_bones",
+        action="store_true",
+        help="fit one skeleton to the poses, so that bones have one length in all frames",
+    )
+
+
+def _add_names_and_angles(group: _ArgumentGroup) -> None:
     group.add_argument(
         "--bvh_names",
         choices=("mixamo", "cmu", "h36m"),
@@ -89,7 +134,7 @@ def add_motion_flags(parser: Parser) -> None:
 
 def asked_steps(arguments: Namespace) -> list[str]:
     """The flags of the stage that were given."""
-    return [f"--{name}" for name, default in _FLAGS.items() if getattr(arguments, name) != default]
+    return [f"--{name}" for name, default in _FLAGS.items() if getattr(arguments, name, default) != default]
 
 
 def motion_steps(arguments: Namespace, path: str) -> MotionSteps:
@@ -109,7 +154,7 @@ def motion_steps(arguments: Namespace, path: str) -> MotionSteps:
             level=arguments.level,
             pitch=arguments.camera_pitch,
             roll=arguments.camera_roll,
-            placement=arguments.placement,
+            placement=_level_placement(arguments, path),
             stature=arguments.stature,
             focal_known=arguments.focal_length is not None,
         )
@@ -117,13 +162,35 @@ def motion_steps(arguments: Namespace, path: str) -> MotionSteps:
         raise Pose3DError(f"{' '.join(asked_steps(arguments))}: {error}") from None
 
 
+def measured_steps(arguments: Namespace, path: str) -> MotionSteps:
+    """The steps for a file of poses that several cameras measured.
+
+    Raises:
+        Pose3DError: Flags that mean nothing.
+    """
+    from tf_pose3d.inference.motion.steps import MotionSteps
+
+    return MotionSteps.for_measured(
+        path,
+        raw=arguments.raw,
+        smooth=arguments.smooth,
+        constant_bones=arguments.constant_bones,
+        placement=_level_placement(arguments, path),
+    )
+
+
+def _level_placement(arguments: Namespace, path: str) -> str | None:
+    """The placement that is asked for; joint angles are level wherever poses go."""
+    return None if path == _ANGLES and arguments.placement == "camera" else arguments.placement
+
+
 def angle_steps(arguments: Namespace) -> MotionSteps:
-    """The steps for joint angles: as for animation, in place.
+    """The steps for joint angles of lifted poses: as for animation, in place.
 
     Raises:
         Pose3DError: Flags that contradict each other.
     """
-    return motion_steps(arguments, "angles.mot")
+    return motion_steps(arguments, _ANGLES)
 
 
 def stage_for_file(
@@ -149,3 +216,51 @@ def stage_for_file(
         for message in held.warnings:
             warn(f"{held.motion.subject}: {message}" if held.motion.subject else message)
     return [dataclasses.replace(held.motion, bone_names=arguments.bvh_names) for held in staged]
+
+
+def write_motions(
+    motions: Sequence[Motion],
+    suffixes: Sequence[str],
+    arguments: Namespace,
+    steps_of: Callable[[Namespace, str], MotionSteps],
+    log: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> None:
+    """Writes poses (`--output`) and joint angles (`--angles`) of people who were seen together.
+
+    Args:
+        motions: As the stage takes them.
+        suffixes: One for each, for the files' names, before their extension.
+        arguments: The flags.
+        steps_of: `motion_steps` or `measured_steps`.
+        log: Takes a line for the user.
+        warn: Takes a warning.
+
+    Raises:
+        Pose3DError: A file that cannot be written, or a step that the poses do not allow.
+    """
+    from tf_pose3d.inference.writers import check_motion_file, gap_note, write_motion
+    from tf_pose3d.inference.writers.angles_csv import write_angles
+
+    if arguments.output is not None:
+        steps = steps_of(arguments, arguments.output)
+        staged = stage_for_file(motions, arguments, steps, arguments.output, log, warn)
+        for motion, suffix in zip(staged, suffixes, strict=False):
+            path = with_suffix(arguments.output, suffix)
+            check_motion_file(path, motion.num_frames)
+            write_motion(path, motion)
+            note = gap_note(path, motion)
+            log(f"wrote {path}{f': {note}' if note else ''}")
+    if arguments.angles is not None:
+        steps = steps_of(arguments, _ANGLES)
+        staged = stage_for_file(motions, arguments, steps, arguments.angles, log, warn)
+        for motion, suffix in zip(staged, suffixes, strict=False):
+            path = with_suffix(arguments.angles, suffix)
+            write_angles(path, motion)
+            log(f"wrote {path}")
+
+
+def with_suffix(path: str, suffix: str) -> str:
+    """A file's path with an addition to its name, before the extension."""
+    place = Path(path)
+    return str(place.with_name(f"{place.stem}{suffix}{place.suffix}")) if suffix else path

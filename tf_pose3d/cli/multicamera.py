@@ -6,7 +6,6 @@ Nothing here imports TensorFlow.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import sys
 from argparse import Namespace
@@ -15,12 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tf_pose3d.cli.flags import Parser, underscored
+from tf_pose3d.cli.motion_flags import (
+    add_measured_motion_flags,
+    measured_steps,
+    stage_for_file,
+    write_motions,
+)
 from tf_pose3d.cli.pictures import add_picture_flags, check_output
 from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
+    from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.multicamera.inputs import Views
-    from tf_pose3d.multicamera.result import TriangulatedPerson, Triangulation
+    from tf_pose3d.multicamera.result import Triangulation
 
 __all__ = ["is_multicamera", "triangulate_input"]
 
@@ -83,7 +89,10 @@ def make_parser() -> Parser:
         "Theia3D, Panoptic, VoxelPose, Human3.6M or OpenCap; matched with the inputs by name",
     )
     files.add_argument(
-        "--output", metavar="FILE", help="the poses: .trc, .c3d, .npz, .npy, .json, .csv or .bvh"
+        "--output",
+        metavar="FILE",
+        help="the poses: .trc, .c3d or .mot (laboratories), .npz, .npy, .json, .csv; .bvh, .glb, .usda or "
+        ".fbx (animation), .rrd (Rerun)",
     )
     files.add_argument(
         "--report",
@@ -171,11 +180,7 @@ def make_parser() -> Parser:
         help="axes: the calibration's, turned where people do not stand along its z; as they are; or floor, "
         "heading and origin of the first person",
     )
-    how.add_argument(
-        "--smooth",
-        metavar="FILTER",
-        help="smooth the poses: butterworth or butterworth:HZ (6), rts or rts:HZ (4), without delay",
-    )
+    add_measured_motion_flags(parser)
     add_picture_flags(parser, several=True)
     return parser
 
@@ -244,8 +249,6 @@ def triangulate_input(arguments: Sequence[str], log: Log | None = None) -> int:
         fill=parsed.fill,
         world=parsed.world,
     )
-    if parsed.smooth is not None:
-        result = _smoothed(result, parsed.smooth, log)
     for line in result.report.lines():
         log(line)
     for path in parsed.report:
@@ -266,18 +269,20 @@ def triangulate_input(arguments: Sequence[str], log: Log | None = None) -> int:
 
 def _check(parsed: Namespace) -> None:
     """Finds flags that cannot be followed before anything is read."""
-    from tf_pose3d.inference.motion.smoothing import parse_smoothing
     from tf_pose3d.inference.writers import check_motion_file
+    from tf_pose3d.inference.writers.angles_csv import check_angle_file
     from tf_pose3d.multicamera.report import check_report
 
-    if parsed.output is None and parsed.viz_output is None and not parsed.report:
-        raise Pose3DError("nothing to write: give --output for the poses, --viz_output or --report")
-    if parsed.smooth is not None:
-        parse_smoothing(parsed.smooth)
+    if {parsed.output, parsed.viz_output, parsed.angles} == {None} and not parsed.report:
+        raise Pose3DError("nothing to write: give --output for the poses, --viz_output, --angles or --report")
+    measured_steps(parsed, "")
     inputs = [*parsed.input, *parsed.cameras]
     if parsed.output is not None:
         check_motion_file(parsed.output)
         check_output("--output", parsed.output, inputs)
+    if parsed.angles is not None:
+        check_angle_file(parsed.angles)
+        check_output("--angles", parsed.angles, [*inputs, parsed.output])
     for path in parsed.report:
         check_report(path)
         check_output("--report", path, [*inputs, parsed.output])
@@ -307,42 +312,27 @@ def _views(parsed: Namespace, log: Log) -> Views:
     return found
 
 
-def _smoothed(result: Triangulation, text: str, log: Log) -> Triangulation:
-    """The people without what is faster than a cutoff, joint by joint."""
-    import numpy as np
-
-    from tf_pose3d.inference.motion.kalman import smooth_by_uncertainty
-    from tf_pose3d.inference.motion.smoothing import parse_smoothing, smooth_positions
-
-    name, cutoff = parse_smoothing(text)
-    smooth = smooth_by_uncertainty if name == "rts" else smooth_positions
-    people = []
-    for person in result.people:
-        poses = person.pose_3d.copy()
-        for joint in range(poses.shape[1]):
-            known = np.isfinite(poses[:, joint, 0])
-            poses[:, [joint]], _ = smooth(poses[:, [joint]], known, person.fps, cutoff)
-        people.append(dataclasses.replace(person, pose_3d=poses))
-    label = {"rts": "Rauch-Tung-Striebel", "butterworth": "Butterworth"}[name]
-    log(f"poses: smoothed ({label}, {cutoff:g} Hz)")
-    return dataclasses.replace(result, people=tuple(people))
-
-
 def _write(parsed: Namespace, result: Triangulation, log: Log) -> None:
-    """Poses and pictures of everyone who was asked for."""
-    from tf_pose3d.inference.writers import check_motion_file
+    """Poses, angles and pictures of everyone who was asked for."""
+    said: set[str] = set()
 
-    if parsed.output is not None:
-        for person in result.people:
-            path = _named(parsed.output, person, parsed.people == "all")
-            check_motion_file(path, len(person.pose_3d))
-            person.save(path)
-            log(f"wrote {path}")
-    if parsed.viz_output is not None and result.people:
-        _draw(parsed, result, log)
+    def warn(message: str) -> None:
+        if message not in said:
+            said.add(message)
+            print(f"{_PROGRAM}: warning: {message}", file=sys.stderr, flush=True)
+
+    several = parsed.people == "all"
+    suffixes = [f"_{person.id}" if several else "" for person in result.people]
+    motions = [person.unplaced() for person in result.people]
+    if motions:
+        write_motions(motions, suffixes, parsed, measured_steps, log, warn)
+    if parsed.viz_output is not None and motions:
+        steps = measured_steps(parsed, parsed.viz_output)
+        staged = stage_for_file(motions, parsed, steps, parsed.viz_output, log, warn)
+        _draw(parsed, result, staged, log)
 
 
-def _draw(parsed: Namespace, result: Triangulation, log: Log) -> None:
+def _draw(parsed: Namespace, result: Triangulation, staged: list[Motion], log: Log) -> None:
     from tf_pose3d.multicamera.matching import match_names
     from tf_pose3d.multicamera.pictures import triangulation_scene
     from tf_pose3d.render import draw
@@ -357,12 +347,7 @@ def _draw(parsed: Namespace, result: Triangulation, log: Log) -> None:
                 raise Pose3DError(f"--viz_video {video}: {stem} is none of {', '.join(result.rig.names)}")
             videos[result.labels[view]] = video
     scene = triangulation_scene(
-        result, parsed.viz_skip, parsed.viz_downsample, parsed.viz_limit, videos or None
+        result, parsed.viz_skip, parsed.viz_downsample, parsed.viz_limit, videos or None, staged
     )
     count = draw(scene, parsed.viz_output, parsed.viz_size, None, parsed.viz_bitrate, show_progress=True)
     log(f"wrote {parsed.viz_output}: {count} frame{'s' * (count != 1)}, {scene.fps:g} per second")
-
-
-def _named(path: str, person: TriangulatedPerson, several: bool) -> str:
-    place = Path(path)
-    return str(place.with_name(f"{place.stem}_{person.id}{place.suffix}")) if several else path

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.motion.record import hold_joints
+from tf_pose3d.inference.motion.record import Motion, hold_joints
 from tf_pose3d.multicamera.result import TriangulatedPerson, Triangulation
 from tf_pose3d.multicamera.rig import Rig
 from tf_pose3d.render import Scene, SceneCamera, SceneView, Track
@@ -45,9 +46,9 @@ def _size(rig: Rig, name: str) -> tuple[int, int]:
     return max(round(2 * camera.matrix[0, 2]), 2), max(round(2 * camera.matrix[1, 2]), 2)
 
 
-def _floor(person: TriangulatedPerson) -> float:
+def _floor(poses: npt.NDArray[np.floating]) -> float:
     """Height of the lowest joints in the clip, 0 where that is nearly so."""
-    heights = person.pose_3d[..., 2]
+    heights = poses[..., 2]
     known = heights[np.isfinite(heights)]
     low = float(np.percentile(known, 1)) if len(known) else 0.0
     return 0.0 if -_OFF < low < 2 * _OFF else low
@@ -59,6 +60,7 @@ def triangulation_scene(
     downsample: int = 1,
     limit: int = -1,
     videos: Mapping[str, str] | None = None,
+    staged: Sequence[Motion] | None = None,
 ) -> Scene:
     """The people of a triangulation as a clip.
 
@@ -66,6 +68,8 @@ def triangulation_scene(
         result: With at least one person.
         skip, downsample, limit: Which frames, see `tf_pose3d.render.select_frames`.
         videos: View -> its video.
+        staged: The people after the stage between lifting and writing; None: as they were measured. Cameras
+            are drawn where people are where they were measured, or moved to the floor with them.
 
     Raises:
         Pose3DError: There is no person, or no frame is left.
@@ -78,20 +82,26 @@ def triangulation_scene(
         raise Pose3DError(
             f"no frame to draw: {len(person.pose_3d)} frames, leaving out {skip}, taking every {downsample}th"
         )
-    everyone = result.people
+    everyone = [held.unplaced() for held in result.people] if staged is None else list(staged)
+    shift = _shift(person, everyone[0])
+    forward = result.rig.rotation[0, 2] if everyone[0].world else np.array([0.0, 1.0, 0.0])
+    everyone = [_upright(held) for held in everyone]
+    drawn = everyone[0].poses
     # Of the followed person each joint must be found somewhere; the others are drawn as far as they go.
-    kept = np.flatnonzero(np.isfinite(person.pose_3d[..., 0]).any(axis=0))
+    kept = np.flatnonzero(np.isfinite(drawn[..., 0]).any(axis=0))
     skeleton = result.skeleton
     if len(kept) < skeleton.num_joints:
         skeleton = make_skeleton(skeleton.name, tuple(skeleton.joints[joint] for joint in kept))
-    floor = _floor(person)
+    floor = _floor(drawn)
     down = np.array([0, 0, floor], np.float32)
-    poses = hold_joints(person.pose_3d[:, kept])[frames] - down
+    poses = hold_joints(drawn[:, kept])[frames] - down
     company = None
     if len(everyone) > 1:
-        company = np.stack([one.pose_3d[frames][:, kept] - down for one in everyone[1:]])
+        company = np.stack([one.poses[frames][:, kept] - down for one in everyone[1:]])
     views = []
-    images = result.rig.images(person.pose_3d[frames][:, kept])
+    # What lies over the images is where it was measured.
+    measured = person.pose_3d if shift is None else drawn + np.array([0, 0, shift])
+    images = result.rig.images(measured[frames][:, kept])
     for view, label in enumerate(result.labels):
         points = person.keypoints[view][frames][:, kept, :2].astype(np.float64)
         views.append(
@@ -103,7 +113,6 @@ def triangulation_scene(
                 video=(videos or {}).get(label),
             )
         )
-    forward = result.rig.rotation[0, 2]
     return Scene(
         title=f"{len(result.labels)} cameras" + (f", {len(everyone)} people" if company is not None else ""),
         skeleton=skeleton,
@@ -116,8 +125,24 @@ def triangulation_scene(
         # From beside the first camera, which so does not stand in the way.
         azimuth=float(np.degrees(np.arctan2(-forward[1], -forward[0]))) + _ASIDE,
         views=tuple(views),
-        cameras=_cameras(result.rig, floor),
+        cameras=() if shift is None else _cameras(result.rig, floor + shift),
     )
+
+
+def _shift(person: TriangulatedPerson, motion: Motion) -> float | None:
+    """Metres by which people were moved down onto the floor; None where they are not where they were seen."""
+    if motion.placement != "world":
+        return None
+    down = person.pose_3d[..., 2] - motion.poses[..., 2]
+    down = down[np.isfinite(down)]
+    return float(np.median(down)) if len(down) else 0.0
+
+
+def _upright(motion: Motion) -> Motion:
+    """Poses with z up, a camera's axes taken as level."""
+    if motion.world:
+        return motion
+    return dataclasses.replace(motion, poses=motion.poses[..., [0, 2, 1]] * np.array([1, 1, -1], np.float32))
 
 
 def _held(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

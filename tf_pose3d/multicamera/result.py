@@ -10,8 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.motion.angles import clinical_angles
 from tf_pose3d.inference.motion.record import Motion
+from tf_pose3d.inference.motion.rig import Rig as JointRig
+from tf_pose3d.inference.motion.stage import StagedMotion, run_stage
+from tf_pose3d.inference.motion.steps import MotionSteps
 from tf_pose3d.inference.writers import check_motion_file, write_motion
+from tf_pose3d.inference.writers.rigged import rig_of
 from tf_pose3d.multicamera.known import mean_known
 from tf_pose3d.multicamera.report import Report
 from tf_pose3d.multicamera.rig import Rig
@@ -42,6 +47,8 @@ class TriangulatedPerson:
         frame: `(F,)` int64: number of each frame.
         name: Names the recording.
         zeros: Write joints that were never found as 0 0 0, as Pose2Sim does.
+        viewpoint: `(3, 3)` rotation and `(3,)` metres from the world to the first view's camera, for
+            placement `"camera"`.
     """
 
     id: str
@@ -56,6 +63,7 @@ class TriangulatedPerson:
     frame: npt.NDArray[np.int64]
     name: str = ""
     zeros: bool = False
+    viewpoint: tuple[np.ndarray, np.ndarray] | None = None
 
     def __repr__(self) -> str:
         seen = int(self.present.sum())
@@ -88,8 +96,31 @@ class TriangulatedPerson:
         total = np.where(self.used, np.nan_to_num(self.keypoints[..., 2]), 0.0).sum(axis=0)
         return (total / np.maximum(self.views_used, 1)).astype(np.float32)
 
-    def motion(self) -> Motion:
-        """The poses as the record that writers take; in the world, z up."""
+    def motion(self, placement: str | None = None) -> Motion:
+        """The poses as the record that writers take.
+
+        Args:
+            placement: None: where they were measured, in the world, z up; others as for lifted poses:
+                `"root"`: each pose round its root; `"camera"`: in the axes and the space of the first view's
+                camera; `"floor"`: in place, the lowest joint of each frame on the floor; `"world"`: where
+                they were measured, the floor at 0 where feet rest.
+
+        Raises:
+            Pose3DError: An unknown placement.
+        """
+        return self.staged(MotionSteps.for_measured("", placement=placement)).motion
+
+    def staged(self, steps: MotionSteps) -> StagedMotion:
+        """The poses after the stage between lifting and writing, see `tf_pose3d.inference.motion.stage`.
+
+        Raises:
+            Pose3DError: A step that these poses do not allow.
+        """
+        (staged,) = run_stage([self.unplaced()], steps)
+        return staged
+
+    def unplaced(self) -> Motion:
+        """The poses as they were measured, as the record that the stage takes."""
         return Motion(
             poses=self.pose_3d,
             skeleton=self.skeleton,
@@ -99,23 +130,68 @@ class TriangulatedPerson:
             name=self.name,
             frame=self.frame,
             world=True,
+            level="calibration",
+            placement="world",
             zeros=self.zeros,
+            viewpoint=self.viewpoint,
             error_px=self.error,
             views=self.views_used,
             filled=self.filled if self.filled.any() else None,
         )
 
-    def save(self, path: str | Path) -> None:
-        """Writes the poses; the file's ending says in which format.
+    def to_rotations(self, placement: str = "world") -> JointRig:
+        """Joint rotations of one skeleton, as animation programs take them, see `LiftedPerson.to_rotations`.
 
         Args:
-            path: Ends in .trc (metres, y up, Pose2Sim's names), .c3d, .npz, .npy, .json, .csv or .bvh.
+            placement: See `motion`.
 
         Raises:
-            Pose3DError: Another ending, or what the writer finds wrong.
+            Pose3DError: No frame has a pose, or the layout has no pelvis and none can be made.
+        """
+        steps = MotionSteps.for_measured(".bvh", placement=placement)
+        return rig_of(Path(f"person {self.id}"), self.staged(steps).motion)
+
+    def angles(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Joint angles as clinicians count them, `(F,)` degrees by name; NaN where not `present`.
+
+        Raises:
+            Pose3DError: As `to_rotations`.
+        """
+        found = clinical_angles(self.to_rotations())
+        return {name: np.where(self.present, values, np.nan) for name, values in found.items()}
+
+    def save(
+        self,
+        path: str | Path,
+        placement: str | None = None,
+        *,
+        raw: bool = False,
+        smooth: str | None = None,
+        constant_bones: bool = False,
+        bvh_names: str = "mixamo",
+    ) -> None:
+        """Writes the poses; the file's ending says in which format, as for `inference.py --output`.
+
+            person.save("walk.glb", smooth="rts")
+
+        Args:
+            path: Ends as one of `tf_pose3d.inference.writers.WRITERS`.
+            placement: See `motion`; None: where they were measured; files for animation are of one skeleton,
+                on the floor, with feet at rest locked.
+            raw: Do nothing but what is asked for, whatever the format.
+            smooth: `"butterworth:6"` or `"rts:4"`.
+            constant_bones: Fit one skeleton.
+            bvh_names: Whose names bones bear: `"mixamo"`, `"cmu"` or `"h36m"`.
+
+        Raises:
+            Pose3DError: Another ending or placement, steps that these poses do not allow, or what the writer
+                finds wrong.
         """
         check_motion_file(path, len(self.pose_3d))
-        write_motion(path, self.motion())
+        steps = MotionSteps.for_measured(
+            path, raw=raw, smooth=smooth, constant_bones=constant_bones, placement=placement
+        )
+        write_motion(path, dataclasses.replace(self.staged(steps).motion, bone_names=bvh_names))
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -287,6 +287,7 @@ def _solved(
                 frame=timeline.numbers,
                 name=name,
                 zeros=settings.method == "pose2sim",
+                viewpoint=(placed.cameras[0].rotation, placed.cameras[0].translation),
             )
         )
     if not people:

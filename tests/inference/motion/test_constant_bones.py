@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from tf_pose3d.data.synthetic import synthetic_sequences
-from tf_pose3d.inference.motion.constant_bones import bone_lengths, find_pelvis, fit_skeleton
+from tf_pose3d.inference.motion.constant_bones import (
+    bone_lengths,
+    complete_joints,
+    find_pelvis,
+    fit_skeleton,
+)
 from tf_pose3d.skeleton import get_skeleton, joint_indices
 
 
@@ -74,3 +79,53 @@ def test_hips_and_spine_turn_as_one_body(walk):
 def test_layouts_without_a_pelvis_keep_single_bones():
     assert find_pelvis(get_skeleton("coco_17")) is None
     assert find_pelvis(get_skeleton("humaneva_15")) == (8, 11, 1)
+
+
+def with_holes(walk, skeleton):
+    """Noisy poses that lack a wrist for ten frames, the pelvis for five, a knee at first; and the truth."""
+    exact = fit_skeleton(walk, skeleton)
+    noisy = exact + np.random.default_rng(2).normal(0, 0.005, exact.shape)
+    noisy[20:30, skeleton.index("l_wrist")] = np.nan
+    noisy[40:45, skeleton.root] = np.nan
+    noisy[:3, skeleton.index("r_knee")] = np.nan
+    return noisy, exact
+
+
+def test_joints_that_were_not_seen_follow_the_rest(walk):
+    skeleton = get_skeleton("h36m_17")
+    noisy, exact = with_holes(walk, skeleton)
+    fitted = fit_skeleton(noisy, skeleton)
+    assert np.isfinite(fitted).all()
+    lengths = lengths_of(fitted, skeleton)
+    np.testing.assert_allclose(lengths, lengths[:1].repeat(len(lengths), axis=0), rtol=1e-6)
+    off = np.linalg.norm(fitted - exact, axis=-1)
+    assert off.mean() < 0.008
+    # Between the frames in which they are seen, and where the joints beyond them say.
+    assert off[20:30, skeleton.index("l_wrist")].max() < 0.06
+    assert off[40:45, skeleton.root].max() < 0.03
+    assert off[:3, skeleton.index("r_knee")].max() < 0.06
+
+
+def test_a_joint_that_is_missing_pulls_at_nothing(walk):
+    skeleton = get_skeleton("h36m_17")
+    exact = fit_skeleton(walk, skeleton)
+    holed = exact.copy()
+    holed[::2, skeleton.index("l_elbow")] = np.nan
+    seen = np.isfinite(holed).all(axis=-1)
+    fitted = fit_skeleton(holed, skeleton)
+    assert np.linalg.norm(fitted - exact, axis=-1)[seen].max() < 0.002
+
+
+def test_bones_go_on_turning_evenly():
+    skeleton = get_skeleton("h36m_17")
+    knee, ankle = skeleton.index("l_knee"), skeleton.index("l_ankle")
+    poses = np.zeros((5, 17, 3))
+    poses[:, ankle] = [0, 0, -0.4]
+    poses[4, ankle] = [0.4, 0, 0]
+    poses[:, [knee, ankle], 1] = np.arange(5)[:, None]
+    poses[2:4, ankle] = np.nan
+    filled = complete_joints(poses, skeleton)
+    # Two thirds and one third of the old bone, carried on by the knee.
+    np.testing.assert_allclose(filled[2, ankle], [0.4 / 3, 2, -0.8 / 3], atol=1e-12)
+    np.testing.assert_allclose(filled[3, ankle], [0.8 / 3, 3, -0.4 / 3], atol=1e-12)
+    np.testing.assert_array_equal(filled[np.isfinite(poses)], poses[np.isfinite(poses)])

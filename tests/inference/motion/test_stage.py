@@ -130,6 +130,98 @@ def test_motion_capture_needs_no_camera(walk):
         run_stage([filmed], MotionSteps(placement="camera"))
 
 
+@pytest.fixture
+def measured(walk):
+    """The walk as several cameras measured it: in the world, some joints missing at times."""
+    poses = (walk.world + np.array([2.0, 1.0, 0.3])).astype(np.float32)
+    poses[50:58, 13] = np.nan
+    poses[200:260, 16] = np.nan
+    poses[280:] = np.nan
+    rotation = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    return dataclasses.replace(
+        walk.unknown(poses=poses),
+        world=True,
+        keypoints=None,
+        camera=None,
+        level="calibration",
+        placement="world",
+        viewpoint=(rotation, np.array([0.0, 1.5, 4.0])),
+    )
+
+
+def measured_steps(path, **asked):
+    return MotionSteps.for_measured(path, **asked)
+
+
+@pytest.mark.parametrize("path", ["x.trc", "x.c3d", "x.npz", "x.html"])
+def test_what_was_measured_stays_unless_a_flag_asks(measured, path):
+    (staged,) = run_stage([measured], measured_steps(path))
+    np.testing.assert_array_equal(staged.motion.poses, measured.poses)
+    assert staged.done == ()
+    (raw,) = run_stage([measured], measured_steps("x.glb", raw=True))
+    np.testing.assert_array_equal(raw.motion.poses, measured.poses)
+
+
+def test_measured_motion_for_animation(measured, walk):
+    (staged,) = run_stage([measured], measured_steps("x.glb"))
+    held, feet = staged.motion, feet_joints(measured.skeleton)
+    # Whole poses where there is one, none where there is none.
+    assert not held.partial
+    np.testing.assert_array_equal(held.present, measured.present)
+    assert np.median(held.poses[:280][:, feet, 2][held.resting[:280]]) == pytest.approx(0, abs=1e-3)
+    moved = np.linalg.norm(np.diff(held.poses[:, feet], axis=0), axis=-1)
+    assert moved[held.resting[1:] & held.resting[:-1]].max() < 0.003
+    # Across the floor it is where it was.
+    off = np.linalg.norm((held.poses - measured.poses)[:280, 0, :2], axis=-1)
+    assert off.max() < 0.02
+    assert "bones that were not seen as before and after" in staged.done
+
+
+def test_one_skeleton_fills_no_gap_of_measured_joints(measured):
+    (staged,) = run_stage([measured], measured_steps("x.npz", constant_bones=True, smooth="rts"))
+    np.testing.assert_array_equal(np.isnan(staged.motion.poses), np.isnan(measured.poses))
+
+
+def test_smoothing_does_not_go_across_a_joints_gap(measured):
+    jump = measured.poses.copy()
+    jump[:200, 16] = 0
+    jump[260:280, 16] = 1
+    (staged,) = run_stage([dataclasses.replace(measured, poses=jump)], measured_steps("x.npz", smooth="rts"))
+    np.testing.assert_allclose(staged.motion.poses[:200, 16], 0, atol=1e-6)
+    np.testing.assert_allclose(staged.motion.poses[260:280, 16], 1, atol=1e-6)
+
+
+def test_placements_of_measured_motion(measured):
+    def placed(name):
+        (staged,) = run_stage([measured], measured_steps("x.npz", placement=name))
+        return staged.motion
+
+    seen = placed("camera")
+    assert (seen.world, seen.placement) == (False, "camera")
+    rotation, translation = measured.viewpoint
+    np.testing.assert_allclose(seen.poses[:280], (measured.poses @ rotation.T + translation)[:280], atol=1e-5)
+    root = placed("root").poses
+    np.testing.assert_allclose(root[:280, 0], 0, atol=1e-6)
+    floor = placed("floor").poses
+    np.testing.assert_allclose(floor[:280, 0, :2], 0, atol=1e-6)
+    np.testing.assert_allclose(np.fmin.reduce(floor[:280, :, 2], axis=1), 0, atol=1e-6)
+    world = placed("world").poses
+    np.testing.assert_allclose((measured.poses - world)[:280, 0, :2], 0, atol=1e-6)
+    with pytest.raises(Pose3DError, match="placement is 'sky'"):
+        placed("sky")
+
+
+def test_measured_people_share_one_floor(measured):
+    """Who hovers stays above the floor on which the other walks."""
+    high = dataclasses.replace(measured, poses=measured.poses + np.array([0, 0, 0.25], np.float32))
+    still = np.repeat(high.poses[:1], 300, axis=0)
+    still[:, :, 0] += 3 * np.arange(300, dtype=np.float32)[:, None]
+    hovering = dataclasses.replace(high, poses=still)
+    walker, other = run_stage([measured, hovering], measured_steps("x.npz", placement="world"))
+    shift = (measured.poses - walker.motion.poses)[0, 0, 2]
+    np.testing.assert_allclose((still - other.motion.poses)[:, 0, 2], shift, atol=1e-5)
+
+
 def test_what_cannot_be_placed(walk):
     blind = dataclasses.replace(walk.motion, keypoints=None)
     with pytest.raises(Pose3DError, match="placement world: there are no keypoints and camera"):

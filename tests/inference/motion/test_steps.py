@@ -13,8 +13,10 @@ def test_files_of_numbers_are_left_alone(path):
 
 @pytest.mark.parametrize("path", ["a.bvh", "a.trc", "a.c3d", "a.glb", "a.usda", "a.mot", "a.png", "a.html"])
 def test_others_are_level_of_one_skeleton_and_on_the_floor(path):
-    assert MotionSteps.for_file(path) == MotionSteps(constant_bones=True, level="auto", placement="floor")
-    assert MotionSteps.for_file(path, raw=True) == MotionSteps()
+    rotations = path.endswith((".bvh", ".glb", ".usda", ".mot"))
+    expected = MotionSteps(constant_bones=True, level="auto", placement="floor", rotations=rotations)
+    assert MotionSteps.for_file(path) == expected
+    assert MotionSteps.for_file(path, raw=True) == MotionSteps(rotations=rotations)
     assert MotionSteps.for_file(path, level="off").level == "off"
     assert MotionSteps.for_file(path, placement="camera").level == "off"
 

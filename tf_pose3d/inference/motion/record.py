@@ -42,7 +42,7 @@ class Motion:
 
     Attributes:
         poses: `(F, J, 3)` metres, camera frame (x right, y down, z away), or the world's (z up) where
-            `world`; NaN in frames without a pose, in the world also of single joints.
+            `world`; NaN in frames without a pose; what several cameras saw also lacks single joints.
         skeleton: Names the J joints.
         root: Index of the root joint.
         fps: Frames per second.
@@ -59,8 +59,8 @@ class Motion:
         views: `(F, J)` how many views made each point, or None.
         filled: `(F, J)` joints that a lifter supposed where views did not tell, or None.
         level: What told which way is up: `"camera"` its orientation, `"angles"` pitch and roll that were
-            given, `"person"` how the person stands, `"file"` the file that the motion comes from; empty:
-            nothing did, and the axes are a camera's.
+            given, `"person"` how the person stands, `"file"` the file that the motion comes from,
+            `"calibration"` that of the cameras which saw it; empty: nothing did, and the axes are a camera's.
         placement: `"root"`, `"camera"`, `"floor"` or `"world"`, see `tf_pose3d.inference.motion.stage`.
         resting: `(F, 2)` bool: the left, the right foot rests on the floor; None: not known.
         root_uncertainty: `(F,)` metres: standard deviation of the root's place along the line of sight, or
@@ -68,6 +68,8 @@ class Motion:
         bone_names: Convention of the bones' names in files for animation, see
             `tf_pose3d.inference.writers.rig_names`.
         pose_image: `(F, J, 3)`, see `LiftedPerson`, or None.
+        viewpoint: `(3, 3)` rotation and `(3,)` metres from the world to a camera's frame, into which
+            placement `"camera"` brings what several cameras saw; None: no camera is known.
 
     Raises:
         Pose3DError: Arrays that do not fit each other, or a root that is no joint.
@@ -95,6 +97,7 @@ class Motion:
     root_uncertainty: np.ndarray | None = None
     bone_names: str = "mixamo"
     pose_image: np.ndarray | None = None
+    viewpoint: tuple[np.ndarray, np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         joints = self.skeleton.num_joints
@@ -165,9 +168,19 @@ class Motion:
 
     @property
     def present(self) -> np.ndarray:
-        """`(F,)` bool: the frame has a pose; in the world: of any joint."""
-        known = np.isfinite(self.poses).all(axis=2)
-        return known.any(axis=1) if self.world else known.all(axis=1)
+        """`(F,)` bool: the frame has a pose, of any joint."""
+        return np.asarray(self.known.any(axis=1))
+
+    @property
+    def known(self) -> np.ndarray:
+        """`(F, J)` bool: the joint has a place."""
+        return np.isfinite(self.poses).all(axis=2)
+
+    @property
+    def partial(self) -> bool:
+        """Whether any frame with a pose lacks joints."""
+        known = self.known
+        return bool((known.any(axis=1) != known.all(axis=1)).any())
 
     def upright(self, poses: np.ndarray | None = None) -> np.ndarray:
         """`(F, J, 3)` float64 metres with y up, as animation programs and laboratories have it.
@@ -187,7 +200,7 @@ class Motion:
 
     def held(self) -> np.ndarray:
         """`(F, J, 3)`: the poses, where frames without one repeat the last that has one, or the first."""
-        return hold_joints(self.poses) if self.world else hold_poses(self.poses)
+        return hold_joints(self.poses) if self.partial else hold_poses(self.poses)
 
     def in_camera_axes(self) -> np.ndarray:
         """`(F, J, 3)` metres in the camera frame's axes (x right, y down, z away): `upright` turned round."""
@@ -200,25 +213,40 @@ class Motion:
         Raises:
             Pose3DError: No joint is found in any frame.
         """
-        if not self.world:
-            return dataclasses.replace(self, poses=self.held())
-        kept = np.flatnonzero(np.isfinite(self.poses[..., 0]).any(axis=0))
+        kept = self.found_joints()
+        return dataclasses.replace(kept, poses=kept.held())
+
+    def found_joints(self) -> Motion:
+        """The motion without the joints that are found in no frame.
+
+        Raises:
+            Pose3DError: No joint is found in any frame.
+        """
+        kept = np.flatnonzero(self.known.any(axis=0))
         if not len(kept):
             raise Pose3DError(f"none of the {self.num_frames} frames has a pose, expected one or more")
-        poses = self.held()[:, kept]
-        skeleton = make_skeleton(self.skeleton.name, tuple(self.skeleton.joints[joint] for joint in kept))
         if len(kept) == self.skeleton.num_joints:
-            skeleton = self.skeleton
-        return Motion(
+            return self
+        names = tuple(self.skeleton.joints[joint] for joint in kept)
+        return self.in_layout(self.poses[:, kept], make_skeleton(self.skeleton.name, names))
+
+    def in_layout(self, poses: np.ndarray, skeleton: Skeleton) -> Motion:
+        """The motion with other joints; what is known of the former joints is gone.
+
+        Args:
+            poses: `(F, J, 3)` metres in the same axes.
+            skeleton: Names the J joints.
+        """
+        return dataclasses.replace(
+            self,
             poses=poses,
             skeleton=skeleton,
             root=skeleton.root,
-            fps=self.fps,
-            subject=self.subject,
-            name=self.name,
-            frame=self.frame,
-            world=True,
-            level=self.level,
-            placement=self.placement,
-            bone_names=self.bone_names,
+            keypoints=None,
+            truth=None,
+            uncertainty=None,
+            error_px=None,
+            views=None,
+            filled=None,
+            pose_image=None,
         )

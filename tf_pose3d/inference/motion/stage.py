@@ -5,7 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
+
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.motion.body import to_body
 from tf_pose3d.inference.motion.constant_bones import fit_skeleton
 from tf_pose3d.inference.motion.kalman import smooth_by_uncertainty
 from tf_pose3d.inference.motion.record import Motion
@@ -44,7 +47,7 @@ def run_stage(motions: Sequence[Motion], steps: MotionSteps) -> list[StagedMotio
 
     Args:
         motions: Camera axes and root-centred, as lifters give them, with keypoints and camera; or world axes,
-            as files of motion capture have them.
+            as files of motion capture and several cameras have them, single joints missing or not.
         steps: What to do.
 
     Returns:
@@ -55,7 +58,12 @@ def run_stage(motions: Sequence[Motion], steps: MotionSteps) -> list[StagedMotio
         that
             are not there.
     """
-    staged = [_one_skeleton(_smoothed(StagedMotion(motion), steps), steps) for motion in motions]
+    staged = [
+        _one_skeleton(_smoothed(_with_pelvis(StagedMotion(motion), steps), steps), steps)
+        for motion in motions
+    ]
+    if steps.placement == "camera" and all(motion.viewpoint is not None for motion in motions):
+        return [_seen_from(held) for held in staged]
     if steps.level == "off" and not any(motion.world for motion in motions):
         return [_in_camera(held, steps.placement) for held in staged]
     world = find_world([held.motion for held in staged], steps)
@@ -66,17 +74,46 @@ def run_stage(motions: Sequence[Motion], steps: MotionSteps) -> list[StagedMotio
     ]
 
 
+def _with_pelvis(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
+    """For joint rotations: the joints that are found, in a layout that animation programs have."""
+    motion = held.motion
+    if not (steps.rotations and motion.world and motion.present.any()):
+        return held
+    motion = motion.found_joints()
+    poses, skeleton = to_body(motion.poses, motion.skeleton)
+    if skeleton is not motion.skeleton:
+        motion = motion.in_layout(poses, skeleton)
+    return dataclasses.replace(held, motion=motion)
+
+
+def _seen_from(held: StagedMotion) -> StagedMotion:
+    """World poses in the axes of the camera that the motion names."""
+    motion = held.motion
+    assert motion.viewpoint is not None
+    rotation, translation = motion.viewpoint
+    poses = (motion.poses.astype(np.float64) @ rotation.T + translation).astype(motion.poses.dtype)
+    placed = dataclasses.replace(motion, poses=poses, world=False, level="", placement="camera")
+    return held.then(placed, _PLACED["camera"])
+
+
 def _smoothed(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
     if steps.smooth is None:
         return held
     motion, present = held.motion, held.motion.present
     name, cutoff = parse_smoothing(steps.smooth)
-    if name == "rts":
-        poses, left = smooth_by_uncertainty(motion.poses, present, motion.fps, cutoff, motion.uncertainty)
-        done = f"smoothed (Rauch-Tung-Striebel, {cutoff:g} Hz)"
-    else:
-        poses, left = smooth_positions(motion.poses, present, motion.fps, cutoff)
-        done = f"smoothed (Butterworth, {cutoff:g} Hz)"
+    poses, left = motion.poses.copy(), 0
+    # Joints that are seen in the same frames go together; most often those are all.
+    patterns, which = np.unique(motion.known, axis=1, return_inverse=True)
+    for number, known in enumerate(patterns.T):
+        joints = np.flatnonzero(which.reshape(-1) == number)
+        if name == "rts":
+            unsure = None if motion.uncertainty is None else motion.uncertainty[:, joints]
+            found = smooth_by_uncertainty(motion.poses[:, joints], known, motion.fps, cutoff, unsure)
+        else:
+            found = smooth_positions(motion.poses[:, joints], known, motion.fps, cutoff)
+        poses[:, joints], left = found[0], max(left, found[1])
+    label = {"rts": "Rauch-Tung-Striebel", "butterworth": "Butterworth"}[name]
+    done = f"smoothed ({label}, {cutoff:g} Hz)"
     warnings = (
         [
             f"{left} of {int(present.sum())} frames with a pose are not smoothed: they lie in runs of fewer "
@@ -95,9 +132,10 @@ def _one_skeleton(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
     done = []
     poses, uncertainty = motion.poses, motion.uncertainty
     if steps.constant_bones:
-        poses = poses.copy()
-        poses[present] = fit_skeleton(poses[present], motion.skeleton)
+        poses = _fitted(motion, steps)
         done.append("bones of constant length")
+        if steps.rotations and motion.partial:
+            done.append("bones that were not seen as before and after")
     if steps.stature is not None:
         height = standing_height(poses[present], motion.skeleton)
         if height is None:
@@ -111,6 +149,19 @@ def _one_skeleton(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
         uncertainty = None if uncertainty is None else uncertainty * uncertainty.dtype.type(scale)
         done.append(f"scaled from {height:.2f} to {steps.stature:g} m")
     return held.then(dataclasses.replace(motion, poses=poses, uncertainty=uncertainty), *done)
+
+
+def _fitted(motion: Motion, steps: MotionSteps) -> np.ndarray:
+    """One skeleton; joints that were not seen stay missing but where rotations need them."""
+    present = motion.present
+    found = motion.found_joints()
+    columns = np.array([motion.skeleton.index(name) for name in found.skeleton.joints])
+    poses = motion.poses.copy()
+    fitted = fit_skeleton(found.poses[present], found.skeleton)
+    poses[np.ix_(present, columns)] = fitted
+    if not steps.rotations:
+        poses[~motion.known] = np.nan
+    return poses
 
 
 def _in_camera(held: StagedMotion, placement: str) -> StagedMotion:

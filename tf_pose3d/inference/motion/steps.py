@@ -17,6 +17,8 @@ MOTION_PLACEMENTS = (*PLACEMENTS, "world")
 KEPT = "kept"
 # Endings of files that hold numbers, for programs: they are as the lifter gave them unless a flag asks.
 _PLAIN = (".npz", ".npy", ".json", ".csv")
+# Endings of files that hold joint rotations.
+_ROTATIONS = (".bvh", ".glb", ".usda", ".fbx", ".mot")
 # Metres: people between these exist.
 _STATURE = (0.4, 2.6)
 
@@ -35,6 +37,8 @@ class MotionSteps:
             path that the person walks, seen by a camera that stands still, feet at rest where they rest.
         stature: Metres of the person, to whom the poses are scaled; None: the lifter's size.
         focal_known: The camera's focal length is not a supposed one.
+        rotations: The motion becomes joint rotations: each joint has a place in each frame with a pose, and
+            layouts of the world without a pelvis get one.
 
     Raises:
         Pose3DError: Steps that contradict each other.
@@ -48,6 +52,7 @@ class MotionSteps:
     placement: str = "root"
     stature: float | None = None
     focal_known: bool = False
+    rotations: bool = False
 
     def __post_init__(self) -> None:
         if self.smooth is not None:
@@ -105,10 +110,58 @@ class MotionSteps:
             raise Pose3DError(
                 "raw poses are not turned level: leave out raw, or level, pitch, roll and world"
             )
-        plain = raw or Path(path).suffix.lower() in _PLAIN
+        plain = raw or _ending(path) in _PLAIN
         asked = pitch is not None or roll is not None or placement == "world"
         if level is None:
             level = "auto" if asked or (not plain and placement != "camera") else "off"
         if placement is None:
             placement = "root" if plain else "floor"
-        return cls(smooth, constant_bones or not plain, level, pitch, roll, placement, stature, focal_known)
+        return cls(
+            smooth,
+            constant_bones or not plain,
+            level,
+            pitch,
+            roll,
+            placement,
+            stature,
+            focal_known,
+            rotations=_ending(path) in _ROTATIONS,
+        )
+
+    @classmethod
+    def for_measured(
+        cls,
+        path: str | Path,
+        *,
+        raw: bool = False,
+        smooth: str | None = None,
+        constant_bones: bool = False,
+        placement: str | None = None,
+    ) -> MotionSteps:
+        """The steps for a file of poses that several cameras measured: level already, of true size, in place.
+
+        Files for animation are of one skeleton, on the floor, feet at rest locked; all others, marker files
+        and pictures among them, hold what was measured.
+
+        Args:
+            path: The file; its ending alone counts.
+            raw: No steps but those asked for.
+            smooth, constant_bones, placement: As the attributes; None: not asked for.
+
+        Raises:
+            Pose3DError: Steps that mean nothing.
+        """
+        animation = not raw and _ending(path) in _ROTATIONS
+        if placement is None:
+            placement = "world" if animation else KEPT
+        return cls(
+            smooth,
+            constant_bones or animation,
+            "off" if placement == "camera" else "auto",
+            placement=placement,
+            rotations=_ending(path) in _ROTATIONS,
+        )
+
+
+def _ending(path: str | Path) -> str:
+    return Path(path).suffix.lower()

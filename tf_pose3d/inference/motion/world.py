@@ -24,6 +24,7 @@ _SAID = {
     "angles": "level by the camera's given angles",
     "person": "level by how the person stands",
     "file": "in the file's axes",
+    "calibration": "level by the calibration",
 }
 
 
@@ -38,6 +39,22 @@ class World:
 
     rotation: np.ndarray
     level: str
+
+
+_PATH = {"seen": "on the path in the world", "measured": "where it was measured, the floor at 0"}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Floor:
+    """Metres along up in the motions' axes.
+
+    Attributes:
+        height: Where feet rest; None where none does, or where each path tells its own.
+        lowest: The lowest point of everyone; None: of each.
+    """
+
+    height: float | None = None
+    lowest: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +137,10 @@ def place_in_world(motions: Sequence[Motion], world: World, steps: MotionSteps) 
     """
     if steps.placement == "camera":
         raise Pose3DError("placement camera: the motion is in world axes, which no camera is known for")
-    placed = [_place(motion, world, steps) for motion in motions]
+    floor = _Floor()
+    if steps.placement == "world" and world.level == "file":
+        floor = _shared_floor(motions)
+    placed = [_place(motion, world, steps, floor) for motion in motions]
     if steps.placement != "world" or world.level == "file":
         return placed
     # The first person begins at the origin; others are where they are beside.
@@ -137,38 +157,44 @@ def place_in_world(motions: Sequence[Motion], world: World, steps: MotionSteps) 
     ]
 
 
-def _place(motion: Motion, world: World, steps: MotionSteps) -> PlacedMotion:
+def _place(motion: Motion, world: World, steps: MotionSteps, floor: _Floor) -> PlacedMotion:
     turned = (motion.poses.astype(np.float64) @ world.rotation.T).astype(motion.poses.dtype)
     truth = None if motion.truth is None else (motion.truth @ world.rotation.T).astype(motion.truth.dtype)
     level = motion.level if world.level == "file" else world.level
     motion = dataclasses.replace(
         motion, poses=turned, truth=truth, world=True, level=level or "file", placement=steps.placement
     )
-    said = (_SAID[world.level],)
+    said = (_SAID["calibration" if motion.level == "calibration" else world.level],)
     if steps.placement == KEPT:
-        return PlacedMotion(dataclasses.replace(motion, placement="world"), said)
+        kept = dataclasses.replace(motion, placement="world")
+        return PlacedMotion(kept, () if motion.level == "calibration" else said)
     if not motion.present.any():
         return PlacedMotion(motion, said)
     if steps.placement == "root":
         return PlacedMotion(_root_centred(motion), said)
     if steps.placement == "floor":
-        lowest = motion.poses[..., 2:].min(axis=1, keepdims=True)
-        poses = motion.poses - lowest * np.array([0, 0, 1], motion.poses.dtype)
+        place = np.fmin.reduce(motion.poses, axis=1, keepdims=True)
+        if world.level == "file":
+            motion = _root_centred(motion)
+            place = np.fmin.reduce(motion.poses, axis=1, keepdims=True)
+        poses = motion.poses - place * np.array([0, 0, 1], motion.poses.dtype)
         motion = dataclasses.replace(motion, poses=poses)
         return PlacedMotion(motion, (*said, "the lowest joint of each frame on the floor"))
-    return _on_path(motion, world, steps, said)
+    return _on_path(motion, world, steps, said, floor)
 
 
 def _root_centred(motion: Motion) -> Motion:
     return dataclasses.replace(motion, poses=motion.poses - motion.poses[:, motion.root : motion.root + 1])
 
 
-def _on_path(motion: Motion, world: World, steps: MotionSteps, said: tuple[str, ...]) -> PlacedMotion:
+def _on_path(
+    motion: Motion, world: World, steps: MotionSteps, said: tuple[str, ...], floor: _Floor
+) -> PlacedMotion:
     """Where the person walks; feet at rest do not move."""
     present, feet = motion.present, feet_joints(motion.skeleton)
     frames = np.flatnonzero(present)
     if world.level == "file":
-        path, resting, poses = _as_filmed(motion, feet)
+        path, resting, poses = _as_filmed(motion, feet, floor)
     else:
         sighting = _sighting_in_world(motion, world)
         poses = motion.poses[present].astype(np.float64)
@@ -190,11 +216,13 @@ def _on_path(motion: Motion, world: World, steps: MotionSteps, said: tuple[str, 
         poses = poses + path.place[:, None]
     warnings = []
     if path.height is None:
-        poses[..., 2] -= poses[..., 2].min()
+        lowest = float(np.nanmin(poses[..., 2])) if floor.lowest is None else floor.lowest
+        poses[..., 2] -= lowest
         warnings.append("no foot rests on a floor in any frame: the lowest point of the clip is put on it")
     locked = poses.copy()
     if feet is not None and steps.constant_bones:
-        for first, end in present_runs(present):
+        legs = present & _legs_known(motion, feet)
+        for first, end in present_runs(legs):
             rows = slice(*np.searchsorted(frames, [first, end]))
             locked[rows] = lock_feet(poses[rows], resting[rows], feet, motion.skeleton, motion.fps)
     result = np.full_like(motion.poses, np.nan)
@@ -205,7 +233,11 @@ def _on_path(motion: Motion, world: World, steps: MotionSteps, said: tuple[str, 
     uncertainty[present] = path.uncertainty
     motion = dataclasses.replace(motion, poses=result, resting=full, root_uncertainty=uncertainty)
     typical = float(np.median(path.uncertainty))
-    done = [*said, "on the path in the world" + (f", depth known to {typical:.2f} m" if typical else "")]
+    done = [
+        *said,
+        _PATH["measured" if world.level == "file" else "seen"]
+        + (f", depth known to {typical:.2f} m" if typical else ""),
+    ]
     if resting.any() and steps.constant_bones:
         done.append(f"feet at rest locked ({100 * resting.any(axis=1).mean():.0f} % of the frames)")
     return PlacedMotion(motion, tuple(done), tuple(warnings))
@@ -224,15 +256,41 @@ def _sighting_in_world(motion: Motion, world: World) -> Sighting:
     return sighting
 
 
-def _as_filmed(motion: Motion, feet: tuple[int, int] | None) -> tuple[RootPath, np.ndarray, np.ndarray]:
-    """Motion capture: places are known, the floor is where feet rest."""
+def _as_filmed(
+    motion: Motion, feet: tuple[int, int] | None, floor: _Floor
+) -> tuple[RootPath, np.ndarray, np.ndarray]:
+    """Places that are known, with the floor at 0."""
     present = motion.present
     poses = motion.poses[present].astype(np.float64)
-    none = np.zeros((len(poses), 2), bool)
-    if feet is None:
-        return RootPath(poses[:, motion.root], None, np.zeros(len(poses))), none, poses
-    speeds = foot_speeds(motion.poses[:, feet], present, motion.fps)
-    resting = find_contacts(speeds, present, motion.fps, motion.poses[:, feet, 2])[present]
-    height = float(np.median(poses[:, feet, 2][resting])) if resting.any() else None
-    poses = poses - np.array([0.0, 0.0, height or 0.0])
-    return RootPath(poses[:, motion.root], height, np.zeros(len(poses))), resting, poses
+    poses = poses - np.array([0.0, 0.0, floor.height or 0.0])
+    resting = np.zeros((len(poses), 2), bool)
+    if feet is not None:
+        resting = _filmed_rests(motion, feet)[present]
+    return RootPath(poses[:, motion.root], floor.height, np.zeros(len(poses))), resting, poses
+
+
+def _shared_floor(motions: Sequence[Motion]) -> _Floor:
+    """The floor of people whose places are known."""
+    heights = []
+    lowest = [np.nanmin(motion.poses[..., 2]) for motion in motions if motion.present.any()]
+    for motion in motions:
+        feet = feet_joints(motion.skeleton)
+        if feet is not None:
+            heights.append(motion.poses[:, feet, 2][_filmed_rests(motion, feet)])
+    found = np.concatenate(heights) if heights else np.zeros(0)
+    height = float(np.median(found)) if len(found) else None
+    return _Floor(height, float(min(lowest)) if lowest else None)
+
+
+def _filmed_rests(motion: Motion, feet: tuple[int, int]) -> np.ndarray:
+    """`(F, 2)` bool: the left, the right foot rests, by its own movement."""
+    seen = np.asarray(motion.known[:, feet].all(axis=1))
+    speeds = foot_speeds(motion.poses[:, feet], seen, motion.fps)
+    return find_contacts(speeds, seen, motion.fps, motion.poses[:, feet, 2])
+
+
+def _legs_known(motion: Motion, feet: tuple[int, int]) -> np.ndarray:
+    """`(F,)` bool: both legs have all of their joints."""
+    names = [f"{side}_{joint}" for side in "lr" for joint in ("hip", "knee", "ankle")]
+    legs = [motion.skeleton.index(name) for name in names if name in motion.skeleton.joints]
+    return np.asarray(motion.known[:, [*legs, *feet]].all(axis=1))

@@ -31,7 +31,12 @@ def write(path: Path, motion: Motion) -> None:
         Pose3DError: As `tf_pose3d.inference.writers.rigged.rig_of`.
     """
     rig = rig_of(path, motion)
-    level = {"camera": "the camera's orientation", "angles": "its angles", "person": "how the person stands"}
+    level = {
+        "camera": "the camera's orientation",
+        "angles": "its angles",
+        "person": "how the person stands",
+        "calibration": "the calibration of the cameras",
+    }
     with write_whole(path, "w") as file:
         file.write(
             mot_text(rig, f"Level by {level.get(motion.level, 'nothing: axes of the camera or file')}.")

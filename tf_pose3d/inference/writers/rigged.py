@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.motion.body import lacks_body, to_body
 from tf_pose3d.inference.motion.constant_bones import find_pelvis, fit_skeleton
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.rig import Rig, fit_rig
-from tf_pose3d.skeleton import Skeleton, convert_joints, get_skeleton, missing_joints
+from tf_pose3d.skeleton import Skeleton
 
 __all__ = ["check_frames", "rig_of"]
 
-# What layouts without a pelvis are turned into.
-_BODY = "h36m_17"
 # Share by which the bones of one skeleton differ from frame to frame.
 _SAME = 1e-4
 
@@ -44,14 +43,13 @@ def rig_of(path: Path, motion: Motion) -> Rig:
     whole = motion.without_gaps()
     poses, skeleton = whole.upright(), whole.skeleton
     if find_pelvis(skeleton) is None:
-        lacking = missing_joints(skeleton, _BODY)
+        lacking = lacks_body(skeleton)
         if lacking:
             raise Pose3DError(
                 f"{path}: joint rotations need a pelvis with both hips and a spine; layout {skeleton.name} "
-                f"lacks "
-                f"{', '.join(lacking)} to make one; .trc and .c3d hold any layout"
+                f"lacks {', '.join(lacking)} to make one; .trc and .c3d hold any layout"
             )
-        poses, skeleton = convert_joints(poses, skeleton, _BODY), get_skeleton(_BODY)
+        poses, skeleton = to_body(poses, skeleton)
     if not _of_one_skeleton(poses, skeleton):
         poses = fit_skeleton(poses, skeleton)
     return fit_rig(poses, skeleton, motion.fps)
