@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
-__all__ = ["Progress", "format_duration"]
+__all__ = ["Progress", "format_duration", "progress_to"]
+
+# Label, steps done, steps in all.
+Listener = Callable[[str, int, int], None]
+
+# Takes the progress of this process instead of the stream; None: it is shown.
+_listener: Listener | None = None
+
+
+@contextlib.contextmanager
+def progress_to(listener: Listener) -> Iterator[None]:
+    """Within the block, all progress of this process goes to a function, and none to a stream."""
+    global _listener
+    before, _listener = _listener, listener
+    try:
+        yield
+    finally:
+        _listener = before
 
 
 def format_duration(seconds: float) -> str:
@@ -63,12 +82,16 @@ class Progress:
 
     def due(self, steps: int = 1) -> bool:
         """Whether the next `update` of so many steps will be shown, so that costly text is made only then."""
+        if _listener is not None:
+            return False
         return time.monotonic() - self._shown >= self.interval or self.done + steps >= self.total
 
     def update(self, text: str = "", steps: int = 1) -> None:
         """Counts `steps` more; `text` is appended, e.g. the loss."""
         show = self.due(steps)
         self.done += steps
+        if _listener is not None:
+            _listener(self.label, self.done, self.total)
         if not show:
             return
         self._shown = now = time.monotonic()

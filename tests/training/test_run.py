@@ -115,7 +115,7 @@ def test_runs_of_earlier_versions_go_on(golden, tmp_path, name):
 
 
 def test_a_folder_that_another_run_holds(tmp_path):
-    from tf_pose3d.training.folder_lock import hold_folder
+    from tf_pose3d.folder_lock import hold_folder
 
     tmp_path.joinpath("run").mkdir()
     with (

@@ -18,6 +18,7 @@ from tf_pose3d.data.examples import Examples
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import Family
 from tf_pose3d.progress import Progress, format_duration
+from tf_pose3d.signals import StopSignals
 from tf_pose3d.training.checkpoints import (
     checkpoint_path,
     load_checkpoint,
@@ -27,7 +28,6 @@ from tf_pose3d.training.checkpoints import (
 from tf_pose3d.training.curves import TrainingCurves
 from tf_pose3d.training.history import MetricHistory
 from tf_pose3d.training.optimizers import current_rates, make_optimizer
-from tf_pose3d.training.signals import StopSignals
 from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import save_weights
 from tf_pose3d.weights.backbones import start_from_backbone

@@ -18,10 +18,10 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.examples import examples_of
 from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json, write_whole
+from tf_pose3d.folder_lock import hold_folder
 from tf_pose3d.models.family import Family, get_family
 from tf_pose3d.models.loading import as_config, load_model
 from tf_pose3d.training.distribution import cluster_name, is_chief, make_strategy
-from tf_pose3d.training.folder_lock import hold_folder
 from tf_pose3d.training.loop import Trainer, TrainingResult
 from tf_pose3d.types import Parsed
 from tf_pose3d.weights.opening import converted_weights

@@ -8,15 +8,15 @@ import time
 
 import pytest
 
+from tf_pose3d import folder_lock
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.training import folder_lock
-from tf_pose3d.training.folder_lock import FolderLock, hold_folder
+from tf_pose3d.folder_lock import FolderLock, hold_folder
 
 # Holds a folder until its standard input ends.
 _HOLDER = """
 import sys
 from pathlib import Path
-from tf_pose3d.training.folder_lock import FolderLock
+from tf_pose3d.folder_lock import FolderLock
 lock = FolderLock(Path(sys.argv[1]), log=lambda line: None)
 print("held", flush=True)
 sys.stdin.read()

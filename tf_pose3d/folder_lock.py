@@ -5,6 +5,9 @@ does not block: where process ids mean the same to both (one machine, one boot, 
 looked up, and told from a later one of its number by when it started; elsewhere (another machine, another
 container) the note counts as long as its run has touched it in the last two minutes, by the file system's own
 clock.
+
+The shards of one run share its folder: each has a note of its own, `.run.PART.lock`, and all name the same
+run.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ except ImportError:  # Windows
 
 __all__ = ["FolderLock", "hold_folder"]
 
-_NAME = ".run.lock"
+_NAME, _NOTES = ".run.lock", ".run*.lock"
 # Seconds between signs of life, and after how many without one a run of elsewhere counts as dead.
 _BEAT, _SILENCE = 20.0, 120.0
 
@@ -46,7 +49,7 @@ class _Note:
         system: Where process ids mean the same; empty where that cannot be told.
         host: The machine's name.
         since: When the run began, for people.
-        cluster: The workers of a run of several machines; empty: one process.
+        cluster: Names the run where several processes make it up: its workers, its shards; empty: one does.
     """
 
     token: str
@@ -123,6 +126,9 @@ class FolderLock:
         cluster: See `hold_folder`.
         log: Takes a line where a dead run's note is removed.
         silence: Seconds without a sign of life after which a run of elsewhere counts as dead.
+        part: Which shard of `cluster` this is, as a part of a file's name; empty: the folder is for this run
+            alone.
+        flag: What names the folder on the command line.
 
     Raises:
         Pose3DError: Another run holds it, or the note cannot be written.
@@ -134,20 +140,26 @@ class FolderLock:
         cluster: str = "",
         log: Callable[[str], None] = print,
         silence: float = _SILENCE,
+        part: str = "",
+        flag: str = "--out_dir",
     ) -> None:
-        self.path = folder / _NAME
+        self.path = folder / (f".run.{part}.lock" if part else _NAME)
         self._note = _Note.own(cluster)
         self._ended = threading.Event()
         with _alone(folder):
-            if self.path.exists():
-                held = _Note.read(self.path)
-                owner = _living_owner(self.path, held, silence)
+            for path in sorted(folder.glob(_NOTES)):
+                held = _Note.read(path)
+                if part and path not in (self.path, folder / _NAME) and held and held.cluster == cluster:
+                    # Another shard of this run, living or dead.
+                    continue
+                owner = _living_owner(path, held, silence)
                 if owner is not None:
                     raise Pose3DError(
-                        f"{folder} is in use by {owner}: wait for it, end it, or give another --out_dir"
+                        f"{folder} is in use by {owner}: wait for it, end it, or give another {flag}"
                     )
                 whose = "" if held is None else f" (process {held.pid} on {held.host}, since {held.since})"
                 log(f"{folder}: the run that held it has ended without a word{whose}; its note is removed")
+                path.unlink(missing_ok=True)
             with write_whole(self.path, "w") as file:
                 json.dump(dataclasses.asdict(self._note), file)
         threading.Thread(target=self._beat, name="run lock", daemon=True).start()
