@@ -36,7 +36,8 @@ def shipped_arguments(arguments: Sequence[str] | None, shared: Collection[str] =
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     names = {underscored(argument).partition("=")[0] for argument in given}
-    if names & {"--weights", "-h", "--help", "--arch", "--config"} or not names & {"--input", "--demo"}:
+    says = names & {"--weights", "-h", "--help", "--arch", "--config"}
+    if says or not names & {"--input", "--output_dir", "--demo"}:
         return given, ""
     if told_families(names - set(shared), "inference"):
         return given, ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
+from tf_pose3d.cli.folder import add_folder_flags, check_folder_flags, lift_folder_input, names_folder
 from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input, read_input
 from tf_pose3d.cli.motion_flags import (
     add_motion_flags,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from tf_pose3d.inference.motion.steps import MotionSteps
     from tf_pose3d.models.general.numpy_network import NumpyNetwork
 
-__all__ = ["infer", "main"]
+__all__ = ["Setup", "infer", "load_network", "main", "prepare"]
 
 Log = Callable[[str], None]
 
@@ -72,6 +73,7 @@ def make_parser() -> Parser:
         ".trc, .c3d or .mot (laboratories), .rrd (Rerun); - writes a stream's poses to standard output",
     )
     add_input_flags(parser)
+    add_folder_flags(parser)
     recording = add_data_flags(parser, "recording of a data set", test=True)
     recording.add_argument("--viz_subject", metavar="NAME", help="subject, e.g. S11")
     recording.add_argument("--viz_action", metavar="NAME", help="action, e.g. Walking or 'Walking 1'")
@@ -82,29 +84,37 @@ def make_parser() -> Parser:
     return parser
 
 
-def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int:
-    """Runs the program; see `make_parser` for the flags.
+@dataclasses.dataclass(frozen=True)
+class Setup:
+    """What the flags say, before a network is loaded.
 
-    Returns:
-        The exit code: 0, 130 where Ctrl-C left a part of the work done, or 3 where `--strict` finds cameras
-            wrong.
+    Attributes:
+        arguments: The flags.
+        release: Of the family.
+        config: With what the flags overwrite.
+        weights: The file; None: the release knows.
+        shipped: Name of the shipped weights that are taken as no flag names any; else empty.
+    """
+
+    arguments: Namespace
+    release: Release
+    config: TrainingConfig
+    weights: Path | None
+    shipped: str
+
+
+def prepare(arguments: Sequence[str] | None = None) -> Setup:
+    """Reads and checks the flags; TensorFlow is not imported.
 
     Raises:
         Pose3DError: Bad input.
     """
-    log = log or (lambda line: print(line, flush=True))
-    everything = list(sys.argv[1:] if arguments is None else arguments)
-    if is_multicamera(everything):
-        return triangulate_input(everything, log)
     given, shipped = shipped_arguments(arguments, make_parser().names())
     parsed, release = parse(make_parser, given, "inference")
-    if parsed.input is not None or parsed.demo:
+    if names_folder(parsed):
+        check_folder_flags(parsed)
+    elif parsed.input is not None or parsed.demo:
         check_input_flags(parsed)
-    if shipped:
-        # Not among the results: they may be piped into another program.
-        line = f"inference.py: no --weights: the shipped lifter {shipped}, see docs/general.md"
-        print(line, file=sys.stderr, flush=True)
-
     from tf_pose3d.models.loading import load_config, require_fitting_weights
 
     weights = resolve_weights(parsed.weights) if parsed.weights else None
@@ -113,11 +123,36 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     if weights is not None:
         require_fitting_weights(weights, config, parsed.arch)
     release.require_weights(parsed)
+    return Setup(parsed, release, config, weights, shipped)
+
+
+def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int:
+    """Runs the program; see `make_parser` for the flags.
+
+    Returns:
+        The exit code: 0, 130 where Ctrl-C left a part of the work done, 3 where `--strict` finds cameras
+            wrong, or 1 where files of a folder could not be lifted.
+
+    Raises:
+        Pose3DError: Bad input.
+    """
+    log = log or (lambda line: print(line, flush=True))
+    everything = list(sys.argv[1:] if arguments is None else arguments)
+    if is_multicamera(everything):
+        return triangulate_input(everything, log)
+    setup = prepare(everything)
+    parsed, release, config, weights = setup.arguments, setup.release, setup.config, setup.weights
+    if setup.shipped:
+        # Not among the results: they may be piped into another program.
+        line = f"inference.py: no --weights: the shipped lifter {setup.shipped}, see docs/general.md"
+        print(line, file=sys.stderr, flush=True)
+    if names_folder(parsed):
+        return lift_folder_input(everything, setup, log)
     read = None if parsed.input is None else read_input(parsed, log)
     source = None
     if not parsed.demo and parsed.input is None and release.lifts_recordings(parsed, config):
         source = _check_recording(release, parsed, config)
-    model = _load_model(release, parsed, config, weights)
+    model = load_network(release, parsed, config, weights)
     if parsed.demo:
         return lift_demo(parsed, config, model, log)
     if parsed.input is not None:
@@ -130,7 +165,7 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
     return 0
 
 
-def _load_model(
+def load_network(
     release: Release, arguments: Namespace, config: TrainingConfig, weights: Path | None
 ) -> keras.Model | NumpyNetwork:
     """The network; the general lifter's is NumPy's where keypoints are lifted, and needs no TensorFlow."""

@@ -29,7 +29,14 @@ if TYPE_CHECKING:
     from tf_pose3d.inference.lifter import LiftedPerson, Lifter
     from tf_pose3d.render.video import VideoReader
 
-__all__ = ["add_input_flags", "check_input_flags", "lift_input", "read_input", "write_people"]
+__all__ = [
+    "add_input_flags",
+    "check_input_flags",
+    "lift_input",
+    "lift_people",
+    "read_input",
+    "write_people",
+]
 
 Log = Callable[[str], None]
 
@@ -177,12 +184,35 @@ def lift_input(
         Pose3DError: Bad input.
     """
     from tf_pose3d.inference.lifter import make_lifter
-    from tf_pose3d.inference.people import choose_people, file_suffixes, handover_warnings
-    from tf_pose3d.inference.writers import check_motion_file
 
     lifter = make_lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
     if read is None:
         return _lift_stream(arguments, lifter)
+    people, suffixes, interrupted = lift_people(arguments, lifter, read, log)
+    interrupted = write_people(arguments, people, suffixes, log) or interrupted
+    return INTERRUPTED if interrupted else 0
+
+
+def lift_people(
+    arguments: Namespace, lifter: Lifter, read: tuple[KeypointVideo, bool], log: Log
+) -> tuple[list[LiftedPerson], list[str], bool]:
+    """Lifts whom the flags name.
+
+    Args:
+        arguments: Of `inference.py`.
+        lifter: Of their thresholds.
+        read: What `read_input` gave.
+        log: Takes a line for the user.
+
+    Returns:
+        The people, endings for their files' names, and whether Ctrl-C left a part of the work done.
+
+    Raises:
+        Pose3DError: Bad input.
+    """
+    from tf_pose3d.inference.people import choose_people, file_suffixes, handover_warnings
+    from tf_pose3d.inference.writers import check_motion_file
+
     video, interrupted = read
     people = choose_people(video, arguments.people)
     log(_summary(video, people))
@@ -200,8 +230,7 @@ def lift_input(
         if lifted[-1].interrupted:
             interrupted = True
             break
-    interrupted = write_people(arguments, lifted, suffixes, log) or interrupted
-    return INTERRUPTED if interrupted else 0
+    return lifted, suffixes, interrupted
 
 
 def _check_pictures(arguments: Namespace, video: KeypointVideo) -> None:

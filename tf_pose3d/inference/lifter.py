@@ -152,6 +152,11 @@ class Lifter:
             f"{self.model.count_params():,} parameters>"
         )
 
+    def begin_anew(self) -> None:
+        """Forgets what it has warned of: the next clip has nothing to do with those before."""
+        self._supposed.clear()
+        self._said_laboratory = False
+
     def __call__(
         self,
         keypoints_2d: np.ndarray | KeypointVideo,

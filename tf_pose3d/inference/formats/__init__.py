@@ -65,7 +65,8 @@ def read_source(
     path = source.path
     if source.kind == "folder" and not source.json_files and not source.files(".txt"):
         raise Pose3DError(
-            f"{path} is a folder without .json files (or .txt labels), expected OpenPose's, one a frame"
+            f"{path} is a folder without .json files (or .txt labels), expected OpenPose's, one a frame "
+            "(a folder of clips is lifted with --output_dir)"
         )
     if input_format is not None:
         return _module(input_format).read(source, options)
