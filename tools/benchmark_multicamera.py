@@ -1,6 +1,6 @@
-"""How long triangulation of several cameras takes, and how much memory an hour needs.
+"""How long triangulation of several cameras takes, how much memory an hour needs, how well clocks are found.
 
-    python tools/benchmark_multicamera.py [files|selection|cameras|people|sync|hour ...]
+    python tools/benchmark_multicamera.py [files|selection|cameras|people|sync|clocks|hour ...]
 
 With no name, all but `hour`, which writes and reads half a gigabyte. Run it on an idle machine.
 """
@@ -33,7 +33,7 @@ from tf_pose3d.skeleton import get_skeleton
 
 LAYOUT = "h36m_17"
 SKELETON = get_skeleton(LAYOUT)
-PARTS = ("files", "selection", "cameras", "people", "sync", "hour")
+PARTS = ("files", "selection", "cameras", "people", "sync", "clocks", "hour")
 
 
 def ring(views):
@@ -61,16 +61,21 @@ def ring(views):
 
 
 def walk(frames, start=(0.0, 0.0), seed=0):
-    """`(F, 17, 3)` metres, z up: a body that sways about, each joint a little on its own."""
+    """`walk_at` at 60 frames per second."""
+    return walk_at(np.arange(frames) / 60, start, seed)
+
+
+def walk_at(time_, start=(0.0, 0.0), seed=0, sway=0.05):
+    """`(F, 17, 3)` metres, z up, at seconds `(F,)`: a body that goes about, each joint swaying on its own."""
     rng = np.random.default_rng(seed)
     standing = np.array(
         [(0, 0, 0.95), (0, -0.1, 0.95), (0, -0.1, 0.5), (0, -0.1, 0.08), (0, 0.1, 0.95), (0, 0.1, 0.5),
          (0, 0.1, 0.08), (0, 0, 1.2), (0, 0, 1.45), (0.05, 0, 1.58), (0, 0, 1.7), (0, 0.17, 1.43),
          (0, 0.2, 1.15), (0.05, 0.22, 0.92), (0, -0.17, 1.43), (0, -0.2, 1.15), (0.05, -0.22, 0.92)]
     )  # fmt: skip
-    time_ = np.arange(frames)[:, None, None] / 60
+    time_ = np.asarray(time_)[:, None, None]
     phase = rng.uniform(0, 2 * np.pi, (1, 17, 3))
-    pose = standing + 0.05 * np.sin(2 * np.pi * 0.8 * time_ + phase)
+    pose = standing + sway * np.sin(2 * np.pi * 0.8 * time_ + phase)
     pose[..., 0] += start[0] + 0.5 * np.sin(0.4 * time_[..., 0])
     pose[..., 1] += start[1] + 0.4 * np.cos(0.3 * time_[..., 0])
     return pose
@@ -184,6 +189,36 @@ def sync(_):
         seconds = time.perf_counter() - start
     offsets, steps = result.timeline.offsets.tolist(), result.timeline.steps.tolist()
     print(f"sync: 600 frames, four cameras in {seconds:.1f} s: offsets {offsets}, steps {steps}")
+
+
+def clocks(folder):
+    """Cameras of any clock and rate: what is found, and how near the poses are."""
+    rig, seconds = ring(4), 6.0
+    path = Path(folder) / "Calib.toml"
+    write_cameras(path, rig.cameras)
+    for rates, late in (
+        ((60, 60, 60, 30), (0, 7, 12, 0)),
+        ((60, 60, 60, 30), (0, 7.5, 12.3, 3.7)),
+        ((60, 60, 50, 25), (0, 3, 8, 4.4)),
+    ):
+        errors, offsets = [], []
+        for seed in range(4):
+            views = {}
+            for view, name in enumerate(rig.names):
+                at = late[view] / max(rates) + np.arange(int(seconds * rates[view])) / rates[view]
+                views[name] = seen(rig, walk_at(at, seed=seed, sway=0.15), 10 * seed + view)[view]
+            found = triangulate(views, path, layout=LAYOUT, fps=max(rates), sync="auto")
+            time_ = found.timeline.numbers / found.timeline.fps
+            errors.append(
+                1000 * np.linalg.norm(found.pose_3d - walk_at(time_, seed=seed, sway=0.15), axis=-1).ravel()
+            )
+            offsets.append(found.timeline.offsets - found.timeline.offsets[0] - late)
+        off = np.concatenate(errors)
+        print(
+            f"clocks: rates {rates}, late by {late} frames: found to {np.abs(offsets).max():.2f} frames, "
+            f"steps {found.timeline.steps.round(2).tolist()}; {np.nanmedian(off):.1f} / "
+            f"{np.nanpercentile(off, 95):.1f} mm (median, 95 %)"
+        )
 
 
 def hour(folder):

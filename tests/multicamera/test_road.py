@@ -157,6 +157,12 @@ def test_a_rig_in_millimetres_is_told(clip):
     guessed = dataclasses.replace(calibrated(large), unit_stated=False)
     right = triangulate(views, guessed, layout="halpe_26", fps=60)
     assert right.report.sound
+    # In files that hold metres by custom it is a mistake, though it is seen through.
+    odd = dataclasses.replace(guessed, usual_unit="m", unit="mm", cameras=rig.cameras)
+    told = triangulate(views, odd, layout="halpe_26", fps=60)
+    assert not told.report.sound
+    assert "cameras cam01, cam02, cam03, cam04 (--camera_unit mm)" in told.report.warning
+    assert np.nanmedian(np.linalg.norm(told.pose_3d - poses, axis=-1)) < 0.006
     assert np.nanmedian(np.linalg.norm(right.pose_3d - poses, axis=-1)) < 0.006
 
 

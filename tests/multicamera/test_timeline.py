@@ -43,6 +43,22 @@ def test_other_rates_are_interpolated(scenes):
     np.testing.assert_allclose(view.keypoints[:, 0, 0], view.frame / 1.2, atol=1e-5)
 
 
+def test_frames_between_are_cubics_where_neighbours_are_there(scenes):
+    numbers = [*range(8), *range(9, 16)]
+    bent = clip(scenes, "b", numbers)
+    bent.keypoints[..., 0] = (np.array(numbers) ** 2 * 0.1)[:, None]
+    timeline = make_timeline([clip(scenes, "a", range(16)), bent], np.array([60.0, 60]), np.array([0, 0.5]))
+    view = on_timeline(bent, 1, timeline)
+    assert view.frame.tolist() == list(range(1, 16))
+    off = np.abs(view.keypoints[:, 0, 0] - 0.1 * (view.frame - 0.5) ** 2)
+    # A parabola is a cubic; where a neighbour is missing, the line between two frames is off by more.
+    inner = (view.frame > 1) & (view.frame < 7)
+    assert off[inner].max() < 1e-4
+    assert 0.02 < off[view.frame == 7] < 0.03
+    # Nothing is between frames 7 and 9 but the frame that is missing.
+    assert off[(view.frame == 8) | (view.frame == 9)].max() < 0.11
+
+
 def test_cubics_between_the_frames_of_a_slow_camera():
     time = np.arange(21.0)
     values = np.ones((2, 21, 1, 3), np.float32)

@@ -21,6 +21,7 @@ from tf_pose3d.multicamera.pose2sim import Pose2SimRule, fill_gaps, triangulate_
 from tf_pose3d.multicamera.reconstruction import Options, PersonPoints, reconstruct
 from tf_pose3d.multicamera.result import TriangulatedPerson, Triangulation
 from tf_pose3d.multicamera.rig import Rig, make_rig
+from tf_pose3d.multicamera.suspicions import Finding
 from tf_pose3d.multicamera.synchronisation import synchronise
 from tf_pose3d.multicamera.timeline import Timeline, make_timeline, on_timeline, view_rates
 from tf_pose3d.multicamera.world import find_placement
@@ -141,8 +142,17 @@ def triangulate(
     calibration = settled(fitted_to_images(calibration, sizes, told), told)
     notes += calibration.notes[:before]
     warnings += calibration.notes[before:]
+    odd_unit: list[Finding] = []
     if calibration.unit != "m" and not calibration.unit_stated:
-        warnings.append(f"{calibration.source}: lengths are taken as {calibration.unit}, not as metres")
+        text = f"{calibration.source}: lengths are taken as {calibration.unit}, not as metres"
+        if calibration.usual_unit == "m":
+            text += (
+                f", which files of this kind hold: cameras {', '.join(calibration.names)} "
+                f"(--camera_unit {calibration.unit})"
+            )
+            odd_unit = [Finding("unit", calibration.names, text, np.nan, np.nan)]
+        else:
+            warnings.append(text)
     rig = make_rig(calibration.cameras)
     labels = tuple(clip.label for clip in clips)
     name = clips[0].label
@@ -155,7 +165,9 @@ def triangulate(
         Pose2SimRule(likelihood_threshold=min_confidence, min_cameras=min_views),
         fill,
     )
-    return _solved(rig, detections, timeline, skeleton, labels, main, settings, notes, warnings, name)
+    return _solved(
+        rig, detections, timeline, skeleton, labels, main, settings, notes, warnings, name, odd_unit
+    )
 
 
 def _different_lengths(clips: Sequence[ViewClip]) -> list[str]:
@@ -232,9 +244,10 @@ def _solved(
     notes: list[str],
     warnings: list[str],
     name: str,
+    odd_unit: list[Finding],
 ) -> Triangulation:
-    scaled, scale = in_metres(rig, main, skeleton, settings.options.min_confidence)
-    rig = scaled
+    rig, scale = in_metres(rig, main, skeleton, settings.options.min_confidence)
+    scale = scale or odd_unit
     everyone: list[npt.NDArray[np.int64] | None]
     if max(view.crowd for view in detections) <= 1:
         everyone = [None]

@@ -3,7 +3,8 @@
 At the right offset every joint of one view lies on its epipolar line of another. So each pair of views has a
 curve: how far keypoints are from those lines at every offset. The pairs whose curves are sharpest say first
 how the views hang together; then every view is moved to where all its curves together are lowest. The rate of
-a camera is found the same way, as one of a few ratios to the fastest.
+a camera is found the same way, as one of a few ratios to the fastest. Parts of a frame come last: round its
+least place a curve of squared distances is a parabola, whose middle need not be a whole frame.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ __all__ = ["PairCurve", "Synchronisation", "offset_curve", "synchronise"]
 
 Floats = npt.NDArray[np.float64]
 
-# Slower cameras' frames in those of the fastest.
-_STEPS = (1, 2, 4)
+# Slower cameras' frames in those of the fastest: halves and quarters; then those of other rates that cameras
+# are sold with (24, 25, 30, 48, 50, 60, 100, 120 per second), which are tried where no curve is sharp yet.
+_STEPS = (1.0, 2.0, 4.0)
+_ODD_STEPS = (1.2, 1.25, 5 / 3, 2.4, 2.5)
 # Frames and joints of a view that are asked for each offset, and people.
 _FRAMES, _JOINTS, _PEOPLE = 240, 12, 3
 # The way from coarse to fine: every so many frames first, then round so many of the lowest places. So many
@@ -41,6 +44,10 @@ _NEIGHBOURS = 4
 # A curve so sharp is one of two cameras of one rate.
 _CERTAIN = 0.6
 _SHARP = 0.85
+# Frames round the least place through which a parabola goes, how many tell it, and stretches of them that are
+# left out by turns; parts of a frame below so many, or below so many standard errors, are none.
+_ROUND, _MANY, _STRETCHES = 3, 720, 8
+_PART, _SURE = 0.15, 4.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +83,8 @@ class Synchronisation:
 
     Attributes:
         steps: `(V,)` common frames per frame of each view.
-        offsets: `(V,)` common frame of each view's frame 0; the earliest view has 0.
+        offsets: `(V,)` common frame of each view's frame 0, whole or in parts of a frame; the earliest view
+            has 0.
         pairs: What each pair said, at these steps.
         unsure: Views that no sharp pair ties to the others.
     """
@@ -107,7 +115,7 @@ class _Moves:
     def __len__(self) -> int:
         return len(self.rays)
 
-    def at(self, time: npt.NDArray[np.int64], step: int) -> Floats:
+    def at(self, time: npt.NDArray[np.number], step: float) -> Floats:
         """Rays `(..., P, J, 2)` at times `(...)` of the view's frame 0, in common frames: between a slower
         camera's frames in proportion; NaN outside.
         """
@@ -116,7 +124,7 @@ class _Moves:
         share = own - left
         inside = (left >= 0) & (left < len(self))
         values = self.rays[np.clip(left, 0, len(self) - 1)]
-        if step > 1:
+        if share.any():
             right = left + (share > 1e-6)
             after = self.rays[np.clip(right, 0, len(self) - 1)]
             values = values * (1 - share[..., None, None, None]) + after * share[..., None, None, None]
@@ -142,8 +150,8 @@ def offset_curve(
     rig: Rig,
     one: _Moves,
     other: _Moves,
-    steps: tuple[int, int],
-    offsets: npt.NDArray[np.int64],
+    steps: tuple[float, float],
+    offsets: npt.NDArray[np.number],
     frames: int = _FRAMES,
 ) -> Floats:
     """Mean cut-off distance in pixels at each offset `(L,)`; infinite where too little overlaps.
@@ -155,8 +163,29 @@ def offset_curve(
         offsets: By which the other began later.
         frames: How many are asked.
     """
-    start = one.first * steps[0]
-    every = np.arange(start, (one.first + len(one) - 1) * steps[0] + 1)
+    table, cap = _distances(rig, one, other, steps, offsets, frames)
+    table = table.reshape(len(offsets), -1)
+    count = np.isfinite(table).sum(axis=1)
+    enough = count >= max(8, 0.25 * count.max())
+    if not np.isfinite(cap):
+        return np.full(len(offsets), np.inf)
+    cut = np.where(np.isfinite(table), np.minimum(table, cap), 0.0).sum(axis=1) / np.maximum(count, 1)
+    return np.where(enough, cut, np.inf)
+
+
+def _distances(
+    rig: Rig,
+    one: _Moves,
+    other: _Moves,
+    steps: tuple[float, float],
+    offsets: npt.NDArray[np.number],
+    frames: int,
+) -> tuple[Floats, float]:
+    """Pixels from epipolar lines `(L, F, P * J)`, infinite where a keypoint is missing, and where to cut them
+    off: infinity where too little overlaps.
+    """
+    # Of a slower camera, by the frames that it has.
+    every = (one.first + np.arange(len(one), dtype=np.float64)) * steps[0]
     if len(every) > frames:
         every = every[np.linspace(0, len(every) - 1, frames).astype(int)]
     # A view's frames at its own times: only the other one moves.
@@ -167,21 +196,19 @@ def offset_curve(
         # Whoever fits best of the other view's people.
         apart = median_known(epipolar_distances(rig, one.view, other.view, fixed, moved))
         apart = np.where(np.isfinite(apart), apart, np.inf).min(axis=3)
-        tables.append(apart.reshape(len(part), -1))
+        tables.append(apart)
     table = np.concatenate(tables)
-    count = np.isfinite(table).sum(axis=1)
+    table = table.reshape(*table.shape[:2], -1)
+    flat = table.reshape(len(offsets), -1)
+    count = np.isfinite(flat).sum(axis=1)
     enough = count >= max(8, 0.25 * count.max())
-    medians = np.where(enough, median_known(np.where(np.isfinite(table), table, np.nan)), np.inf)
-    if not enough.any():
-        return np.full(len(offsets), np.inf)
-    cap = _CAP * float(medians.min()) + 1e-6
-    cut = np.where(np.isfinite(table), np.minimum(table, cap), 0.0).sum(axis=1) / np.maximum(count, 1)
-    return np.where(enough, cut, np.inf)
+    medians = np.where(enough, median_known(np.where(np.isfinite(flat), flat, np.nan)), np.inf)
+    return table, _CAP * float(medians.min()) + 1e-6 if enough.any() else np.inf
 
 
-def _searched(rig: Rig, one: _Moves, other: _Moves, steps: tuple[int, int], most: int) -> PairCurve:
+def _searched(rig: Rig, one: _Moves, other: _Moves, steps: tuple[float, float], most: int) -> PairCurve:
     """The curve of a pair round its lowest places, which a coarse one shows."""
-    low = one.first * steps[0] - other.first * steps[1]
+    low = round(one.first * steps[0] - other.first * steps[1])
     coarse = np.arange(low - most, low + most + 1, _COARSE)
     error = offset_curve(rig, one, other, steps, coarse, _FRAMES // 3)
     best = coarse[np.argsort(error)[:_PLACES]]
@@ -201,7 +228,7 @@ def synchronise(
     Args:
         rig: V cameras.
         clips: V views.
-        steps: `(V,)` where rates are known; None: found, as 1, 2 or 4 common frames a frame.
+        steps: `(V,)` where rates are known; None: found, as 1 to 4 common frames a frame.
         most: Frames by which two views begin apart at most; None: half of the shortest clip, at most 600.
         min_confidence: Keypoints below count for nothing.
     """
@@ -211,13 +238,12 @@ def synchronise(
     reach = min(max(shortest // 2, 1), 600) if most is None else most
     pairs = view_pairs(len(rig))
     curves = _Curves(rig, moves, reach)
-    if steps is not None:
-        whole = np.maximum(np.round(steps), 1).astype(np.int64)
-    else:
-        whole = _found_steps(curves, pairs)
-    told = [curves.of(a, b, int(whole[a]), int(whole[b])) for a, b in pairs]
-    offsets, unsure = _consistent(rig, moves, told, whole, len(rig))
-    return Synchronisation(whole.astype(np.float64), offsets.astype(np.float64), tuple(told), unsure)
+    held = _found_steps(curves, pairs) if steps is None else np.maximum(steps, 1.0)
+    told = [curves.of(a, b, float(held[a]), float(held[b])) for a, b in pairs]
+    whole, unsure = _consistent(rig, moves, told, held, len(rig))
+    offsets = whole + _parts(rig, moves, told, held, whole, unsure)
+    begins = offsets + [move.first * step for move, step in zip(moves, held, strict=True)]
+    return Synchronisation(held, offsets - offsets[int(np.argmin(begins))], tuple(told), unsure)
 
 
 class _Curves:
@@ -225,61 +251,69 @@ class _Curves:
 
     def __init__(self, rig: Rig, moves: list[_Moves], reach: int) -> None:
         self.rig, self.moves, self.reach = rig, moves, reach
-        self.found: dict[tuple[int, int, int, int], PairCurve] = {}
+        self.found: dict[tuple[int, int, float, float], PairCurve] = {}
 
-    def of(self, a: int, b: int, first: int, second: int) -> PairCurve:
+    def of(self, a: int, b: int, first: float, second: float) -> PairCurve:
         """The curve of two views whose steps these are."""
-        key = (a, b, first, second)
+        key = (a, b, round(first, 4), round(second, 4))
         if key not in self.found:
-            reach = self.reach * max(first, second)
+            reach = round(self.reach * max(first, second))
             self.found[key] = _searched(self.rig, self.moves[a], self.moves[b], (first, second), reach)
         return self.found[key]
 
 
-def _found_steps(curves: _Curves, pairs: list[tuple[int, int]]) -> npt.NDArray[np.int64]:
+def _found_steps(curves: _Curves, pairs: list[tuple[int, int]]) -> Floats:
     """`(V,)` steps at which the curves of all pairs together are lowest; the fastest camera has 1."""
     count = len(curves.moves)
 
-    def total(steps: list[int], view: int) -> float:
+    def total(steps: list[float], view: int) -> float:
         found = []
         for a, b in pairs:
             if view in (a, b):
                 # Only the ratio counts.
-                common = int(np.gcd(steps[a], steps[b]))
-                found.append(float(curves.of(a, b, steps[a] // common, steps[b] // common).error.min()))
+                common = min(steps[a], steps[b])
+                found.append(float(curves.of(a, b, steps[a] / common, steps[b] / common).error.min()))
         finite = [value for value in found if np.isfinite(value)]
         return float(np.mean(finite)) if finite else np.inf
 
-    steps = [1] * count
-    # Of a camera of another rate no curve is sharp: those with a sharp one need no trying.
-    sharpest = [
-        min((curves.of(a, b, 1, 1).sharpness for a, b in pairs if view in (a, b)), default=1.0)
-        for view in range(count)
-    ]
-    doubtful = [view for view in range(count) if sharpest[view] > _CERTAIN]
-    for _ in range(2):
-        before = list(steps)
-        gains: list[tuple[float, int, int]] = []
-        for view, step in itertools.product(doubtful, _STEPS):
-            if step == steps[view]:
-                continue
-            now = total(steps, view)
-            tried = total([*steps[:view], step, *steps[view + 1 :]], view)
-            if tried < _BETTER * now:
-                gains.append((tried / now, view, step))
-        for _, view, step in sorted(gains):
-            now = total(steps, view)
-            if total([*steps[:view], step, *steps[view + 1 :]], view) < _BETTER * now:
-                steps[view] = step
-        if steps == before:
-            break
-    return np.array(steps, np.int64) // int(np.gcd.reduce(steps))
+    def sharp(view: int) -> list[float]:
+        return [
+            curves.of(a, b, steps[a] / min(steps[a], steps[b]), steps[b] / min(steps[a], steps[b])).sharpness
+            for a, b in pairs
+            if view in (a, b)
+        ]
+
+    def improve(doubtful: list[int], choices: tuple[float, ...]) -> None:
+        for _ in range(2):
+            before = list(steps)
+            gains: list[tuple[float, int, float]] = []
+            for view, step in itertools.product(doubtful, choices):
+                if step == steps[view]:
+                    continue
+                now = total(steps, view)
+                tried = total([*steps[:view], step, *steps[view + 1 :]], view)
+                if tried < _BETTER * now:
+                    gains.append((tried / now, view, step))
+            for _, view, step in sorted(gains):
+                now = total(steps, view)
+                if total([*steps[:view], step, *steps[view + 1 :]], view) < _BETTER * now:
+                    steps[view] = step
+            if steps == before:
+                break
+
+    steps = [1.0] * count
+    # Of a camera of another rate no curve is sharp: those with a sharp one need no trying, but where rates
+    # are odd, of which two may have an even ratio.
+    improve([view for view in range(count) if min(sharp(view), default=1.0) > _CERTAIN], _STEPS)
+    odd = [view for view in range(count) if steps[view] > 1 or np.median(sharp(view)) > _SHARP]
+    improve(odd, (1.0, *_ODD_STEPS))
+    return np.array(steps) / min(steps)
 
 
 def _consistent(
-    rig: Rig, moves: list[_Moves], curves: list[PairCurve], steps: npt.NDArray[np.int64], count: int
+    rig: Rig, moves: list[_Moves], curves: list[PairCurve], steps: Floats, count: int
 ) -> tuple[npt.NDArray[np.int64], tuple[int, ...]]:
-    """Offsets that agree with the curves, the earliest view at 0 by its first frame; and unsure views."""
+    """Whole offsets that agree with the curves, of the first view 0; and unsure views."""
     offset: dict[int, int] = {0: 0}
     order = sorted(curves, key=lambda curve: curve.sharpness)
     sure = {0}
@@ -309,9 +343,7 @@ def _consistent(
                     continue
                 other = b if view == a else a
                 apart = near - found[other] if view == b else found[other] - near
-                error = offset_curve(
-                    rig, moves[a], moves[b], (int(steps[a]), int(steps[b])), apart.astype(np.int64)
-                )
+                error = offset_curve(rig, moves[a], moves[b], (float(steps[a]), float(steps[b])), apart)
                 floor = max(float(np.min(curve.error)), 1e-6)
                 cost += np.where(np.isfinite(error), error, 1e6) / floor
             best = int(near[int(np.argmin(cost))])
@@ -320,6 +352,82 @@ def _consistent(
         if not moved:
             break
     unsure = tuple(view for view in range(count) if view not in sure)
-    begins = [found[view] + moves[view].first * int(steps[view]) for view in range(count)]
-    earliest = int(np.argmin(begins))
-    return found - found[earliest], unsure
+    return found, unsure
+
+
+def _parts(
+    rig: Rig,
+    moves: list[_Moves],
+    curves: list[PairCurve],
+    steps: Floats,
+    whole: npt.NDArray[np.int64],
+    unsure: tuple[int, ...],
+) -> Floats:
+    """`(V,)` parts of a frame by which views begin later than whole offsets say; 0 where that is not sure.
+
+    Keypoints are never taken between the frames of one rate for it, which would quieten their noise and so
+    favour the places between.
+    """
+    count = len(moves)
+    pairs, tables = [], []
+    for curve in curves:
+        a, b = curve.views
+        if a in unsure or b in unsure or curve.sharpness > _SHARP:
+            continue
+        pairs.append((a, b))
+        tables.append(_round_least(rig, moves, (a, b), steps, int(whole[b] - whole[a])))
+    if not pairs:
+        return np.zeros(count)
+    # All stretches, and without each of them: how much the result owes to chance.
+    kept = np.concatenate([np.ones((1, _STRETCHES)), 1 - np.eye(_STRETCHES)])
+    solved = np.stack([_solve_parts(pairs, tables, weights, count) for weights in kept])
+    spread = np.sqrt((_STRETCHES - 1) * np.mean((solved[1:] - solved[1:].mean(axis=0)) ** 2, axis=0))
+    parts = solved[0]
+    # As many views as can be have whole offsets.
+    base = min(parts, key=lambda start: float(np.abs((parts - start) - np.round(parts - start)).sum()))
+    parts = parts - base
+    sure = np.abs(parts) > np.maximum(_PART, _SURE * spread)
+    return np.where(sure & np.isfinite(parts), parts, 0.0)
+
+
+def _solve_parts(
+    pairs: list[tuple[int, int]],
+    tables: list[tuple[Floats, Floats]],
+    weights: npt.NDArray[np.floating],
+    count: int,
+) -> Floats:
+    """`(V,)` parts of a frame by which views are later, on the whole 0, from the parabolas of pairs."""
+    lags = np.arange(-_ROUND, _ROUND + 1)
+    matrix, right = np.zeros((len(pairs) + 1, count)), np.zeros(len(pairs) + 1)
+    matrix[-1] = 1e-3
+    for row, ((a, b), (total, frames)) in enumerate(zip(pairs, tables, strict=True)):
+        error = weights @ total / np.maximum(weights @ frames, 1)
+        if not (weights @ frames).all() or error.min() <= 0:
+            continue
+        bend, slope, _ = np.polyfit(lags, error / error.min(), 2)
+        if bend > 0:
+            matrix[row, a], matrix[row, b] = -np.sqrt(bend), np.sqrt(bend)
+            right[row] = np.sqrt(bend) * float(np.clip(-slope / (2 * bend), -1.0, 1.0))
+    return np.asarray(np.linalg.lstsq(matrix, right, rcond=None)[0])
+
+
+def _round_least(
+    rig: Rig, moves: list[_Moves], views: tuple[int, int], steps: Floats, apart: int
+) -> tuple[Floats, Floats]:
+    """Sums of squared distances of stretches of frames `(S, L)` at lags round a pair's offset, and how many
+    distances they are.
+    """
+    a, b = views
+    # The slower camera's own frames are asked, between which the faster one has some.
+    turned = steps[b] > steps[a]
+    first, second = (b, a) if turned else (a, b)
+    lags = (-apart if turned else apart) + np.arange(-_ROUND, _ROUND + 1)
+    table, cap = _distances(
+        rig, moves[first], moves[second], (float(steps[first]), float(steps[second])), lags, _MANY
+    )
+    held = np.where(np.isfinite(table), np.minimum(table, cap), 0.0) ** 2
+    seen = np.isfinite(table)
+    parts = np.array_split(np.arange(table.shape[1]), _STRETCHES)
+    total = np.stack([held[:, part].sum(axis=(1, 2)) for part in parts])
+    frames = np.stack([seen[:, part].sum(axis=(1, 2)) for part in parts]).astype(np.float64)
+    return (total[:, ::-1], frames[:, ::-1]) if turned else (total, frames)

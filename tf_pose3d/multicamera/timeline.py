@@ -134,7 +134,8 @@ def make_timeline(
 def on_timeline(clip: ViewClip, view: int, timeline: Timeline) -> ViewDetections:
     """A view's detections by the frames of the common time, from 0.
 
-    Detections between two common frames are interpolated onto those, along the view's own people.
+    Detections between two common frames are interpolated onto those, along the view's own people, by cubics
+    through four neighbours where these follow each other, else by straight lines.
     """
     step, offset = float(timeline.steps[view]), float(timeline.offsets[view])
     time = clip.number * step + offset - timeline.first
@@ -153,7 +154,7 @@ def on_timeline(clip: ViewClip, view: int, timeline: Timeline) -> ViewDetections
         before, after = time[rows[left]], time[rows[right]]
         near = after - before < 2.5 * max(step, 1)
         share = ((wanted - before) / np.maximum(after - before, 1e-9)).astype(np.float32)[:, None, None]
-        values = clip.keypoints[rows[left]] * (1 - share) + clip.keypoints[rows[right]] * share
+        values = _between(clip.keypoints[rows], time[rows], left, share, step)
         kept = near & np.isfinite(values[..., 0]).any(axis=1)
         frames.append(wanted[kept])
         points.append(values[kept])
@@ -163,17 +164,50 @@ def on_timeline(clip: ViewClip, view: int, timeline: Timeline) -> ViewDetections
     return ViewDetections(frame[inside][order], keypoints[inside][order].astype(np.float32))
 
 
+def _between(
+    values: Singles, time: npt.NDArray[np.floating], left: npt.NDArray[np.int64], share: Singles, step: float
+) -> Singles:
+    """Keypoints `(n, J, 3)` of one person between their rows `left` and the next."""
+    right = left + 1
+    one, other = values[left], values[right]
+    result = one * (1 - share) + other * share
+    before, after = np.maximum(left - 1, 0), np.minimum(right + 1, len(values) - 1)
+    even = np.isclose(time[after] - time[before], 3 * step, rtol=0.01)
+    if even.any():
+        curve = _cubic(values[before[even]], one[even], other[even], values[after[even]], share[even])
+        result[even] = np.where(np.isfinite(curve[..., :1]), curve, result[even])
+    result[..., 2] = np.minimum(one[..., 2], other[..., 2])
+    # Frames of the view's own are as they are.
+    for place, rows in ((share[:, 0, 0] < 1e-4, left), (share[:, 0, 0] > 1 - 1e-4, right)):
+        result[place] = values[rows[place]]
+    return result
+
+
+def _cubic(before: Singles, left: Singles, right: Singles, after: Singles, share: Singles) -> Singles:
+    """Hermite's cubic between two values, its slopes those of the neighbours (Catmull and Rom 1974)."""
+    steep_left = np.where(np.isfinite(before), (right - before) / 2, right - left)
+    steep_right = np.where(np.isfinite(after), (after - left) / 2, right - left)
+    s2, s3 = share * share, share * share * share
+    return np.asarray(
+        (2 * s3 - 3 * s2 + 1) * left
+        + (s3 - 2 * s2 + share) * steep_left
+        + (3 * s2 - 2 * s3) * right
+        + (s3 - s2) * steep_right
+    )
+
+
 def fill_between(keypoints: Singles, steps: Floats) -> None:
     """Fills, in place, the frames between those of slower cameras, with cubics through the neighbours.
 
     Args:
         keypoints: `(V, F, J, 3)` of one person, NaN where missing.
-        steps: `(V,)` whole numbers; views of step 1 stay as they are.
+        steps: `(V,)`; views of step 1, and of no whole number, whose frames `on_timeline` has interpolated,
+            stay as they are.
     """
     for view, step in enumerate(steps):
         gap = round(step)
         frames = keypoints.shape[1]
-        if gap < 2 or frames <= gap:
+        if gap < 2 or frames <= gap or abs(step - gap) > 1e-6:
             continue
         values = keypoints[view]
         real = np.isfinite(values[..., 0])
@@ -184,15 +218,7 @@ def fill_between(keypoints: Singles, steps: Floats) -> None:
             base = np.arange(frames - gap)
             before, left = padded[base], padded[base + gap]
             right, after = padded[base + 2 * gap], padded[base + 3 * gap]
-            steep_left = np.where(np.isfinite(before), (right - before) / 2, right - left)
-            steep_right = np.where(np.isfinite(after), (after - left) / 2, right - left)
-            s2, s3 = share * share, share * share * share
-            curve = (
-                (2 * s3 - 3 * s2 + 1) * left
-                + (s3 - 2 * s2 + share) * steep_left
-                + (3 * s2 - 2 * s3) * right
-                + (s3 - s2) * steep_right
-            )
+            curve = _cubic(before, left, right, after, np.asarray(share))
             curve[..., 2] = np.minimum(left[..., 2], right[..., 2])
             target = base + place
             fill = ~real[target] & real[base] & real[base + gap]

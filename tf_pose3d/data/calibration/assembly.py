@@ -59,6 +59,7 @@ def assembled(
     unit: str | None = None,
     alternatives: Sequence[Reading] = (),
     asked_unit: str | None = None,
+    usual_unit: str | None = None,
 ) -> Calibration:
     """A calibration in metres.
 
@@ -70,6 +71,7 @@ def assembled(
         unit: That the format states; None: told from the rig's extent, and said.
         alternatives: Other readings, with lengths as in the file.
         asked_unit: What the user says; it rules.
+        usual_unit: In which files of the kind are, though they state none.
 
     Raises:
         Pose3DError: No camera, two of one name, all at one place, or an unknown unit.
@@ -121,4 +123,5 @@ def assembled(
         ),
         unit=unit,
         unit_stated=stated,
+        usual_unit=usual_unit,
     )

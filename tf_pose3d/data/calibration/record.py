@@ -253,6 +253,7 @@ class Calibration:
         alternatives: Other readings of the same files, to be held against people.
         unit: In which lengths were read.
         unit_stated: Whether the format or the user states it; else it was told from the rig.
+        usual_unit: In which files of the kind are, though they state none; None: in any.
     """
 
     source: str
@@ -262,6 +263,7 @@ class Calibration:
     alternatives: tuple[Reading, ...] = ()
     unit: str = "m"
     unit_stated: bool = True
+    usual_unit: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

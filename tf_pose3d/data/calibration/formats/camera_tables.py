@@ -2,7 +2,8 @@
 
 `name`, `size` [w, h], `matrix` 3x3, `distortions` (k1 k2 p1 p2, k3; four of a fisheye lens), `rotation`
 (Rodrigues vector, world to camera), `translation`, `fisheye`. Pose2Sim writes metres and four coefficients,
-aniposelib the unit of the board that it was calibrated with; ours states `[metadata] unit`.
+aniposelib the unit of the board that it was calibrated with; ours states `[metadata] unit`. Pose2Sim alone
+says of a lens that it is no fisheye.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     """
     cameras, notes = [], []
     stated: set[str] = set()
+    pose2sim = False
     for source in sources:
         for key, table in camera_tables_of(source.content).items():
             where = f"{source}: {key}"
@@ -95,6 +97,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
                 continue
             camera, said = camera_of_table(table, name, where)
             cameras.append(camera)
+            pose2sim = pose2sim or table.get("fisheye") is False
             notes += said + unused_keys(table, _KEYS, where)
         metadata = source.content.get("metadata")
         if isinstance(metadata, dict) and metadata.get("unit") is not None:
@@ -111,4 +114,5 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
         notes,
         stated.pop() if stated else None,
         asked_unit=unit,
+        usual_unit="m" if pose2sim else None,
     )
