@@ -43,7 +43,7 @@ def test_what_other_code_asks_for_by_attribute():
         "humaneva15",
         "humaneva20",
     ]
-    assert [name for name, one in poses.items() if not one.has_test] == ["amass", "clips"]
+    assert [name for name, one in poses.items() if not one.has_test] == ["amass", "clips", "custom"]
     assert [name for name, one in poses.items() if not one.has_videos] == ["amass", "lcn"]
     assert len(poses["amass"].cameras) == 28
     assert not any(one.cameras for name, one in poses.items() if name != "amass")
@@ -72,7 +72,7 @@ def test_the_table_is_read_without_tensorflow():
 
 
 def test_unknown_names_and_options():
-    with pytest.raises(Pose3DError, match=r"unknown data set 'coco' \(known: amass, clips, h36m"):
+    with pytest.raises(Pose3DError, match=r"unknown data set 'coco' \(known: amass, clips, custom, h36m"):
         get_dataset("coco")
     with pytest.raises(Pose3DError, match="did you mean synthetic"):
         get_dataset("synthetics")

@@ -7,6 +7,7 @@ from tf_pose3d.camera import camera_to_world, normalize_screen_coordinates, proj
 from tf_pose3d.data.human36m import (
     ACTIONS,
     CAMERAS,
+    DATASET,
     SUBJECTS,
     read_human36m,
     split_subjects,
@@ -335,3 +336,18 @@ def test_missing_file_and_key(tmp_path):
         read_human36m(path, None, ["S1"])
     with pytest.raises(Pose3DError, match=r"data_3d.npz has no positions_2d"):
         read_human36m(None, save(tmp_path / "data_3d.npz", "positions_3d", positions_3d()), ["S1"])
+
+
+def test_people_without_3d_poses_are_read_for_their_2d(tmp_path):
+    save(tmp_path / "data_3d_h36m.npz", "positions_3d", positions_3d(("S1",)))
+    save(tmp_path / "data_2d_h36m_gt.npz", "positions_2d", positions_2d(("S1", "S2", "S4")))
+    options = DATASET.complete({"path_3d": tmp_path / "data_3d_h36m.npz", "keypoints": "gt"})
+    read = DATASET.read_unlabeled("S2,S4,S1", options, "h36m_17", "h36m_17", None)
+    assert list(dict.fromkeys(one.subject for one in read)) == ["S2", "S4", "S1"]
+    assert all(one.pose_3d is None and one.camera.has_intrinsics for one in read)
+    np.testing.assert_array_equal(read[1].camera.intrinsics(), CAMERAS["S1"][1].intrinsics())
+    assert read[0].camera.orientation is None
+    with pytest.raises(Pose3DError, match=r"unknown Human3\.6M split 'S2'"):
+        DATASET.read("S2", options, "h36m_17", "h36m_17", None)
+    with pytest.raises(Pose3DError, match=r"unknown Human3\.6M subject 'S2'"):
+        read_human36m(options["path_3d"], tmp_path / "data_2d_h36m_gt.npz", ["S2"])

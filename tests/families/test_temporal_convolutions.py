@@ -299,3 +299,85 @@ def test_the_trajectory_network_equals_the_release(golden, made_tensors, monkeyp
         assert norms[f"model_traj.{name}"] == pytest.approx(norm, rel=1e-3, abs=1e-4)
     left = tf_pose3d.convert("epoch_80.bin", "videopose3d", trajectory=False)
     assert left.trajectory is None
+
+
+@pytest.fixture
+def semi_supervised(golden, made_tensors, monkeypatch):
+    """(model, config, batch with three labelled and two unlabelled windows, numbers of the release)."""
+    folder = golden / "videopose3d/trajectory"
+    tensors = made_tensors(json.loads((folder / "expected.json").read_text())["shapes"])
+    # Roots before the camera, so that poses project.
+    tensors["model_traj.shrink.bias"] = tensors["model_traj.shrink.bias"] + np.float32([0, 0, 4])
+    held = Checkpoint("epoch_80.bin", tensors, {})
+    monkeypatch.setattr(converter_module, "read_pytorch_checkpoint", lambda path: held)
+    model = tf_pose3d.convert("epoch_80.bin", "videopose3d", drop_rate=0.0)
+    random = np.random.RandomState(6)
+    keypoints = np.concatenate([random.uniform(-1, 1, (count, 9, 17, 2)) for count in (3, 2)])
+    pose = np.zeros((3, 9, 17, 3))
+    true = random.normal(size=(3, 1, 17, 3)).astype(np.float32)
+    true[:, :, 0] += np.float32([0, 0, 5])
+    # The release's poses are relative to the root but for the root itself.
+    pose[:, 4] = true[:, 0] + np.where(np.arange(17)[:, None] == 0, 0, true[:, 0, :1])
+    lens = ((2.2, 2.4, 2), (-0.05, 0.05, 2), (-0.2, 0.2, 3), (-0.01, 0.01, 2))
+    cameras = [random.uniform(low, high, (2, count)) for low, high, count in lens]
+    batch = {
+        "keypoints_2d": keypoints,
+        "pose_3d": pose,
+        "unlabeled_intrinsics": np.concatenate([np.full((2, 2), 1000.0), *cameras], axis=1),
+    }
+    batch = {name: tf.constant(values, tf.float32) for name, values in batch.items()}
+    config = model.config.replace(UNLABELED_SUBSET="S5")
+    return model, config, batch, json.loads((folder / "semi_supervised.json").read_text())
+
+
+def warming_up(batch):
+    """Its labelled windows alone."""
+    kept = {"unlabeled_intrinsics": 0}
+    return {name: values[: kept.get(name, 3)] for name, values in batch.items()}
+
+
+def test_the_semi_supervised_loss_equals_the_release(semi_supervised):
+    model, config, batch, expected = semi_supervised
+    warm = warming_up(batch)
+    cases = {
+        "full": (batch, {}),
+        "linear": (batch, {"LINEAR_PROJECTION": True}),
+        "no_proj": (batch, {"PROJECTION_LOSS": False}),
+        "no_bone_length": (batch, {"BONE_LENGTH_LOSS": False}),
+        "warmup": (warm, {}),
+    }
+    state = model.get_weights()
+    for name, (examples, keys) in cases.items():
+        # Training moves the statistics of the normalisations.
+        model.set_weights(state)
+        outputs = model(examples, training=True)
+        loss = get_family("videopose3d").loss(config.replace(**keys))(outputs, examples)
+        np.testing.assert_allclose(loss, expected[name], rtol=1e-5, err_msg=name)
+
+
+def test_gradients_of_the_semi_supervised_loss_equal_the_release(semi_supervised):
+    model, config, batch, expected = semi_supervised
+    variables = model.trainable_variables
+    with tf.GradientTape() as tape:
+        loss = get_family("videopose3d").loss(config)(model(batch, training=True), batch)
+    gradients = dict(zip(map(id, variables), tape.gradient(loss, variables), strict=True))
+    norms = {
+        assignment.sources[0]: float(tf.norm(gradients[id(assignment.variable)]))
+        for assignment in get_converter("videopose3d").assignments(model, model.config)
+        if id(assignment.variable) in gradients
+    }
+    for name, norm in expected["gradient_norms"].items():
+        assert norms[name] == pytest.approx(norm, rel=1e-3, abs=1e-4), name
+
+
+def test_gradients_without_unlabelled_windows_are_finite(semi_supervised):
+    model, config, batch, _ = semi_supervised
+    warm = warming_up(batch)
+    with tf.GradientTape() as tape:
+        loss = get_family("videopose3d").loss(config)(model(warm, training=True), warm)
+    assert all(np.isfinite(gradient).all() for gradient in tape.gradient(loss, model.trainable_variables))
+
+
+def test_unlabelled_windows_need_the_root_s_path():
+    with pytest.raises(Pose3DError, match="UNLABELED_SUBSET is S5 without TRAJECTORY"):
+        get_family("videopose3d").config_class().replace(UNLABELED_SUBSET="S5")

@@ -9,7 +9,7 @@ import tf_pose3d
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.lifter import KeypointWarning, Lifter
-from tf_pose3d.inference.lifting import lift_sequences
+from tf_pose3d.inference.lifting import lift_paths, lift_sequences
 from tf_pose3d.inference.stream import PoseStream, lift_lines
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.lcn.config import LCNConfig
@@ -309,3 +309,44 @@ def test_lines_of_detectors(models):
 def test_bad_lines(models, lines, message):
     with pytest.raises(Pose3DError, match=message):
         list(lift_lines(lines, Lifter(models["martinez"])))
+
+
+@pytest.fixture(scope="module")
+def with_path():
+    config = CONFIGS["videopose3d"].replace(TRAJECTORY=True)
+    return build_model(config)
+
+
+@pytest.mark.filterwarnings("ignore::tf_pose3d.inference.lifter.KeypointWarning")
+def test_the_root_moves_as_its_network_says(with_path, recording, tmp_path):
+    lifter = Lifter(with_path)
+    size = image_size(recording)
+    person = lifter.lift(recording.pose_2d, **size, layout="h36m_17")
+    (poses,) = lift_sequences(lifter.family, with_path, lifter.config, [recording])
+    (path,) = lift_paths(lifter.family, with_path, lifter.config, [recording])
+    assert path.shape == (60, 3)
+    assert np.ptp(path, axis=0).min() > 0
+    np.testing.assert_allclose(person.pose_3d, poses - poses[:, :1], atol=1e-5)
+    np.testing.assert_allclose(person.pose_3d + person.path[:, None], poses + path[:, None], atol=1e-5)
+    person.save(tmp_path / "moving.npy")
+    np.testing.assert_allclose(np.load(tmp_path / "moving.npy"), poses + path[:, None], atol=1e-5)
+    person.save(tmp_path / "still.npy", placement="root")
+    np.testing.assert_array_equal(np.load(tmp_path / "still.npy"), person.pose_3d)
+    assert Lifter(build_model(CONFIGS["videopose3d"])).lift(recording.pose_2d, **size).path is None
+
+
+@pytest.mark.filterwarnings("ignore::tf_pose3d.inference.lifter.KeypointWarning")
+def test_the_path_at_another_rate_and_where_nobody_is(with_path, recording):
+    points = recording.pose_2d.copy()
+    points[20:40] = np.nan
+    person = Lifter(with_path).lift(points, **image_size(recording), fps=30, layout="h36m_17")
+    assert person.path.shape == (60, 3)
+    np.testing.assert_array_equal(np.isnan(person.path[:, 0]), ~person.present)
+    assert (~person.present).sum() == 20
+
+
+@pytest.mark.filterwarnings("ignore::tf_pose3d.inference.lifter.KeypointWarning")
+def test_a_box_hides_the_path(with_path, recording):
+    person = Lifter(with_path, normalization="box").lift(recording.pose_2d, **image_size(recording))
+    assert person.path is None
+    assert any("the network of the root's path is left out" in line for line in person.warnings)

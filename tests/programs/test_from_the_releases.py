@@ -69,6 +69,7 @@ WEIGHTS = {
     "checkpoint/pretrained/ckpt_semgcn_nonlocal.pth.tar": ("semgcn_nonlocal_gt", {}),
     "checkpoint/pretrained/ckpt_linear.pth.tar": ("martinez_gt", {}),
     "checkpoint/pretrained_h36m_cpn.bin": ("videopose3d_243", {}),
+    "checkpoint/pretrained_h36m_detectron_coco.bin": ("videopose3d_243", {"INPUT_SKELETON": "coco_17"}),
     "checkpoint/gt_pretrained.bin": ("rie_243_gt", {"STAGE": 3}),
     "checkpoint/stage_1_best_model.bin": ("rie_243_gt", {"STAGE": 1}),
     "checkpoint/stage_2_best_model.bin": ("rie_243_gt", {"STAGE": 2}),
@@ -365,7 +366,7 @@ def test_a_spelling_means_in_each_release_what_it_means_there(spelling):
     [
         ("main_gcn.py --keypoints gt", "a script of hoif, hgcn and semgcn: say which"),
         ("viz.py --architecture gcn --evaluate nowhere.tar", "hoif, hgcn and semgcn"),
-        ("videopose3d run.py -sun S6,S7", "semi-supervised training"),
+        ("mixste run.py -sun S6,S7", "trains on labelled subjects alone"),
         ("run.py --stage 1 --knn 3", "--knn, which is one of lcn: flags of two releases"),
         ("run.py --stage 1 -sun S5", "--stage is of rie, -sun is of videopose3d and mixste"),
         ("rie run.py --stag 1", "no flag --stag (did you mean --stage?)"),
@@ -436,7 +437,7 @@ def test_a_flag_tells_the_family_or_who_has_it():
         ("train", "-lfd 512 --stage 1 --out_dir x", "ehfusion or rie: add --arch"),
         ("train", "--config h36m_351 -lfd 512 --out_dir x", "two families' flags in one command"),
         ("train", "--arch rie --evaluate x.bin", "train.py trains; evaluate by eval.py --weights x.bin"),
-        ("train", "--arch videopose3d -sun S6,S7", "-sun S6,S7 has no counterpart"),
+        ("train", "--arch poseformer -sun S6,S7", "-sun S6,S7 has no counterpart"),
         ("train", "--arch rie -e 3 --epochs 4 --out_dir x", ""),
         ("train", "--arch rie -lr 0.1 --lr 0.2 --out_dir x", "-lr and --lr say different things"),
         (

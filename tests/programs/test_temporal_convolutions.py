@@ -249,3 +249,82 @@ def test_bad_flags(run):
     refused(run("train", "-k gt -c out -arc a,b", **VIDEOPOSE3D), "-arc", "a,b")
     refused(run("train", "-k gt -c out -str S1,S3", **VIDEOPOSE3D), "S3")
     refused(run("train", "-k gt -c out --dataset amass", **VIDEOPOSE3D), "--dataset", "amass")
+
+
+def test_unlabelled_subjects_train_beside_labelled_ones(run, tmp_path):
+    flags = "-k gt -str S1 -sun S5,S6 -ste S9 -c semi -e 2 -b 8 --warmup 1 --linear-projection"
+    flags += " --no-bone-length"
+    code, out, err = run("train", flags, **{**VIDEOPOSE3D, "FILTER_WIDTHS": [3]})
+    assert code == 0, err
+    # Two subjects of 12, 5 and 1 frames in four cameras, with their mirror images.
+    assert "288 unlabelled windows of S5,S6, from epoch 2 on" in out
+    held = read_config("semi/checkpoints/last_weights_0002.h5")
+    expected = {
+        "UNLABELED_SUBSET": "S5,S6",
+        "TRAJECTORY": True,
+        "WARMUP_EPOCHS": 1,
+        "LINEAR_PROJECTION": True,
+        "PROJECTION_LOSS": True,
+        "BONE_LENGTH_LOSS": False,
+    }
+    assert {name: held[name] for name in expected} == expected
+    refused(run("train", "-k gt -str S1 -sun S20 -c x -e 1", **VIDEOPOSE3D), "unknown Human3.6M split 'S20'")
+
+
+def test_a_semi_supervised_run_goes_on_bit_for_bit(run, tmp_path):
+    flags = "-k gt -str S1 -sun S5 -ste S9 -b 8"
+    small = {**VIDEOPOSE3D, "FILTER_WIDTHS": [3], "EPOCHS": 3}
+    assert run("train", f"{flags} -c whole", **small)[0] == 0
+    first = sorted(Path("whole/checkpoints").glob("cp_*.h5"))[0]
+    code, out, err = run("train", f"{flags} -c parts -r {first}", **small)
+    assert code == 0, err
+    assert "step 2" in out
+    whole, parts = (weights_of(f"{folder}/checkpoints/last_weights_0003.h5") for folder in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(values, parts[name])
+
+
+def test_videos_of_one_s_own_are_lifted_along_the_root_s_path(run, tmp_path):
+    random = np.random.default_rng(1)
+    positions = {"walk.mp4": {"custom": [random.uniform(0, 500, (12, 17, 2)).astype("f4")]}}
+    metadata = {"layout_name": "coco", "video_metadata": {"walk.mp4": {"w": 1000, "h": 1000}}}
+    np.savez(
+        tmp_path / "data" / "data_2d_custom_mine.npz",
+        positions_2d=np.array(positions, object),
+        metadata=np.array(metadata, object),
+    )
+    small = {**VIDEOPOSE3D, "INPUT_SKELETON": "coco_17"}
+    config = get_family("videopose3d").config_class(
+        **{name: value for name, value in small.items() if name != "ARCH"}
+    )
+    for trajectory in (False, True):
+        chosen = config.replace(TRAJECTORY=trajectory)
+        save_model(build_model(chosen), f"vp_{trajectory}.h5")
+    asked = "--dataset custom -k mine --viz_subject walk.mp4 --viz_action custom"
+    code, out, err = run("inference", f"--weights vp_True.h5 {asked} --output moving.npz")
+    assert code == 0, err
+    assert "moving.npz: in the camera's space, by the network of the root's path" in out
+    with np.load("moving.npz") as file:
+        assert file["pose_3d"].shape == (12, 17, 3)
+        assert np.ptp(file["pose_3d"][:, 0], axis=0).min() > 1e-4
+        assert "target" not in file
+    code, out, err = run("inference", f"--weights vp_False.h5 {asked} --output still.npz --viz_output x.png")
+    assert code == 0, err
+    assert "by the network" not in out
+    assert (tmp_path / "x.png").stat().st_size > 1000
+    refused(
+        run("inference", f"--weights vp_True.h5 {asked} --output x.npz --viz_subject run.mp4"),
+        "--viz_subject 'run.mp4' is no subject; there are walk.mp4",
+    )
+    refused(
+        run(
+            "inference",
+            "--weights vp_True.h5 --dataset custom -k other --viz_subject walk.mp4 --output x.npz",
+        ),
+        "there is no data/data_2d_custom_other.npz; data has mine",
+    )
+    for program, flags in (("eval", "--weights vp_True.h5"), ("train", "--arch videopose3d --out_dir out")):
+        refused(
+            run(program, f"{flags} --dataset custom -k mine"), "custom has no 3D poses, inference.py lifts"
+        )

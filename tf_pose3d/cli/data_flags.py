@@ -26,18 +26,21 @@ def _options(test: bool) -> list[Option]:
     return list({option.flags: option for option in options if option.flags}.values())
 
 
-def add_data_flags(parser: ArgumentParser, title: str = "data", test: bool = False) -> Parsed:
+def add_data_flags(
+    parser: ArgumentParser, title: str = "data", test: bool = False, lift: bool = False
+) -> Parsed:
     """Adds `--dataset` and the flags of the data sets' options.
 
     Args:
         parser: Takes a group of flags.
         title: The group's.
         test: Leave out data sets without a test protocol.
+        lift: Name those, too, whose recordings can be lifted, and nothing else.
 
     Returns:
         The group.
     """
-    held = {name: text for name, text in datasets().items() if get_dataset(name).has_test or not test}
+    held = {name: text for name, text in datasets().items() if _named(get_dataset(name), test, lift)}
     width = max(map(len, held))
     lines = [f"{name:{width}}  {text}" for name, text in held.items()]
     group = parser.add_argument_group(title, "data sets:\n" + "\n".join(f"  {line}" for line in lines))
@@ -58,6 +61,12 @@ def add_data_flags(parser: ArgumentParser, title: str = "data", test: bool = Fal
     return group
 
 
+def _named(record: Dataset, test: bool, lift: bool) -> bool:
+    if not getattr(record, "has_poses", True):
+        return lift
+    return record.has_test or not test
+
+
 def find_source(
     arguments: Namespace,
     config: TrainingConfig,
@@ -65,6 +74,7 @@ def find_source(
     split: str,
     dataset: str | None,
     flag: str = "--dataset",
+    lift: bool = False,
 ) -> Source:
     """The data set that a program reads, and what the flags and the config tell its reader.
 
@@ -75,6 +85,7 @@ def find_source(
         split: `"train"`, `"val"` or `"test"`, what the examples are for; only tests need a test protocol.
         dataset: A name or a 3D file; None: the config's.
         flag: Names it in messages.
+        lift: Recordings are to be lifted, which need no 3D poses.
 
     Raises:
         Pose3DError: An unknown data set or name of 2D poses, or 2D poses named twice.
@@ -83,7 +94,7 @@ def find_source(
 
     test = split == "test"
     spec = release.family.data_spec(config, split)
-    record, path = find_dataset(dataset or config.DATASET or "h36m", spec, test, flag)
+    record, path = find_dataset(dataset or config.DATASET or "h36m", spec, test, flag, lift)
     given = {
         option.name: getattr(arguments, option.destination, None) for option in record.options if option.flags
     }
@@ -93,13 +104,15 @@ def find_source(
     return choose_source(record, config, spec, given, test)
 
 
-def find_test_source(arguments: Namespace, config: TrainingConfig, release: Release) -> Source:
-    """The data set that a trained model is given.
+def find_test_source(
+    arguments: Namespace, config: TrainingConfig, release: Release, lift: bool = False
+) -> Source:
+    """The data set that a trained model is given; `lift`: for a recording to lift, see `find_source`.
 
     Raises:
         Pose3DError: As `find_source`, and flags that select among other data.
     """
-    source = find_source(arguments, config, release, "test", arguments.dataset)
+    source = find_source(arguments, config, release, "test", arguments.dataset, lift=lift)
     refuse_unread_flags([source.dataset], arguments)
     return source
 

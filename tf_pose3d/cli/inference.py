@@ -74,7 +74,7 @@ def make_parser() -> Parser:
     )
     add_input_flags(parser)
     add_folder_flags(parser)
-    recording = add_data_flags(parser, "recording of a data set", test=True)
+    recording = add_data_flags(parser, "recording of a data set", test=True, lift=True)
     recording.add_argument("--viz_subject", metavar="NAME", help="subject, e.g. S11")
     recording.add_argument("--viz_action", metavar="NAME", help="action, e.g. Walking or 'Walking 1'")
     recording.add_argument("--viz_camera", metavar="N", default="0", help="camera, by number or id")
@@ -208,7 +208,7 @@ def _check_recording(release: Release, arguments: Namespace, config: TrainingCon
     if arguments.angles is not None:
         check_angle_file(arguments.angles)
         angle_steps(arguments)
-    source = find_test_source(arguments, config, release)
+    source = find_test_source(arguments, config, release, lift=True)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
     inputs += source.dataset.files(source.options)
     if arguments.output is not None:
@@ -229,7 +229,7 @@ def _lift_recording(
 ) -> None:
     """Lifts the recording that the flags name and writes what they ask for."""
     from tf_pose3d.evaluation.protocols import get_protocol
-    from tf_pose3d.inference.lifting import lift_sequences
+    from tf_pose3d.inference.lifting import lift_paths, lift_sequences
     from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.inference.selection import choose_recording
     from tf_pose3d.inference.writers import check_motion_file
@@ -252,11 +252,15 @@ def _lift_recording(
         check_pictures(arguments, sequence)
     poses = lift_sequences(family, model, config, [sequence], show_progress=True)[0]
     # What follows shows 2D and 3D together.
-    sequence = sequence.in_one_layout()
+    read, sequence = sequence, sequence.in_one_layout()
     root = family.root_joint(config)
     if sequence.pose_3d is not None:
         log(get_protocol(family).recording_error(poses, sequence.pose_3d, root))
-    _write_recording(arguments, Motion.from_sequence(sequence, poses, root), log)
+    motion = Motion.from_sequence(sequence, poses, root)
+    paths = lift_paths(family, model, config, [read])
+    if paths is not None:
+        motion = dataclasses.replace(motion, path=paths[0])
+    _write_recording(arguments, motion, log)
 
 
 def _write_recording(arguments: Namespace, motion: Motion, log: Log) -> None:

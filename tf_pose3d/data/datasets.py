@@ -51,6 +51,7 @@ DATASETS: Mapping[str, str] = {
     "mpi_inf_3dhp": "tf_pose3d.data.mpi_inf_3dhp:DATASET",
     "humaneva15": "tf_pose3d.data.humaneva:HUMANEVA_15",
     "humaneva20": "tf_pose3d.data.humaneva:HUMANEVA_20",
+    "custom": "tf_pose3d.data.custom:DATASET",
     "motion": "tf_pose3d.data.motion_clips:DATASET",
     "multiview_h36m": "tf_pose3d.data.multiview.human36m:DATASET",
     "multiview_3dhp": "tf_pose3d.data.multiview.mpi_inf_3dhp:DATASET",
@@ -173,6 +174,9 @@ class PoseDataset(Dataset):
         has_videos: Whether its sequences are unbroken video with 2D poses of its own cameras.
         protocol: Name of the protocol by which every family is tested on it; None: the family's own.
         image_poses: Whether its training poses are those of the image alone, without any in metres.
+        read_unlabeled: As `read`, of 2D poses alone, also of people whose 3D poses the files lack; None:
+            `read` gives all that there are.
+        has_poses: Whether it has 3D poses; without them its recordings can be lifted, and nothing else.
         cameras: Cameras to draw from per window, where its poses are in the world and were filmed by none.
     """
 
@@ -180,6 +184,8 @@ class PoseDataset(Dataset):
     has_videos: bool = True
     protocol: str | None = None
     image_poses: bool = False
+    read_unlabeled: Callable[[str, Options, str, str, Log | None], list[Sequence]] | None = None
+    has_poses: bool = True
     cameras: tuple[Camera, ...] = ()
 
 

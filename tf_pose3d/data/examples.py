@@ -15,6 +15,7 @@ from tf_pose3d.data.multiview.image_spec import SingleImageSpec, ViewGroupSpec
 from tf_pose3d.data.multiview.mpii import read_mpii_images
 from tf_pose3d.data.multiview.records import join_records
 from tf_pose3d.data.sources import Source, Spec
+from tf_pose3d.data.unlabeled import open_semi_supervised
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.data.windows import Windows, open_windows
 from tf_pose3d.errors import Pose3DError
@@ -53,6 +54,10 @@ def open_examples(
     """
     if isinstance(spec, MotionSpec):
         return open_motion(source.options["path_motion"], subset, spec, log or (lambda line: None))
+    if isinstance(spec, WindowSpec) and spec.unlabeled is not None:
+        return open_semi_supervised(
+            source.dataset, subset, source.options, spec, skeleton, seed, log, input_skeleton
+        )
     if isinstance(spec, WindowSpec):
         return open_windows(source.dataset, subset, source.options, spec, skeleton, seed, log, input_skeleton)
     records = read_records(source.dataset, subset, source.options, log)

@@ -6,6 +6,7 @@ order of the Uplift and Upsample release: by subject, by action as the 2D file l
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 from collections.abc import Iterable, Mapping
@@ -90,6 +91,19 @@ def _load_cameras() -> dict[str, tuple[Camera, ...]]:
 
 
 CAMERAS: Mapping[str, tuple[Camera, ...]] = _load_cameras()
+
+# People whose 3D poses the data set keeps to itself; files of detections hold them. They stood before the
+# same cameras, in places that nobody tells.
+UNLABELED_SUBJECTS = ("S2", "S3", "S4")
+_ALL_CAMERAS: Mapping[str, tuple[Camera, ...]] = {
+    **CAMERAS,
+    **{
+        subject: tuple(
+            dataclasses.replace(camera, orientation=None, translation=None) for camera in CAMERAS[SUBJECTS[0]]
+        )
+        for subject in UNLABELED_SUBJECTS
+    },
+}
 
 
 def split_subjects(name: str) -> list[str]:
@@ -195,7 +209,7 @@ def read_human36m(
         raise Pose3DError("neither a 3D nor a 2D file of Human3.6M is given")
     subjects = list(subjects)
     for subject in subjects:
-        if subject not in CAMERAS:
+        if subject not in CAMERAS and (subject not in _ALL_CAMERAS or path_3d is not None):
             raise Pose3DError(f"unknown Human3.6M subject {subject!r}; known: {', '.join(SUBJECTS)}")
     files: dict[str | Path, dict[str, dict[str, Any]]] = {}
     if path_3d is not None:
@@ -230,14 +244,14 @@ def read_human36m(
         if path_2d is not None:
             videos = _videos(files[path_2d][subject].pop(name), world, subject, name, path_2d)
             for index, pixels in enumerate(videos):
-                view = f"{subject}, {name}, camera {CAMERAS[subject][index].id}"
+                view = f"{subject}, {name}, camera {_ALL_CAMERAS[subject][index].id}"
                 source = stated_layout(metadata, pixels.shape[1], _LAYOUT_2D, f"{path_2d}: {view}")
                 videos[index] = _in_layout(pixels, source, target_2d, f"{path_2d}: {view}")
                 if source.name not in said:
                     said.add(source.name)
                     say_conversion(source, target_2d, path_2d, log)
                 check_finite(videos[index], path_2d, view)
-        for index, camera in enumerate(CAMERAS[subject]):
+        for index, camera in enumerate(_ALL_CAMERAS[subject]):
             pose_3d = None
             if world is not None:
                 pose_3d = camera.from_world(world)
@@ -286,7 +300,7 @@ def _videos(
     content: Parsed, world: np.ndarray | None, subject: str, name: str, path: str | Path
 ) -> list[np.ndarray]:
     """One recording's `(F, J, 2 or 3)` pixels in each camera, checked and cut to the length of its 3D."""
-    cameras = CAMERAS[subject]
+    cameras = _ALL_CAMERAS[subject]
     if not isinstance(content, (list, tuple, np.ndarray)):
         raise Pose3DError(
             f"{path}: {subject}, {name} holds a {type(content).__name__}, expected a list of videos"
@@ -327,6 +341,16 @@ def _read(
     return read_human36m(path_3d, path_2d, subjects, skeleton, options["actions"], input_skeleton, log)
 
 
+def _read_unlabeled(
+    subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
+) -> list[Sequence]:
+    names = [part.strip() for part in subset.split(",")]
+    found = [[name] if name in UNLABELED_SUBJECTS else split_subjects(name) for name in names]
+    subjects = list(dict.fromkeys(subject for part in found for subject in part))
+    path_2d = _files(options)[1]
+    return read_human36m(None, path_2d, subjects, skeleton, options["actions"], input_skeleton, log)
+
+
 DATASET = PoseDataset(
     name="h36m",
     description="Human3.6M in VideoPose3D's files: 7 people, 15 actions, 4 cameras",
@@ -337,4 +361,5 @@ DATASET = PoseDataset(
     options=pose_file_options("h36m", ("--h36m_path",)),
     files=_files,
     read=_read,
+    read_unlabeled=_read_unlabeled,
 )

@@ -47,12 +47,13 @@ class Source:
         return self.dataset.name
 
 
-def readable_datasets(spec: Spec, test: bool = False) -> list[str]:
+def readable_datasets(spec: Spec, test: bool = False, lift: bool = False) -> list[str]:
     """Names of the data sets that examples of a spec can come from.
 
     Args:
         spec: Of a family.
         test: Only those with a test protocol.
+        lift: Also those whose recordings can be lifted, and nothing else.
     """
     names = []
     for name in DATASETS:
@@ -64,13 +65,14 @@ def readable_datasets(spec: Spec, test: bool = False) -> list[str]:
             fits = fits and (spec.image_poses or not getattr(record, "image_poses", False))
         else:
             fits = isinstance(record, ImageDataset)
-        if fits and (record.has_test or not test):
+        for_lifting_alone = not getattr(record, "has_poses", True)
+        if fits and (lift if for_lifting_alone else record.has_test or not test):
             names.append(name)
     return names
 
 
 def find_dataset(
-    text: str, spec: Spec, test: bool = False, flag: str = "--dataset"
+    text: str, spec: Spec, test: bool = False, flag: str = "--dataset", lift: bool = False
 ) -> tuple[Dataset, str | None]:
     """The data set that a text names, and the 3D file where it names one.
 
@@ -79,6 +81,7 @@ def find_dataset(
         spec: What the model reads.
         test: It must have a test protocol.
         flag: Names the text in messages.
+        lift: Recordings are to be lifted, which need no 3D poses.
 
     Raises:
         Pose3DError: An unknown data set, or one that the model does not read.
@@ -86,11 +89,14 @@ def find_dataset(
     is_path = text.endswith((".npz", ".pkl")) or (text.lower() not in DATASETS and Path(text).is_dir())
     path = text if is_path else None
     name = text.lower() if path is None else dataset_of_file(path)
-    known = readable_datasets(spec, test)
+    known = readable_datasets(spec, test, lift)
     if name not in known:
         file = "a 3D pose file (.npz), " if "h36m" in known else ""
         file += "a pickle (.pkl) or a folder of clips, " if "h36m_sh" in known else ""
         names = " or ".join([part for part in (", ".join(known[:-1]), known[-1]) if part])
+        record = get_dataset(name) if name in DATASETS else None
+        if not lift and record is not None and not getattr(record, "has_poses", True):
+            names += f"; {name} has no 3D poses, inference.py lifts its recordings"
         raise Pose3DError(f"{flag} is {text!r}, expected {file}{names}")
     return get_dataset(name), path
 

@@ -13,7 +13,12 @@ import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["shuffled_entries", "step_dataset"]
+__all__ = ["epoch_steps", "shuffled_entries", "step_dataset"]
+
+
+def epoch_steps(entries: int, batch_size: int, steps: int | None = None) -> int:
+    """Training steps of an epoch: as many as are asked for, else as many as go once through the data."""
+    return steps or -(-entries // batch_size)
 
 
 def shuffled_entries(stream: int, step: tf.Tensor, batch_size: int, num_entries: int) -> tf.Tensor:

@@ -8,7 +8,24 @@ from typing import Any
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["WindowSpec"]
+__all__ = ["UnlabeledSpec", "WindowSpec"]
+
+
+@dataclasses.dataclass(frozen=True)
+class UnlabeledSpec:
+    """Windows of 2D poses alone that join the training batches.
+
+    Attributes:
+        subset: Of the same data set.
+        warmup_epochs: First epochs without them.
+        steps_per_epoch: Training steps an epoch; None: as many as go once through the labelled windows.
+        need: Why their cameras must be known, for a message; None: they need not.
+    """
+
+    subset: str
+    warmup_epochs: int = 0
+    steps_per_epoch: int | None = None
+    need: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +62,7 @@ class WindowSpec:
         image_poses: Data with poses of the image alone will do, without any in metres.
         videos_only: Only data sets that cameras recorded as videos will do.
         intrinsics_for: Why sequences need their cameras' intrinsics, for a message; None: they do not.
+        unlabeled: Windows of 2D poses alone that join the training batches, see `UnlabeledSpec`; None: none.
         options: What a data set's reader is told, as far as it takes it, e.g. `mode` of LCN's pickles.
     """
 
@@ -71,6 +89,7 @@ class WindowSpec:
     image_poses: bool = False
     videos_only: bool = False
     intrinsics_for: str | None = None
+    unlabeled: UnlabeledSpec | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property

@@ -14,7 +14,7 @@ from tf_pose3d.evaluation.sequence_prediction import FrameSequencePredictor
 from tf_pose3d.layers.normed_linear import folded_weights
 from tf_pose3d.types import Parsed
 
-__all__ = ["SequencePredictor", "WindowPredictor", "temporal_predictor"]
+__all__ = ["SequencePredictor", "WindowPredictor", "path_predictor", "temporal_predictor"]
 
 # Frames of a video that are predicted together. Bounds memory; pieces overlap by a receptive field, so that
 # small ones do more work.
@@ -37,6 +37,13 @@ def temporal_predictor(
     if hasattr(model, "lift_windows"):
         return WindowPredictor(model, flip, jit_compile)
     return None
+
+
+def path_predictor(model: keras.Model, flip: bool, jit_compile: bool) -> SequencePredictor | None:
+    """The predictor of the root's path, or None where the model has no network for it."""
+    if getattr(model, "trajectory", None) is None:
+        return None
+    return SequencePredictor(model, flip, jit_compile, path=True)
 
 
 def _mirrored(poses: np.ndarray, flip_order: tuple[int, ...]) -> np.ndarray:
@@ -80,16 +87,19 @@ class SequencePredictor:
         model: Maps `(B, T, Ji, 2)` to the poses of all frames that have a whole window in it.
         flip: Average with the mirrored prediction for the mirrored input.
         jit_compile: Compile the forward pass with XLA.
+        path: Predict places `(n, 1, 3)` of the root instead of poses, by the model's `lift_path`.
     """
 
-    def __init__(self, model: keras.Model, flip: bool, jit_compile: bool) -> None:
+    def __init__(self, model: keras.Model, flip: bool, jit_compile: bool, path: bool = False) -> None:
         self._model = model
         self._flip = flip
         self._jit_compile = jit_compile
+        self._path = path
         self._run: Callable[..., tf.Tensor] | None = None
 
     def _compile(self, joints: int) -> Callable[..., tf.Tensor]:
         model = self._model
+        lift = model.lift_path if self._path else model.lift_sequence
 
         @tf.function(
             input_signature=[tf.TensorSpec((None, None, joints, 2))],
@@ -97,7 +107,7 @@ class SequencePredictor:
             autograph=False,
         )
         def run(keypoints: tf.Tensor) -> tf.Tensor:
-            return tf.cast(model.lift_sequence(keypoints), tf.float32)
+            return tf.cast(lift(keypoints), tf.float32)
 
         with folded_weights(model):
             run.get_concrete_function()
@@ -112,11 +122,12 @@ class SequencePredictor:
     ) -> np.ndarray:
         """`(n, J, 3)` poses of windows; `batch_size` is not needed. See `predict_poses`."""
         store = windows.store
-        frames, flip_order = store.arrays["keypoints_2d"], store.skeleton.flip_order
+        frames = store.arrays["keypoints_2d"]
+        flip_order = (0,) if self._path else store.skeleton.flip_order
         input_flip, reach = store.input_skeleton.flip_order, windows.spec.length - 1
         if self._run is None:
             self._run = self._compile(frames.shape[1])
-        result = np.empty((len(indices), store.skeleton.num_joints, 3), np.float32)
+        result = np.empty((len(indices), len(flip_order), 3), np.float32)
         for rows, those, begins, _ in _padded_videos(windows, indices):
             keypoints = frames[rows, :, :2]
             views = np.stack([keypoints, _mirrored(keypoints, input_flip)] if self._flip else [keypoints])

@@ -62,6 +62,8 @@ class LiftedPerson:
         frame: `(F,)` int64: the number of each frame in the detector's file; None: they are counted from 0.
         pose_image: `(F, J, 3)` float32: what a network of the normalised image gives, see `ImageLifter`;
             NaN where not `present`. None: the network is another.
+        path: `(F, 3)` float32 metres, camera frame: added to `pose_3d` it puts the person where the network
+            of the root's path says; NaN where not `present`. None: the model has no such network.
     """
 
     pose_3d: np.ndarray
@@ -78,6 +80,7 @@ class LiftedPerson:
     uncertainty: np.ndarray | None = None
     frame: np.ndarray | None = None
     pose_image: np.ndarray | None = None
+    path: np.ndarray | None = None
 
     def __repr__(self) -> str:
         frames, missing = len(self.pose_3d), int((~self.present).sum())
@@ -136,9 +139,10 @@ class LiftedPerson:
         """The poses as the record that writers take.
 
         Args:
-            placement: `"root"`: each pose round its root; `"camera"`: in the camera's space, where they
-                project onto their keypoints; `"floor"`: the lowest joint of each frame on y = 0; `"world"`:
-                level, on the floor, on the path that the person walks.
+            placement: `"root"`: each pose round its root; `"camera"`: in the camera's space, where the
+                network of the root's path says, else where they project onto their keypoints; `"floor"`:
+                the lowest joint of each frame on y = 0; `"world"`: level, on the floor, on the path that
+                the person walks.
 
         Raises:
             Pose3DError: An unknown placement.
@@ -172,6 +176,7 @@ class LiftedPerson:
             uncertainty=self.uncertainty,
             frame=self.frame,
             pose_image=self.pose_image,
+            path=self.path,
         )
 
     def to_rotations(self, level: str = "auto", placement: str = "root") -> Rig:

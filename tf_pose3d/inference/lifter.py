@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.evaluation.prediction import Predictor
     from tf_pose3d.evaluation.protocols.protocol import Protocol
+    from tf_pose3d.evaluation.temporal_prediction import SequencePredictor
 
 __all__ = [
     "KeypointWarning",
@@ -135,6 +136,14 @@ class Lifter:
 
         setting = self._setting
         return Predictor(self.model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
+
+    @functools.cached_property
+    def _path_predictor(self) -> SequencePredictor | None:
+        if getattr(self.model, "trajectory", None) is None:
+            return None
+        from tf_pose3d.evaluation.temporal_prediction import path_predictor
+
+        return path_predictor(self.model, self._setting.EVAL_FLIP, self._setting.JIT_COMPILE)
 
     @functools.cached_property
     def protocol(self) -> Protocol:
@@ -383,7 +392,7 @@ class Lifter:
         found += sanity.check_keypoints(self._in_layout_of_poses(present), self.skeleton)
         found += sanity.check_sides(points, source)
         camera = default_camera(width, height, focal_length)
-        poses = self._lift_prepared(prepared, camera, fps, show_progress)
+        poses, path = self._lift_prepared(prepared, camera, fps, show_progress)
         count, asked = len(poses), len(prepared.keypoints)
         seen = prepared.present[:count]
         bending = sanity.check_poses(poses[seen], self.skeleton)
@@ -403,6 +412,13 @@ class Lifter:
             found += [unlike] if unlike else []
         found += self._absences(prepared.present)
         poses[~seen] = np.nan
+        if path is not None:
+            path[~seen] = np.nan
+        if self._path_predictor is not None and self.normalization == "box":
+            found.append(
+                "normalization box hides where the person is in the image: the network of the root's path is "
+                "left out"
+            )
         return LiftedPerson(
             poses,
             shown,
@@ -415,6 +431,7 @@ class Lifter:
             interrupted=count < asked,
             subject=subject,
             name=name,
+            path=path,
         )
 
     def _absences(self, present: np.ndarray) -> list[str]:
@@ -435,8 +452,8 @@ class Lifter:
 
     def _lift_prepared(
         self, prepared: PreparedKeypoints, camera: Camera, fps: float, show_progress: bool
-    ) -> np.ndarray:
-        """`(n, J, 3)`: poses of all frames, or of the first n when interrupted."""
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """`(n, J, 3)` poses of all frames, or of the first n when interrupted; `(n, 3)` the root's path."""
         keypoints, rate = prepared.keypoints, self.spec.frame_rate
         # Frames that are lifted one by one know no time; multiples of the rate are strided over.
         resampled = self.spec.length > 1 and fps % rate != 0
@@ -444,12 +461,26 @@ class Lifter:
             keypoints = resample(keypoints, frame_times(len(keypoints), fps, rate))
         window_fps = fps if self.spec.length > 1 and not resampled else rate
         poses = self._lift_sequence(self._sequence(keypoints, camera, window_fps), show_progress)
+        if self._path_predictor is not None and self.normalization == "frame":
+            # As one more joint, so that both are brought to the video's rate together.
+            path = self._lift_path(self._sequence(keypoints[: len(poses)], camera, window_fps))
+            poses = np.concatenate([poses, path + poses[:, self.root : self.root + 1]], axis=1)
         if resampled:
             places = np.arange(len(prepared.keypoints)) * (rate / fps)
             # Where the work was stopped, only frames whose neighbours are done.
             done = len(poses) == len(keypoints)
             poses = resample(poses, places if done else places[places <= len(poses) - 1])
-        return poses
+        joints = self.skeleton.num_joints
+        centred = poses[:, :joints] - poses[:, self.root : self.root + 1]
+        return centred, poses[:, joints] if poses.shape[1] > joints else None
+
+    def _lift_path(self, sequence: Sequence) -> np.ndarray:
+        """`(F, 1, 3)` places of the root by the network of its path."""
+        from tf_pose3d.data.windows import Windows
+
+        assert self._path_predictor is not None
+        windows = Windows([sequence], self.spec)
+        return self._path_predictor(windows, self._setting.BATCH_SIZE, np.arange(windows.num_centres))
 
     def _sequence(self, keypoints: np.ndarray, camera: Camera, fps: float) -> Sequence:
         """Keypoints as the record that windows are cut from."""
@@ -488,7 +519,7 @@ class Lifter:
             from tf_pose3d.evaluation.every_frame import interpolate_keyframes
 
             poses = interpolate_keyframes(poses, np.arange(end), stride)
-        return poses - poses[:, self.root : self.root + 1]
+        return poses
 
     def _predict(
         self, sequence: Sequence, indices: np.ndarray, count: Callable[[int], None] | None

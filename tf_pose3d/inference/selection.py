@@ -67,7 +67,14 @@ def choose_recording(
     Raises:
         Pose3DError: There is no such subject, recording or camera; the message lists those there are.
     """
-    subjects = get_pose_dataset(dataset).subjects
+    record = get_pose_dataset(dataset)
+    subjects: SequenceType[str] = record.subjects
+    if not subjects and len(record.splits) > 1:
+        subjects = record.splits
+    elif not subjects:
+        # The file names them.
+        everyone = read_sequences(record, record.splits[0], options, skeleton, log, input_skeleton)
+        subjects = list(dict.fromkeys(sequence.subject for sequence in everyone))
     if subject is None:
         raise Pose3DError(f"--viz_subject needs a subject; there are {', '.join(subjects)}")
     if subject not in subjects:

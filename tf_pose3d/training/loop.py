@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.examples import Examples
+from tf_pose3d.data.steps import epoch_steps
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import Family
 from tf_pose3d.progress import Progress, format_duration
@@ -120,7 +121,7 @@ class Trainer:
         self.out_dir = Path(out_dir)
         if chief:
             self.folder.mkdir(parents=True, exist_ok=True)
-        self.steps_per_epoch = config.STEPS_PER_EPOCH or -(-len(examples) // config.BATCH_SIZE)
+        self.steps_per_epoch = epoch_steps(len(examples), config.BATCH_SIZE, config.STEPS_PER_EPOCH)
         self.step = 0
         self._seconds_between: float | None = None
         self.history = MetricHistory()

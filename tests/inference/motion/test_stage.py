@@ -228,3 +228,36 @@ def test_what_cannot_be_placed(walk):
         run_stage([blind], world_steps())
     with pytest.raises(Pose3DError, match="placement camera: there are no keypoints"):
         run_stage([blind], MotionSteps(placement="camera"))
+
+
+def test_the_network_of_the_root_s_path_says_where_a_person_is(walk):
+    path = np.cumsum(np.full((300, 3), 0.01), axis=0) + np.array([0, 0, 4.0])
+    moved = walk.unknown(path=path)
+    for placement in ("lifted", "camera"):
+        (staged,) = run_stage([moved], MotionSteps(placement=placement))
+        np.testing.assert_allclose(staged.motion.poses, moved.poses + path[:, None])
+        assert staged.motion.placement == "camera"
+        assert staged.done == ("in the camera's space, by the network of the root's path",)
+    for motion, steps in ((moved, MotionSteps()), (walk.motion, MotionSteps(placement="lifted"))):
+        (staged,) = run_stage([motion], steps)
+        np.testing.assert_array_equal(staged.motion.poses, motion.poses)
+        assert staged.done == ()
+
+
+@pytest.mark.parametrize("smooth", ["butterworth:4", "rts:4"])
+def test_the_network_s_path_is_smoothed_and_scaled_with_the_poses(walk, smooth):
+    noise = np.random.default_rng(0).normal(size=(300, 3)) * 0.02
+    moved = walk.unknown(path=np.array([0, 0, 4.0]) + noise)
+    (staged,) = run_stage([moved], MotionSteps(smooth=smooth))
+    assert staged.motion.path.std(axis=0).max() < 0.6 * moved.path.std(axis=0).max()
+    (plain,), (scaled,) = (run_stage([moved], MotionSteps(stature=held)) for held in (1.5, 1.8))
+    np.testing.assert_allclose(scaled.motion.path, plain.motion.path * 1.2, rtol=1e-6)
+
+
+def test_the_network_s_path_leads_through_the_world(walk):
+    """Keypoints that say nothing of where the person is: the path alone does."""
+    path = walk.motion.camera.from_world(walk.world)[:, 0]
+    still = np.broadcast_to(walk.motion.keypoints[:1], walk.motion.keypoints.shape)
+    held = dataclasses.replace(walk.motion, keypoints=still, path=path)
+    (staged,) = run_stage([held], world_steps())
+    assert path_error(staged.motion, walk.world) < 0.05

@@ -8,7 +8,7 @@ from tf_pose3d.inference.motion.steps import MotionSteps
 
 @pytest.mark.parametrize("path", ["a.npz", "a.npy", "a.JSON", "a.csv"])
 def test_files_of_numbers_are_left_alone(path):
-    assert MotionSteps.for_file(path) == MotionSteps()
+    assert MotionSteps.for_file(path) == MotionSteps(placement="lifted")
 
 
 @pytest.mark.parametrize("path", ["a.bvh", "a.trc", "a.c3d", "a.glb", "a.usda", "a.mot", "a.png", "a.html"])
@@ -16,7 +16,7 @@ def test_others_are_level_of_one_skeleton_and_on_the_floor(path):
     rotations = path.endswith((".bvh", ".glb", ".usda", ".mot"))
     expected = MotionSteps(constant_bones=True, level="auto", placement="floor", rotations=rotations)
     assert MotionSteps.for_file(path) == expected
-    assert MotionSteps.for_file(path, raw=True) == MotionSteps(rotations=rotations)
+    assert MotionSteps.for_file(path, raw=True) == MotionSteps(rotations=rotations, placement="lifted")
     assert MotionSteps.for_file(path, level="off").level == "off"
     assert MotionSteps.for_file(path, placement="camera").level == "off"
 
@@ -24,6 +24,7 @@ def test_others_are_level_of_one_skeleton_and_on_the_floor(path):
 def test_asking_for_the_world_asks_for_its_axes():
     assert MotionSteps.for_file("a.npz", placement="world").level == "auto"
     assert MotionSteps.for_file("a.npz", pitch=10.0).level == "auto"
+    assert MotionSteps.for_file("a.npz", pitch=10.0).placement == "root"
 
 
 @pytest.mark.parametrize(

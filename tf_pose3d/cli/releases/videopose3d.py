@@ -150,4 +150,34 @@ class VideoPose3DRelease(TemporalRelease):
     def training_flags(self) -> list[Flag]:
         return [
             Flag(("-s", "--stride"), "CHUNK_LENGTH", "frames that a window predicts", int, metavar="N"),
+            Flag(
+                ("-sun", "--subjects_unlabeled"),
+                "UNLABELED_SUBSET",
+                "subjects whose 2D poses alone are trained on, too; sets TRAJECTORY",
+                metavar="LIST",
+            ),
+            Flag(
+                ("--warmup",),
+                "WARMUP_EPOCHS",
+                "first epochs without the unlabelled subjects",
+                int,
+                metavar="N",
+            ),
+            Flag(("--no_proj",), "PROJECTION_LOSS", "unlabelled poses need not project", None, const=False),
+            Flag(
+                ("--linear_projection",), "LINEAR_PROJECTION", "project without the lens's distortion", None
+            ),
+            Flag(
+                ("--no_bone_length",),
+                "BONE_LENGTH_LOSS",
+                "without the loss of bone lengths",
+                None,
+                const=False,
+            ),
         ]
+
+    def complete_arguments(self, program: str, arguments: argparse.Namespace) -> None:
+        super().complete_arguments(program, arguments)
+        if program == "train" and arguments.subjects_unlabeled is not None:
+            # As in the release, where the network of the root's path comes with unlabelled subjects.
+            arguments.set = [*arguments.set, "TRAJECTORY=true"]

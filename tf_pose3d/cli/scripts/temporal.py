@@ -27,7 +27,7 @@ __all__ = ["PICTURE_FLAGS", "SCRIPTS", "temporal_flags", "temporal_plan"]
 _RATE = "SCHEDULE_PARAMS.initial_learning_rate"
 _RUN = (TRAIN, EVAL)
 _LOOK = (INFERENCE,)
-_SEMI = "semi-supervised training with unlabelled subjects is not here"
+_SEMI = "the release reads it and trains on labelled subjects alone"
 
 PICTURE_FLAGS: tuple[ScriptFlag, ...] = (
     passed("--viz_subject", "--viz_subject", "subject of the recording", programs=_LOOK),
@@ -50,18 +50,18 @@ def temporal_flags(
     rate: float,
     decay: float,
     frequency: int = 10,
-    semi_supervised: bool = True,
+    semi_supervised: str = "read",
     mirrored_test: bool = True,
 ) -> tuple[ScriptFlag, ...]:
     """VideoPose3D's flags with the defaults of a release that took them over.
 
     Args:
         epochs, batch, dropout, rate, decay, frequency: Defaults of the training.
-        semi_supervised: Whether it has `-sun`.
+        semi_supervised: What it does with `-sun`: `"trained"` with it, `"read"` without effect, `"absent"`.
         mirrored_test: Whether it has `-no-tta`.
     """
     flags = [
-        passed("-d --dataset", "--dataset", "data set: h36m, humaneva15 or humaneva20"),
+        passed("-d --dataset", "--dataset", "data set: h36m, humaneva15, humaneva20 or custom"),
         passed("-k --keypoints", "--keypoints", "2D poses by name", "cpn_ft_h36m_dbb", always=True),
         passed("-str --subjects_train", "--train_subset", "subjects to train on", programs=(TRAIN,)),
         read(
@@ -113,10 +113,7 @@ def temporal_flags(
         passed("--downsample", "--downsample", "uses every n-th frame", 1, "DOWNSAMPLE", _RUN),
         passed("--no_eval", "--no_eval", "train without validation", programs=(TRAIN,), values="none"),
         ignored("--disable_optimizations", "one set of weights has both forms, with the same result", "none"),
-        ignored("--warmup", "matters to semi-supervised training only, which is not here"),
-        ignored("--linear_projection", "matters to semi-supervised training only, which is not here", "none"),
-        ignored("--no_bone_length", "matters to semi-supervised training only, which is not here", "none"),
-        ignored("--no_proj", "matters to semi-supervised training only, which is not here", "none"),
+        *_semi_supervised_flags(semi_supervised),
         *PICTURE_FLAGS,
         passed("--viz_export", "--viz_export", "file of the poses", programs=_LOOK),
         passed(
@@ -127,8 +124,6 @@ def temporal_flags(
             values="none",
         ),
     ]
-    if semi_supervised:
-        flags.append(refused("-sun --subjects_unlabeled", _SEMI))
     if mirrored_test:
         flags.append(
             passed(
@@ -139,6 +134,41 @@ def temporal_flags(
             )
         )
     return tuple(flags)
+
+
+def _semi_supervised_flags(use: str) -> tuple[ScriptFlag, ...]:
+    """Flags of training with unlabelled subjects."""
+    if use != "trained":
+        of = "of semi-supervised training, for which the release has the flag alone"
+        return (
+            ignored("--warmup", of),
+            ignored("--linear_projection", of, "none"),
+            ignored("--no_bone_length", of, "none"),
+            ignored("--no_proj", of, "none"),
+            *((refused("-sun --subjects_unlabeled", _SEMI),) if use == "read" else ()),
+        )
+    alone = (TRAIN,)
+    return (
+        passed(
+            "-sun --subjects_unlabeled", "-sun", "subjects of whom 2D poses are trained on", programs=alone
+        ),
+        passed("--warmup", "--warmup", "first epochs without them", programs=alone),
+        passed(
+            "--linear_projection",
+            "--linear_projection",
+            "they project without the lens's distortion",
+            programs=alone,
+            values="none",
+        ),
+        passed(
+            "--no_bone_length",
+            "--no_bone_length",
+            "without the loss of bone lengths",
+            programs=alone,
+            values="none",
+        ),
+        passed("--no_proj", "--no_proj", "they need not project", programs=alone, values="none"),
+    )
 
 
 def temporal_plan(
@@ -173,6 +203,9 @@ def temporal_plan(
                 made.arguments += ["--set", "CAUSAL=false"]
             if given.value("--dataset") in (None, "h36m"):
                 made.arguments += ["--set", f"INPUT_SKELETON={_detected_layout(given)}"]
+            elif given.value("--dataset") == "custom":
+                # What prepare_data_2d_custom.py writes, and the release's network for it reads.
+                made.arguments += ["--set", "INPUT_SKELETON=coco_17"]
         if made.program == EVAL and given.has("test"):
             made.arguments += ["--test_subset", given.value("test") or ""]
         return made
@@ -242,7 +275,7 @@ def _poseformer_config(given: Given, dataset: str) -> str:
 
 
 _VIDEOPOSE3D = (
-    *temporal_flags(60, 1024, 0.25, 0.001, 0.95),
+    *temporal_flags(60, 1024, 0.25, 0.001, 0.95, semi_supervised="trained"),
     passed("-arc --architecture", "--architecture", "kernel widths", "3,3,3", "FILTER_WIDTHS"),
     passed("-ch --channels", "--channels", "features inside", 1024, "CHANNELS"),
     passed("--causal", "--causal", "predict from frames up to now only", values="none"),
@@ -251,7 +284,7 @@ _VIDEOPOSE3D = (
 )
 
 _STAGED = (
-    *temporal_flags(80, 1024, 0.2, 0.001, 0.95, semi_supervised=False),
+    *temporal_flags(80, 1024, 0.2, 0.001, 0.95, semi_supervised="absent"),
     passed("-arc --architecture", "--architecture", "kernel widths", "3,3,3,3,3", "FILTER_WIDTHS"),
     passed("-ch --channels", "--channels", "features inside", 256, "CHANNELS"),
     passed("--causal", "--causal", "predict from frames up to now only", values="none"),

@@ -70,6 +70,7 @@ class Motion:
         pose_image: `(F, J, 3)`, see `LiftedPerson`, or None.
         viewpoint: `(3, 3)` rotation and `(3,)` metres from the world to a camera's frame, into which
             placement `"camera"` brings what several cameras saw; None: no camera is known.
+        path: `(F, 3)`, see `LiftedPerson`, or None.
 
     Raises:
         Pose3DError: Arrays that do not fit each other, or a root that is no joint.
@@ -98,6 +99,7 @@ class Motion:
     bone_names: str = "mixamo"
     pose_image: np.ndarray | None = None
     viewpoint: tuple[np.ndarray, np.ndarray] | None = None
+    path: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         joints = self.skeleton.num_joints
@@ -119,6 +121,8 @@ class Motion:
             raise Pose3DError(
                 f"uncertainty of shape {self.uncertainty.shape} beside poses of shape {self.poses.shape}"
             )
+        if self.path is not None and self.path.shape != (len(self.poses), 3):
+            raise Pose3DError(f"path of shape {self.path.shape} beside poses of shape {self.poses.shape}")
         if self.frame is not None and self.frame.shape != self.poses.shape[:1]:
             raise Pose3DError(f"frame of shape {self.frame.shape} beside poses of shape {self.poses.shape}")
 

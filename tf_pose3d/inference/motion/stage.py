@@ -14,7 +14,7 @@ from tf_pose3d.inference.motion.kalman import smooth_by_uncertainty
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.smoothing import SHORTEST, parse_smoothing, smooth_positions
 from tf_pose3d.inference.motion.stature import standing_height
-from tf_pose3d.inference.motion.steps import MotionSteps
+from tf_pose3d.inference.motion.steps import LIFTED, MotionSteps
 from tf_pose3d.inference.motion.world import find_world, place_in_world, with_confidence
 from tf_pose3d.inference.trajectory import feet_on_floor, place_poses
 
@@ -122,7 +122,15 @@ def _smoothed(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
         if left
         else []
     )
-    return held.then(dataclasses.replace(motion, poses=poses), done, warnings=warnings)
+    path = motion.path
+    if path is not None and present.any():
+        # The root's path as a skeleton of one joint.
+        alone = path[:, None]
+        if name == "rts":
+            path = smooth_by_uncertainty(alone, present, motion.fps, cutoff, None)[0][:, 0]
+        else:
+            path = smooth_positions(alone, present, motion.fps, cutoff)[0][:, 0]
+    return held.then(dataclasses.replace(motion, poses=poses, path=path), done, warnings=warnings)
 
 
 def _one_skeleton(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
@@ -130,7 +138,7 @@ def _one_skeleton(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
     if not present.any() or not (steps.constant_bones or steps.stature is not None):
         return held
     done = []
-    poses, uncertainty = motion.poses, motion.uncertainty
+    poses, uncertainty, path = motion.poses, motion.uncertainty, motion.path
     if steps.constant_bones:
         poses = _fitted(motion, steps)
         done.append("bones of constant length")
@@ -147,8 +155,9 @@ def _one_skeleton(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
         scale = steps.stature / height
         poses = poses * poses.dtype.type(scale)
         uncertainty = None if uncertainty is None else uncertainty * uncertainty.dtype.type(scale)
+        path = None if path is None else path * path.dtype.type(scale)
         done.append(f"scaled from {height:.2f} to {steps.stature:g} m")
-    return held.then(dataclasses.replace(motion, poses=poses, uncertainty=uncertainty), *done)
+    return held.then(dataclasses.replace(motion, poses=poses, uncertainty=uncertainty, path=path), *done)
 
 
 def _fitted(motion: Motion, steps: MotionSteps) -> np.ndarray:
@@ -167,8 +176,14 @@ def _fitted(motion: Motion, steps: MotionSteps) -> np.ndarray:
 def _in_camera(held: StagedMotion, placement: str) -> StagedMotion:
     """In the camera's axes."""
     motion = held.motion
+    if placement == LIFTED:
+        placement = "root" if motion.path is None else "camera"
     if placement == "root":
         return held
+    if placement == "camera" and motion.path is not None:
+        poses = motion.poses + motion.path[:, None].astype(motion.poses.dtype)
+        moved = dataclasses.replace(motion, poses=poses, placement=placement)
+        return held.then(moved, "in the camera's space, by the network of the root's path")
     if placement == "floor":
         poses = feet_on_floor(motion.poses)
     elif motion.keypoints is None or motion.camera is None:

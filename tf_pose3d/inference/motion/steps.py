@@ -10,11 +10,13 @@ from tf_pose3d.inference.motion.levelling import angles_up
 from tf_pose3d.inference.motion.smoothing import parse_smoothing
 from tf_pose3d.inference.trajectory import PLACEMENTS
 
-__all__ = ["KEPT", "MOTION_PLACEMENTS", "MotionSteps"]
+__all__ = ["KEPT", "LIFTED", "MOTION_PLACEMENTS", "MotionSteps"]
 
 MOTION_PLACEMENTS = (*PLACEMENTS, "world")
 # Of motion that is in a world already: where it is.
 KEPT = "kept"
+# As the lifter has it: where its network of the root's path says, else round the root.
+LIFTED = "lifted"
 # Endings of files that hold numbers, for programs: they are as the lifter gave them unless a flag asks.
 _PLAIN = (".npz", ".npy", ".json", ".csv")
 # Endings of files that hold joint rotations.
@@ -59,7 +61,7 @@ class MotionSteps:
             parse_smoothing(self.smooth)
         if self.level not in ("auto", "off"):
             raise Pose3DError(f"level is {self.level!r}, expected auto or off")
-        if self.placement not in (*MOTION_PLACEMENTS, KEPT):
+        if self.placement not in (*MOTION_PLACEMENTS, KEPT, LIFTED):
             raise Pose3DError(
                 f"placement is {self.placement!r}, expected {', '.join(MOTION_PLACEMENTS[:-1])} or world"
             )
@@ -115,7 +117,7 @@ class MotionSteps:
         if level is None:
             level = "auto" if asked or (not plain and placement != "camera") else "off"
         if placement is None:
-            placement = "root" if plain else "floor"
+            placement = "floor" if not plain else LIFTED if level == "off" else "root"
         return cls(
             smooth,
             constant_bones or not plain,

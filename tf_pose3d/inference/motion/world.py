@@ -118,7 +118,12 @@ def _sighting(motion: Motion) -> Sighting | None:
     present = motion.present
     poses = motion.poses[present].astype(np.float64)
     poses = poses - poses[:, motion.root : motion.root + 1]
-    return see_root(poses, with_confidence(motion.keypoints)[present], motion.camera)
+    sighting = see_root(poses, with_confidence(motion.keypoints)[present], motion.camera)
+    if motion.path is None:
+        return sighting
+    # The network's places, as sure as geometry would be of its own.
+    place = motion.path[present].astype(np.float64) + motion.poses[present][:, motion.root]
+    return dataclasses.replace(sighting, right=(sighting.matrix @ place[..., None])[..., 0], place=place)
 
 
 def _speeds(motion: Motion, feet: tuple[int, int], sighting: Sighting) -> np.ndarray:

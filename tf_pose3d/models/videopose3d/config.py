@@ -29,6 +29,17 @@ class VideoPose3DConfig(TemporalConfig):
     TRAJECTORY: bool = key(
         False, "Also learn the root's place in the camera's frame, by a network of the same sizes."
     )
+    UNLABELED_SUBSET: str | None = key(
+        None,
+        "Subset of the training data whose 2D poses alone are trained on besides, by their projection and by "
+        "the lengths of bones; null: none. Needs TRAJECTORY.",
+    )
+    WARMUP_EPOCHS: int = key(1, "First epochs without the unlabelled subset.", minimum=0)
+    PROJECTION_LOSS: bool = key(True, "Unlabelled poses must project onto their 2D poses.")
+    LINEAR_PROJECTION: bool = key(False, "They project without the lens's distortion.")
+    BONE_LENGTH_LOSS: bool = key(
+        True, "Mean lengths of bones over unlabelled poses must be those over labelled ones."
+    )
     CHUNK_LENGTH: int = key(1, "Frames that a training window predicts.", minimum=1)
     EPOCHS: int = key(60, "Epochs to train.", minimum=0)
 
@@ -39,6 +50,11 @@ class VideoPose3DConfig(TemporalConfig):
 
     def validate(self, source: str = "config") -> None:
         super().validate(source)
+        if self.UNLABELED_SUBSET and not self.TRAJECTORY:
+            raise Pose3DError(
+                f"{source}: UNLABELED_SUBSET is {self.UNLABELED_SUBSET} without TRAJECTORY, the network that "
+                "says where poses project from; set TRAJECTORY to true"
+            )
         # What is lifted is also shown beside the poses, in their joints.
         missing = missing_joints(self.input_skeleton, self.SKELETON)
         if missing:

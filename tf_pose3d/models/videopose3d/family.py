@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from tf_pose3d.data.window_spec import WindowSpec
+from tf_pose3d.data.window_spec import UnlabeledSpec, WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import Loss
 from tf_pose3d.models.temporal import TemporalFamily
@@ -45,7 +45,17 @@ class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
 
     def data_spec(self, config: VideoPose3DConfig, split: str) -> WindowSpec:
         spec = super().data_spec(config, split)
-        if split != "train" or config.CHUNK_LENGTH == 1:
+        if split != "train":
+            return spec
+        if config.UNLABELED_SUBSET is not None:
+            unlabeled = UnlabeledSpec(
+                config.UNLABELED_SUBSET,
+                config.WARMUP_EPOCHS,
+                config.STEPS_PER_EPOCH,
+                "unlabelled poses are projected by them" if config.PROJECTION_LOSS else None,
+            )
+            spec = dataclasses.replace(spec, unlabeled=unlabeled)
+        if config.CHUNK_LENGTH == 1:
             return spec
         if config.CAUSAL:
             raise Pose3DError(
@@ -57,7 +67,8 @@ class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
     def loss(self, config: VideoPose3DConfig, split: str = "train") -> Loss:
         """Mean joint distance in metres, root-centred, over all frames that a window predicts.
 
-        With a trajectory network also the root's distance over its true depth.
+        With a trajectory network also the root's distance over its true depth; and of windows without poses
+        what `tf_pose3d.models.videopose3d.semi_supervised` says.
         """
         from tf_pose3d.layers.losses import mean_length
 
@@ -72,7 +83,17 @@ class VideoPose3DFamily(TemporalFamily[VideoPose3DConfig]):
                 outputs["root_3d_sequence"] - true, 1 / true[..., 2]
             )
 
-        return loss_with_path
+        if config.UNLABELED_SUBSET is None:
+            return loss_with_path
+        from tf_pose3d.models.videopose3d.semi_supervised import UnlabeledLoss, split_outputs
+
+        unlabeled_loss = UnlabeledLoss(config, token)
+
+        def semi_supervised_loss(outputs: Tensors, batch: Tensors) -> Tensor:
+            labeled, others = split_outputs(outputs, batch)
+            return loss_with_path(labeled, batch) + unlabeled_loss(labeled, others, batch)
+
+        return semi_supervised_loss
 
     def _poses_loss(self, config: VideoPose3DConfig, split: str) -> Loss:
         from tf_pose3d.layers.losses import mean_joint_distance

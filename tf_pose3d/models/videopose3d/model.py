@@ -8,6 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.batch_normalization import SharedMomentum
 from tf_pose3d.layers.temporal_convolution import TemporalNetwork, receptive_field
 from tf_pose3d.models.pose_model import PoseModel
@@ -104,6 +105,22 @@ class VideoPose3D(PoseModel):
         """
         results = self.network.sequence_results(self._flat(keypoints))
         return ops.reshape(results, (-1, ops.shape(results)[1], self.joints, 3))
+
+    def lift_path(self, keypoints: Tensor) -> Tensor:
+        """The root's places of every frame whose receptive field lies in a sequence.
+
+        Args:
+            keypoints: `(B, T, Ji, 2)`.
+
+        Returns:
+            `(B, T - N + 1, 1, 3)` metres, camera frame.
+
+        Raises:
+            Pose3DError: The model has no trajectory network.
+        """
+        if self.trajectory is None:
+            raise Pose3DError(f"{self.name} has no trajectory network, which gives the root's path")
+        return self.trajectory.sequence_results(self._flat(keypoints))[:, :, None]
 
     def _flat(self, keypoints: Tensor) -> Tensor:
         keypoints = ops.cast(keypoints[..., :2], self.compute_dtype)
