@@ -1,12 +1,15 @@
-"""Settings of the whole process that make TensorFlow faster on a CPU. The programs start with them."""
+"""The whole process: settings that make TensorFlow faster on a CPU, and what libraries print."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 
-__all__ = ["keep_freed_memory", "tune_process"]
+__all__ = ["held_stderr", "keep_freed_memory", "tune_process"]
 
 # Of mallopt(3), where -1 as a trim threshold means that nothing is ever given back.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -42,3 +45,22 @@ def tune_process() -> None:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if not any(name.startswith("MALLOC_") for name in os.environ):
         keep_freed_memory()
+
+
+@contextlib.contextmanager
+def held_stderr() -> Iterator[None]:
+    """Holds back what libraries write to file descriptor 2; shows it if the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,7 @@ import pytest
 from tf_pose3d.camera import project_pixels
 from tf_pose3d.cli.inference import main
 from tf_pose3d.data.synthetic import synthetic_sequences
-from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.detectors import DETECTORS, MediaPipe, detect_people
+from tf_pose3d.inference.detectors import detect_people
 from tf_pose3d.models.loading import build_model, save_model
 from tf_pose3d.models.martinez.family import MartinezFamily
 from tf_pose3d.skeleton import get_skeleton
@@ -289,14 +289,14 @@ class Fixed:
 
 
 def test_a_video(run, tmp_path, clip, monkeypatch):
-    monkeypatch.setitem(DETECTORS, "fixed", Fixed)
+    monkeypatch.setitem(sys.modules, "a_detector", SimpleNamespace(Fixed=Fixed))
     Fixed.pose = clip[0]
     a_video(tmp_path / "clip.mp4", 6)
     flags = [
         "--input",
         "clip.mp4",
         "--detector",
-        "fixed",
+        "a_detector:Fixed",
         "--output",
         "pose.npz",
         "--viz_output",
@@ -316,26 +316,26 @@ def test_a_video(run, tmp_path, clip, monkeypatch):
 
 
 def test_a_video_without_frames(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(DETECTORS, "fixed", Fixed)
+    monkeypatch.setitem(sys.modules, "a_detector", SimpleNamespace(Fixed=Fixed))
     a_video(tmp_path / "none.mp4", 0)
-    code, _, err = run("--input", "none.mp4", "--detector", "fixed", "--output", "x.npz")
+    code, _, err = run("--input", "none.mp4", "--detector", "a_detector:Fixed", "--output", "x.npz")
     assert code == 2
     assert len(err) == 1
     assert "none.mp4" in err[0]
-    code, _, err = run("--input", "nowhere.mp4", "--detector", "fixed", "--output", "x.npz")
+    code, _, err = run("--input", "nowhere.mp4", "--detector", "a_detector:Fixed", "--output", "x.npz")
     assert (code, err) == (2, ["inference.py: error: nowhere.mp4 does not exist, expected a video file"])
 
 
-def test_mediapipe_without_its_model(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(Pose3DError, match=r'MediaPipe, which is not installed: pip install "\.\[video\]"'):
-        MediaPipe()
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
-    with pytest.raises(Pose3DError, match=r"no pose_landmarker_\*\.task in models/; download"):
-        MediaPipe()
-    with pytest.raises(Pose3DError, match=r"x\.task does not exist; download"):
-        MediaPipe("x.task")
+def test_videos_need_the_networks_once(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_POSE3D_DETECTOR", str(tmp_path / "none"))
+    a_video(tmp_path / "clip.mp4", 3)
+    code, _, err = run("--input", "clip.mp4", "--output", "x.npz")
+    assert code == 2
+    assert len(err) == 1
+    assert "the command tf-pose3d-detector gets them, once" in err[0]
+    code, _, err = run("--input", "clip.mp4", "--detector", "mediapipe", "--output", "x.npz")
+    assert code == 2
+    assert "is replaced by --detector blazepose" in err[0]
 
 
 @pytest.fixture
@@ -381,7 +381,7 @@ def bad(tmp_path, clip):
         (["seventeen.npy", "--layout", "kinect"], ["unknown joint layout 'kinect'", "Known: ", "coco_17"]),
         (["coco.json", "--input_format", "kinect"], ["unknown input format 'kinect', expected one of"]),
         (["nowhere.json"], ["nowhere.json does not exist"]),
-        (["coco.json", "--detector", "kinect"], ["--detector kinect: expected one of mediapipe"]),
+        (["coco.json", "--detector", "kinect"], ["--detector kinect: expected one of blazepose"]),
         (["coco.json", "--min_confidence", "0.95"], ["no joint in any of its 24 frames has a confidence"]),
         (["coco.json", "--fps", "-3"], ["-3 frames per second, expected a rate above 0"]),
     ],

@@ -147,7 +147,7 @@ def test_wrong_cameras_end_in_a_warning_and_with_strict_in_3(recording, tmp_path
         (("--output", "x.npz", "--placement", "sky"), "invalid choice"),
         (("--output", "x.npz", "--level", "auto"), "unrecognized arguments"),
         (("--angles", "x.txt"), "clinical angles are written as .csv"),
-        (("--output", "x.npz", "--detector", "eyes"), "expected one of mediapipe"),
+        (("--output", "x.npz", "--detector", "eyes"), "expected one of blazepose"),
         (("--output", "x.npz", "--people", "nobody"), "no person of that id"),
         (("--output", "x.npz", "--speed", "9"), "unrecognized arguments"),
     ],

@@ -299,7 +299,7 @@ def test_folders_and_binary_files(tmp_path):
     with pytest.raises(Pose3DError, match=r"a folder without \.json files"):
         read_keypoints(tmp_path)
     (tmp_path / "x.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
-    with pytest.raises(Pose3DError, match="for a video add --detector"):
+    with pytest.raises(Pose3DError, match="or a folder of JSON files, or a video"):
         read_keypoints(tmp_path / "x.mp4")
     with pytest.raises(Pose3DError, match=r"nothing\.json does not exist"):
         read_keypoints(tmp_path / "nothing.json")

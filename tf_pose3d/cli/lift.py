@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import sys
 from argparse import Namespace
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tf_pose3d.render.video import VideoReader
 
 __all__ = [
+    "add_detector_flags",
     "add_input_flags",
     "check_input_flags",
     "lift_input",
@@ -52,8 +54,8 @@ def add_input_flags(parser: Parser) -> None:
     group.add_argument(
         "--input",
         metavar="FILE|DIR|-",
-        help="2D keypoints in a detector's format, a video (with --detector), or - for JSON lines from "
-        "standard input, one frame a line",
+        help="a video, 2D keypoints in a detector's format, or - for JSON lines from standard input, one "
+        "frame a line",
     )
     group.add_argument(
         "--input_format",
@@ -105,8 +107,7 @@ def add_input_flags(parser: Parser) -> None:
         metavar="PIXELS",
         help="of the camera (default: typical for the image size)",
     )
-    group.add_argument("--detector", metavar="NAME", help="finds people in a video: mediapipe")
-    group.add_argument("--detector_model", metavar="FILE", help="the detector's model file")
+    add_detector_flags(group)
     group.add_argument(
         "--delay", type=int, default=0, metavar="N", help="frames that a stream's poses wait for what follows"
     )
@@ -114,6 +115,19 @@ def add_input_flags(parser: Parser) -> None:
         "--demo",
         action="store_true",
         help="lift a made-up clip with the shipped lifter, into demo.html and demo.gif",
+    )
+
+
+def add_detector_flags(group: argparse._ArgumentGroup) -> None:
+    """Flags that say what finds people in videos."""
+    group.add_argument(
+        "--detector",
+        metavar="NAME",
+        help="finds people in a video: blazepose (the default), one that another package announces, or "
+        "module:callable",
+    )
+    group.add_argument(
+        "--detector_model", metavar="PATH", help="the detector's model: its folder or file (default: its own)"
     )
 
 
@@ -268,11 +282,12 @@ def read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool] | N
     if arguments.input == "-":
         return None
     from tf_pose3d.inference.clip_arguments import check_clip
+    from tf_pose3d.inference.detectors import is_video
     from tf_pose3d.inference.formats import ReadOptions, read_keypoints
     from tf_pose3d.inference.reading import with_facts
 
     interrupted = False
-    if arguments.detector is not None:
+    if arguments.detector is not None or is_video(arguments.input):
         video, interrupted = _detect(arguments, log)
         video = with_facts(video, arguments.width, arguments.height, arguments.fps)
     else:
@@ -336,16 +351,17 @@ def _with_video(video: KeypointVideo, shown: VideoReader, log: Log) -> KeypointV
 
 
 def _detect(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
-    from tf_pose3d.inference.detectors import DETECTORS, detect_people
+    from tf_pose3d.inference.detectors import detect_people, make_detector
 
-    if arguments.detector not in DETECTORS:
-        raise Pose3DError(f"--detector {arguments.detector}: expected one of {', '.join(DETECTORS)}")
-    detector = DETECTORS[arguments.detector](arguments.detector_model)
+    detector = make_detector(arguments.detector, arguments.detector_model)
     video, interrupted = detect_people(arguments.input, detector, arguments.fps, show_progress=True)
     if interrupted:
         log(f"interrupted: {video.num_frames} frames of {video.source} are kept")
-    if arguments.viz_video is None:
-        arguments.viz_video = arguments.input
+    if arguments.viz_video is None and arguments.viz_output is not None:
+        from tf_pose3d.render.video import VideoReader
+
+        reader = VideoReader(arguments.input)
+        arguments.viz_video = reader if video.decoded is None else reader.renumbered(video.decoded)
     return video, interrupted
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tf_pose3d.cli.flags import Parser, underscored
+from tf_pose3d.cli.lift import add_detector_flags
 from tf_pose3d.cli.motion_flags import (
     add_measured_motion_flags,
     measured_steps,
@@ -126,8 +127,7 @@ def make_parser() -> Parser:
         metavar="VIEW=CAMERA",
         help="which camera is whose, where names differ",
     )
-    reading.add_argument("--detector", metavar="NAME", help="finds people where inputs are videos: mediapipe")
-    reading.add_argument("--detector_model", metavar="FILE", help="the detector's model file")
+    add_detector_flags(reading)
     time = parser.add_argument_group("time")
     time.add_argument(
         "--fps", type=float, metavar="HZ", help="frames per second (default: the files', else 30)"
@@ -292,18 +292,22 @@ def _check(parsed: Namespace) -> None:
 
 def _views(parsed: Namespace, log: Log) -> Views:
     """The inputs as they are, or what the detector finds in them."""
-    if parsed.detector is None:
-        return list(parsed.input)
-    from tf_pose3d.inference.detectors import DETECTORS, detect_people
+    from tf_pose3d.inference.detectors import detect_people, is_video, make_detector
 
-    if parsed.detector not in DETECTORS:
-        raise Pose3DError(f"--detector {parsed.detector}: expected one of {', '.join(DETECTORS)}")
+    videos = [is_video(path) for path in parsed.input]
+    if parsed.detector is None and not any(videos):
+        return list(parsed.input)
+    if parsed.detector is None and not all(videos):
+        other = parsed.input[videos.index(False)]
+        raise Pose3DError(
+            f"{parsed.input[videos.index(True)]} is a video and {other} is none, expected all or none"
+        )
     found = {}
     for path in parsed.input:
         label = Path(path).stem
         if label in found:
             raise Pose3DError(f"two videos are called {label}: name them by their cameras")
-        detector = DETECTORS[parsed.detector](parsed.detector_model)
+        detector = make_detector(parsed.detector, parsed.detector_model)
         video, interrupted = detect_people(path, detector, parsed.fps, show_progress=True)
         if interrupted:
             raise KeyboardInterrupt

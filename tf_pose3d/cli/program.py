@@ -6,8 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from tf_pose3d.cli.scripts.translation import accept_release_flags
 from tf_pose3d.cli.scripts.yaml_config import expand_yaml
 from tf_pose3d.cli.streams import finish_output, prepare_streams
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.process import tune_process
+from tf_pose3d.process import held_stderr, tune_process
 
 if TYPE_CHECKING:
     from tf_pose3d.cli.releases.release import Release
@@ -250,7 +249,7 @@ def start_tensorflow(program: str = "") -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tune_process()
-    with _held_stderr():
+    with held_stderr():
         import tensorflow as tf
         from absl import logging
 
@@ -259,25 +258,6 @@ def start_tensorflow(program: str = "") -> None:
     logging.set_verbosity(logging.ERROR)
     if program:
         require_tensorflow_backend(program)
-
-
-@contextlib.contextmanager
-def _held_stderr() -> Iterator[None]:
-    """Holds back what is written to file descriptor 2; shows it if the block fails."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(kept, 2)
-            held.seek(0)
-            os.write(2, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def run_program(

@@ -25,11 +25,14 @@ class Person:
         frames: `(n,)` int64, increasing: the frames in which at least one joint was found.
         keypoints: `(n, J, 3)` float32: x and y in pixels and a confidence between 0 and 1; NaN where a joint
             was not found.
+        detector_pose: `(n, J, 3)` float32: the detector's own pose in metres, to compare with, where it gives
+            one.
     """
 
     id: str
     frames: np.ndarray
     keypoints: np.ndarray
+    detector_pose: np.ndarray | None = None
 
     def __repr__(self) -> str:
         first, last = (int(self.frames[0]), int(self.frames[-1])) if len(self.frames) else (0, 0)
@@ -62,6 +65,8 @@ class KeypointVideo:
         fps: Frames per second, None where the file does not tell.
         frame_numbers: `(num_frames,)` int64: what the file calls each frame; None: as they are counted here,
             from 0 on.
+        decoded: `(num_frames,)` int64: which frame of the video, as they are decoded, belongs to each, where
+            the video's own are not at even times; None: the same.
         notes: What was supposed where the file leaves it open, one line each.
         warnings: What looks wrong or was changed, one line each.
     """
@@ -75,6 +80,7 @@ class KeypointVideo:
     height: int | None = None
     fps: float | None = None
     frame_numbers: np.ndarray | None = None
+    decoded: np.ndarray | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

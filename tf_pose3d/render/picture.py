@@ -18,6 +18,8 @@ from tf_pose3d.render.scene import Scene
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from tf_pose3d.render.video import VideoReader
+
 __all__ = ["FORMATS", "LARGEST", "SMALLEST", "check_picture", "draw"]
 
 FORMATS = (".gif", ".mp4", ".png", ".html")
@@ -36,7 +38,7 @@ def check_picture(
     image_size: tuple[int, int],
     fps: float,
     size: float = 5.0,
-    video: str | Path | None = None,
+    video: str | Path | VideoReader | None = None,
     bitrate: int = 3000,
 ) -> None:
     """Checks that a picture can be drawn, before the work that it shows is done.
@@ -73,14 +75,14 @@ def check_picture(
     if video is not None:
         from tf_pose3d.render.video import VideoReader
 
-        VideoReader(video).check_shape(image_size)
+        VideoReader.of(video).check_shape(image_size)
 
 
 def draw(
     scene: Scene,
     path: str | Path,
     size: float = 5.0,
-    video: str | Path | None = None,
+    video: str | Path | VideoReader | None = None,
     bitrate: int = 3000,
     show_progress: bool = False,
 ) -> int:
@@ -122,7 +124,7 @@ def _draw_frames(
     scene: Scene,
     path: str | Path,
     size: float,
-    video: str | Path | None,
+    video: str | Path | VideoReader | None,
     bitrate: int,
     progress: Progress | None,
 ) -> int:
@@ -154,7 +156,11 @@ def _draw_frames(
 
 
 def _draw_html(
-    scene: Scene, path: str | Path, size: float, video: str | Path | None, progress: Progress | None
+    scene: Scene,
+    path: str | Path,
+    size: float,
+    video: str | Path | VideoReader | None,
+    progress: Progress | None,
 ) -> int:
     from tf_pose3d.render.html import html_document
 
@@ -177,11 +183,11 @@ def _draw_html(
     return count
 
 
-def _video_frames(scene: Scene, video: str | Path, size: tuple[int, int]) -> Iterator[Image]:
+def _video_frames(scene: Scene, video: str | Path | VideoReader, size: tuple[int, int]) -> Iterator[Image]:
     """The video's frames that belong to the scene's, at least one."""
     from tf_pose3d.render.video import VideoReader
 
-    frames = VideoReader(video).frames(scene.frames.tolist(), size)
+    frames = VideoReader.of(video).frames(scene.frames.tolist(), size)
     first = next(frames, None)
     if first is None:
         raise Pose3DError(f"{video} ends before frame {scene.frames[0]}, the first to draw")

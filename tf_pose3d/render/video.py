@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from PIL import Image
 
 from tf_pose3d.errors import Pose3DError
@@ -44,6 +47,28 @@ class VideoReader:
             raise Pose3DError(f"{path} is a video without frames")
         self.width, self.height = self._oriented(first).size
         self.fps, self.num_frames = self._rate, self._told
+        self._numbers: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, video: str | Path | VideoReader) -> VideoReader:
+        """The reader of a file, or the one that is given."""
+        return video if isinstance(video, VideoReader) else cls(video)
+
+    def renumbered(self, numbers: np.ndarray) -> VideoReader:
+        """The same video with other numbers, for one whose frames do not follow each other evenly.
+
+        Args:
+            numbers: `(n,)` not decreasing: which frame, as they are decoded, each of the new ones is.
+        """
+        other = copy.copy(self)
+        other._numbers = numbers
+        return other
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     def check_shape(self, image_size: tuple[int, int]) -> None:
         """Checks that the video shows the image that 2D poses lie in.
@@ -71,14 +96,38 @@ class VideoReader:
         Raises:
             Pose3DError: The file is damaged.
         """
+        table = self._numbers
+        if table is not None:
+            numbers = (
+                int(table[number]) for number in itertools.takewhile(lambda n: n < len(table), numbers)
+            )
         wanted = iter(numbers)
         number = next(wanted, None)
+        if number is None:
+            return
         for index, frame in enumerate(self._decode()):
-            if number is None:
-                return
             if index == number:
-                yield self._oriented(frame, size)
-                number = next(wanted, None)
+                image = self._oriented(frame, size)
+                while number == index:
+                    yield image
+                    number = next(wanted, None)
+                # What follows the last may be damaged.
+                if number is None:
+                    return
+
+    def arrays(self, pixels: str = "rgb24") -> Iterator[tuple[float | None, np.ndarray]]:
+        """Each frame's time in seconds, None where the file has none, and its image as shown.
+
+        Args:
+            pixels: `"rgb24"`: `(H, W, 3)` uint8; `"rgba"`: `(H, W, 4)`.
+
+        Raises:
+            Pose3DError: The file is damaged; the frames before were given.
+        """
+        for frame in self._decode():
+            image = _pixels(frame, pixels)
+            turn = round(frame.rotation / 90) % 4
+            yield frame.time, np.ascontiguousarray(np.rot90(image, turn)) if turn else image
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         count = 0
@@ -109,6 +158,14 @@ class VideoReader:
             width, height = size if turn % 180 == 0 else size[::-1]
             image = frame.to_image(width=width, height=height, interpolation="AREA")
         return image.rotate(turn, expand=True) if turn else image
+
+
+def _pixels(frame: av.VideoFrame, pixels: str) -> np.ndarray:
+    """The frame as an array, by one thread: of several, each overwrites the start of the next one's rows."""
+    try:
+        return frame.to_ndarray(format=pixels, threads=1)
+    except TypeError:  # Before PyAV 15 there is but one.
+        return frame.to_ndarray(format=pixels)
 
 
 def write_mp4(path: str | Path, pictures: Iterable[Image.Image], fps: float, bitrate: int = 3000) -> int:

@@ -98,8 +98,7 @@ class Source:
         if kind is None:
             raise Pose3DError(
                 f"{path} is no file of keypoints; expected JSON, CSV, TRC, .npz, .npy, .h5 or a folder of "
-                f"JSON "
-                "files (for a video add --detector)"
+                "JSON files, or a video"
             )
         self.kind = kind
 

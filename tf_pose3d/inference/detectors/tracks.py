@@ -1,0 +1,206 @@
+"""Who is who from frame to frame: people who move on, hide behind each other and come back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from tf_pose3d.inference.detectors.networks import Landmarks
+from tf_pose3d.inference.detectors.regions import Region, region_between
+
+__all__ = ["Track", "assign", "colours", "overlap", "same_person"]
+
+# Landmarks by which people are told apart: shoulders, elbows, hips, knees, ankles.
+_BODY = np.array([11, 12, 13, 14, 23, 24, 25, 26, 27, 28])
+_TRUNK = np.array([11, 12, 23, 24])
+_WHOLE = np.concatenate([[0], _BODY])
+# Two findings whose bodies are so near each other, in sides of the square, are of one person.
+_SAME = 0.06
+# How far a person may be from where the motion so far leads, in sides of the square, at once and for each
+# second out of sight; and at most.
+_STEP, _DRIFT, _FARTHEST = 0.2, 0.35, 0.6
+# Share of a distance that wholly different colours count.
+_COLOUR = 0.25
+# Seconds over which speeds and colours are averaged.
+_MEMORY = 0.3
+_COLOUR_MEMORY = 1.0
+# MediaPipe's filter of the points that tell the next square: Hz at rest, Hz for each side of the square that
+# they move in a second, Hz of the speed itself.
+_REST, _SLOPE, _SPEED = 0.01, 10.0, 1.0
+
+
+def _body(found: Landmarks) -> np.ndarray:
+    return found.keypoints[_BODY, :2].astype(np.float64)
+
+
+def same_person(first: Landmarks, second: Landmarks) -> bool:
+    """Whether two findings of one frame are of one person."""
+    apart = np.linalg.norm(_body(first) - _body(second), axis=1)
+    # Limbs may be taken from a neighbour: the nearer half decides.
+    near = float(np.sort(apart)[: len(apart) // 2 + 1].mean())
+    return near < _SAME * max(first.region.size, second.region.size)
+
+
+def colours(image: np.ndarray, found: Landmarks) -> np.ndarray:
+    """`(8, 3)` red, green and blue, 0 to 1, at places on a person's trunk and thighs; NaN outside the image.
+
+    Args:
+        image: `(H, W, 4)` uint8.
+        found: Where the person is.
+    """
+    left_shoulder, right_shoulder, left_hip, right_hip = found.keypoints[_TRUNK, :2].astype(np.float64)
+    knees = found.keypoints[[25, 26], :2].astype(np.float64)
+    shares = ((0.3, 0.25), (0.7, 0.25), (0.3, 0.5), (0.7, 0.5), (0.3, 0.75), (0.7, 0.75))
+    places = []
+    for across, down in shares:
+        upper = left_shoulder + across * (right_shoulder - left_shoulder)
+        lower = left_hip + across * (right_hip - left_hip)
+        places.append(upper + down * (lower - upper))
+    places += [(left_hip + knees[0]) / 2, (right_hip + knees[1]) / 2]
+    reach = max(1, round(0.01 * found.region.size))
+    values = np.full((len(places), 3), np.nan)
+    height, width = image.shape[:2]
+    for number, (x, y) in enumerate(np.rint(places).astype(np.int64)):
+        if 0 <= x < width and 0 <= y < height:
+            patch = image[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1, :3]
+            values[number] = patch.reshape(-1, 3).mean(axis=0) / 255
+    return values
+
+
+@dataclasses.dataclass(eq=False)
+class Track:
+    """One person.
+
+    Attributes:
+        id: A number that stays.
+        found: What was seen last.
+        time: Seconds at which.
+        region: Where to look next.
+        speed: `(2,)` pixels a second of the middle of the body.
+        colours: See `colours`, averaged.
+        lost: Whether the person was not seen in the last frame.
+        frames: Number of frames in which the person was seen.
+    """
+
+    id: int
+    found: Landmarks
+    time: float
+    region: Region
+    speed: np.ndarray
+    colours: np.ndarray
+    lost: bool = False
+    frames: int = 1
+    _ends: np.ndarray | None = None
+    _raw: np.ndarray | None = None
+    _change: np.ndarray | None = None
+
+    @classmethod
+    def begin(cls, number: int, found: Landmarks, time: float, shades: np.ndarray) -> Track:
+        """A person who is seen for the first time."""
+        track = cls(number, found, time, found.region, np.zeros(2), shades)
+        track._follow(found, None)
+        return track
+
+    def ahead(self, time: float) -> Region:
+        """Where to look at a time: the square that the last landmarks tell, moved on where they are old."""
+        if not self.lost:
+            return self.region
+        return self.region.moved(self.speed * (time - self.time))
+
+    def cost(self, found: Landmarks, shades: np.ndarray, time: float) -> float:
+        """How ill a finding fits this person, 0 to 1 and more; infinite where it cannot be."""
+        passed = time - self.time
+        expected = _body(self.found) + self.speed * passed
+        apart = np.linalg.norm(_body(found) - expected, axis=1)
+        size = max(self.region.size, 1.0)
+        # Poses change while nobody looks: then the trunk alone counts.
+        trunk = np.linalg.norm(
+            (found.keypoints[_TRUNK, :2] - self.found.keypoints[_TRUNK, :2]).mean(axis=0)
+            - self.speed * passed
+        )
+        fresh = math.exp(-passed / _MEMORY)
+        distance = float(fresh * apart.mean() + (1 - fresh) * trunk) / size
+        allowed = min(_STEP + _DRIFT * passed, _FARTHEST)
+        larger = max(found.region.size, size)
+        if distance > allowed or larger > 2 * min(found.region.size, size):
+            return math.inf
+        return distance / allowed + _COLOUR * self._other_colour(shades)
+
+    def _other_colour(self, shades: np.ndarray) -> float:
+        """0 where colours are the same, 1 where they differ by half of their range or more."""
+        both = np.isfinite(shades[:, 0]) & np.isfinite(self.colours[:, 0])
+        if not both.any():
+            return 0.5
+        return min(2 * float(np.abs(shades[both] - self.colours[both]).mean()), 1.0)
+
+    def take(self, found: Landmarks, time: float, shades: np.ndarray, alone: bool) -> None:
+        """The person is seen.
+
+        Args:
+            found: Where.
+            time: Seconds.
+            shades: See `colours`.
+            alone: Whether nobody else is near, so that speed and colours are this person's.
+        """
+        passed = max(time - self.time, 1e-3)
+        if alone:
+            moved = (found.keypoints[_TRUNK, :2] - self.found.keypoints[_TRUNK, :2]).mean(axis=0) / passed
+            self.speed = self.speed + (1 - math.exp(-passed / _MEMORY)) * (moved - self.speed)
+            share = 1 - math.exp(-passed / _COLOUR_MEMORY)
+            known = np.where(np.isfinite(self.colours), self.colours, shades)
+            self.colours = np.where(np.isfinite(shades), known + share * (shades - known), known)
+        self._follow(found, None if self.lost else passed)
+        self.found, self.time, self.lost = found, time, False
+        self.frames += 1
+
+    def _follow(self, found: Landmarks, passed: float | None) -> None:
+        """Sets the square of the next frame, whose points are filtered where they follow on others."""
+        ends = found.ends
+        if passed is None or self._ends is None or self._raw is None or self._change is None:
+            self._ends, self._raw, self._change = ends, ends, np.zeros((2, 2))
+        else:
+            side = max(2 * float(np.linalg.norm(ends[1] - ends[0])), 1.0)
+            change = (ends - self._raw) / side / passed
+            self._change = self._change + _share(np.float64(_SPEED), passed) * (change - self._change)
+            cutoff = _REST + _SLOPE * np.abs(self._change)
+            self._ends, self._raw = self._ends + _share(cutoff, passed) * (ends - self._ends), ends
+        self.region = region_between(self._ends[0], self._ends[1])
+
+
+def overlap(first: Landmarks, second: Landmarks) -> float:
+    """What two people's boxes have in common, as a share of the smaller one."""
+    boxes = []
+    for found in (first, second):
+        points = found.keypoints[_WHOLE, :2].astype(np.float64)
+        boxes.append((points.min(axis=0), points.max(axis=0)))
+    (low, high), (low_too, high_too) = boxes
+    common = np.maximum(np.minimum(high, high_too) - np.maximum(low, low_too), 0).prod()
+    smaller = min((high - low).prod(), (high_too - low_too).prod())
+    return float(common / max(smaller, 1e-9))
+
+
+def _share(cutoff: np.ndarray, passed: float) -> np.ndarray:
+    """How much of a new value a first-order low-pass of this cutoff takes."""
+    ratio = 2 * math.pi * cutoff * passed
+    return ratio / (ratio + 1)
+
+
+def assign(costs: np.ndarray) -> list[tuple[int, int]]:
+    """Rows and columns that go together, the cheapest pair first; infinite costs never.
+
+    Args:
+        costs: `(R, C)`.
+    """
+    pairs = []
+    rows, columns = set(), set()
+    for index in np.argsort(costs, axis=None, kind="stable"):
+        row, column = divmod(int(index), costs.shape[1])
+        if not np.isfinite(costs[row, column]):
+            break
+        if row not in rows and column not in columns:
+            pairs.append((row, column))
+            rows.add(row)
+            columns.add(column)
+    return pairs
