@@ -19,6 +19,7 @@ TABLES = {
     "data/calibration/formats/__init__.py",
     "data/datasets.py",
     "evaluation/protocols/__init__.py",
+    "inference/detectors/detector.py",
     "inference/formats/__init__.py",
     "inference/motion_readers/__init__.py",
     "inference/writers/__init__.py",

@@ -65,6 +65,7 @@ def test_every_program_exists():
         "export",
         "prepare",
         "calibrate",
+        "detector",
         "run",
     }
     for name, module, function in programs:

@@ -38,8 +38,8 @@ class BlazePose:
 
     Args:
         model: Folder with the two files; None: where `tf-pose3d-detector` puts them.
-        threads: Of the processor, for each network; None: as many as leave one to the video's decoder, at
-            most 4.
+        threads: Of the processor, for each network; what is found does not depend on it. None: as
+            `OMP_NUM_THREADS` says, else as many as leave one to the video's decoder, at most 4.
 
     Attributes:
         layout: Name of the joint layout that it gives.
@@ -54,7 +54,9 @@ class BlazePose:
 
     def __init__(self, model: str | Path | None = None, threads: int | None = None) -> None:
         people, landmarks = detector_files(model)
-        threads = threads or max(1, min(4, (os.cpu_count() or 1) - 1))
+        told = os.environ.get("OMP_NUM_THREADS", "")
+        told_threads = int(told) if told.isdecimal() else min(4, (os.cpu_count() or 1) - 1)
+        threads = max(1, threads or told_threads)
         self._people = PeopleNetwork(people, threads)
         self._landmarks = LandmarkNetwork(landmarks, threads)
         self._tracks: list[Track] = []

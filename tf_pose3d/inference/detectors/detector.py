@@ -20,7 +20,7 @@ DEFAULT_DETECTOR = "blazepose"
 # Name -> module and class.
 _OWN = {"blazepose": ("tf_pose3d.inference.detectors.blazepose", "BlazePose")}
 # Where other packages announce theirs.
-ENTRY_POINTS = "tf_pose3d.detectors"
+ENTRY_POINTS = "tf_pose3d_detectors"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def make_detector(name: str | None = None, model: str | os.PathLike[str] | None 
     """The detector of a name, for one video.
 
     Args:
-        name: `"blazepose"`; the name of an entry point in the group `tf_pose3d.detectors`; or
+        name: `"blazepose"`; the name of an entry point in the group `tf_pose3d_detectors`; or
             `"module:callable"`. The last two are called with `model` and give a `Detector`. None: blazepose.
         model: Its model: a file or folder; None: its own.
 
