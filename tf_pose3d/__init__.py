@@ -76,11 +76,19 @@ _MODULES = ("layers", "losses", "metrics")
 
 
 def __getattr__(name: str) -> Parsed:
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _PLACES:
+    if name not in _PLACES and name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_PLACES[name]), name)
+    try:
+        if name in _MODULES:
+            return importlib.import_module(f"{__name__}.{name}")
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    except ModuleNotFoundError as error:
+        from tf_pose3d.backend import explain_missing
+
+        explained = explain_missing(error, f"tf_pose3d.{name}")
+        if explained is None:
+            raise
+        raise explained from None
 
 
 def __dir__() -> list[str]:

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import importlib.util
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["install_command", "require_av", "require_extra", "require_matplotlib", "require_pillow"]
+__all__ = [
+    "install_command",
+    "is_lite",
+    "require_av",
+    "require_extra",
+    "require_matplotlib",
+    "require_pillow",
+]
+
+
+# The distribution without TensorFlow, see `tools/build_lite.py`.
+_LITE = "tf-pose3d-lite"
+
+
+@functools.cache
+def is_lite() -> bool:
+    """Whether this is the distribution that comes without TensorFlow and Keras."""
+    names = set()
+    for name in (_LITE, "tf_pose3d"):
+        try:
+            importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        names.add(name)
+    return names == {_LITE}
 
 
 def install_command(*extras: str) -> str:
     """The command that installs extras of `pyproject.toml`, to be run in the folder of the clone.
 
-    The project is on no package index, so that its name alone would find nothing.
+    The project is on no package index, so that its name alone would find nothing. Of the distribution
+    without TensorFlow it names the packages, as a clone would bring TensorFlow.
     """
+    if is_lite():
+        packages = []
+        for line in importlib.metadata.requires(_LITE) or []:
+            package, _, condition = line.partition(";")
+            if any(f'extra == "{extra}"' in condition for extra in extras):
+                packages.append(package.strip())
+        return "pip install " + " ".join(f'"{package}"' for package in dict.fromkeys(packages))
     return f'pip install ".[{",".join(extras)}]"'
 
 

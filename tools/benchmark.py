@@ -138,7 +138,7 @@ def evaluation(repeats):
     from uplift_baseline import UpliftBaseline
 
     from tf_pose3d.data.windows import Windows
-    from tf_pose3d.evaluation.every_frame import interpolate_keyframes
+    from tf_pose3d.evaluation.keyframes import interpolate_keyframes
     from tf_pose3d.evaluation.prediction import predict_poses
     from tf_pose3d.models.family import get_family
     from tf_pose3d.models.loading import build_model

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 # Arguments -> a part of the message, or of the help.
+_EXPORTED = ["--input", "keypoints.json", "--width", "9", "--height", "9", "--output", "a.npz"]
 COMMANDS = {
     "inference": [
         (["--input", "missing.json", "--output", "a.npz"], "missing.json"),
@@ -21,6 +22,13 @@ COMMANDS = {
         (["--arch", "nobody", "--input", "keypoints.json"], "nobody"),
         (["--arch", "videopose3d", "--help"], "--architecture"),
         (["--unknown"], "--unknown"),
+        ([*_EXPORTED, "--weights", "general", "--backend", "caffe"], "expected onnx or litert"),
+        ([*_EXPORTED, "--weights", "general", "--backend", "litert"], "--format tflite"),
+        (
+            ["--weights", "general", "--backend", "onnx", "--viz_subject", "S1", "--output", "a.npz"],
+            "--input",
+        ),
+        ([*_EXPORTED, "--weights", "general", "--backend", "onnx", "--set", "EVAL_FLIP=false"], "EVAL_FLIP"),
     ],
     "eval": [
         (["--arch", "hoif"], "nothing to evaluate"),

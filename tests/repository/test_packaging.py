@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,11 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Folder of a clone -> (pattern, folder of the wheel).
@@ -71,6 +77,20 @@ def test_every_program_exists():
     for name, module, function in programs:
         text = REPOSITORY.joinpath(*module.split(".")).with_suffix(".py").read_text()
         assert f"\ndef {function}(arguments: Sequence[str] | None = None) -> int:\n" in text, name
+
+
+def test_the_distribution_without_tensorflow():
+    namespace = runpy.run_path(str(REPOSITORY / "tools" / "build_lite.py"))
+    text = (REPOSITORY / "pyproject.toml").read_text()
+    whole, lite = (tomllib.loads(one)["project"] for one in (text, namespace["lite_project"](text)))
+    assert lite["name"] == "tf-pose3d-lite"
+    heavy = set(whole["dependencies"]) - set(lite["dependencies"])
+    assert {re.match("[a-z-]+", package)[0] for package in heavy} == set(namespace["HEAVY"])
+    assert set(lite["optional-dependencies"]["tensorflow"]) == heavy
+    assert {"lite", "litert", "render", "video"} < lite["optional-dependencies"].keys()
+    assert lite["scripts"] == whole["scripts"]
+    with pytest.raises(ValueError, match="no name, dependencies or extras"):
+        namespace["lite_project"](text.replace("dependencies = [", "requires = ["))
 
 
 @pytest.fixture(scope="module")

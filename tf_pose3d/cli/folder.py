@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tf_pose3d.cli.flags import Parser
     from tf_pose3d.cli.inference import Setup
+    from tf_pose3d.inference.exported import ExportedNetwork
     from tf_pose3d.inference.folder.task import Assignment, Work
     from tf_pose3d.models.general.numpy_network import NumpyNetwork
 
@@ -191,7 +192,7 @@ class FolderTask:
 class _Lifting:
     """One input after the other, as `inference.py --input FILE` does it."""
 
-    def __init__(self, setup: Setup, network: keras.Model | NumpyNetwork) -> None:
+    def __init__(self, setup: Setup, network: keras.Model | NumpyNetwork | ExportedNetwork) -> None:
         from tf_pose3d.inference.lifter import make_lifter
 
         self._arguments = flags = setup.arguments

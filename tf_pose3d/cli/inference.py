@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from tf_pose3d.backend import require_tensorflow
 from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from tf_pose3d.cli.releases.release import Release
     from tf_pose3d.config import TrainingConfig
     from tf_pose3d.data.sources import Source
+    from tf_pose3d.inference.exported import ExportedNetwork
     from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.inference.motion.steps import MotionSteps
     from tf_pose3d.models.general.numpy_network import NumpyNetwork
@@ -71,6 +74,12 @@ def make_parser() -> Parser:
         help="write the poses: .npz, .npy (the array alone), .json, .csv; .bvh, .glb, .usda or .fbx "
         "(animation), "
         ".trc, .c3d or .mot (laboratories), .rrd (Rerun); - writes a stream's poses to standard output",
+    )
+    parser.add_argument(
+        "--backend",
+        metavar="onnx|litert",
+        help="lift --input by ONNX Runtime or LiteRT, without TensorFlow and Keras, with the file that "
+        "tools/export.py wrote beside the weights (x.onnx, x.tflite)",
     )
     add_input_flags(parser)
     add_folder_flags(parser)
@@ -123,6 +132,7 @@ def prepare(arguments: Sequence[str] | None = None) -> Setup:
     if weights is not None:
         require_fitting_weights(weights, config, parsed.arch)
     release.require_weights(parsed)
+    _check_backend(parsed, config, weights)
     return Setup(parsed, release, config, weights, shipped)
 
 
@@ -167,28 +177,64 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
 
 def load_network(
     release: Release, arguments: Namespace, config: TrainingConfig, weights: Path | None
-) -> keras.Model | NumpyNetwork:
+) -> keras.Model | NumpyNetwork | ExportedNetwork:
     """The network; the general lifter's is NumPy's where keypoints are lifted, and needs no TensorFlow."""
     from tf_pose3d.inference.lifter import is_general
 
+    if arguments.backend is not None and weights is not None:
+        from tf_pose3d.inference.exported import ExportedNetwork
+
+        network = ExportedNetwork.read(weights, config, arguments.backend)
+        _say_without_effect(arguments, "the exported file is run as it is, in float32")
+        for note in network.notes(weights):
+            print(f"inference.py: {note}", file=sys.stderr, flush=True)
+        return network
     lifts_keypoints = arguments.demo or arguments.input is not None
     if lifts_keypoints and weights is not None and arguments.config is None and is_general(weights):
         from tf_pose3d.models.general.numpy_network import NumpyNetwork
 
-        if arguments.mixed_precision or arguments.jit_compile:
-            print(
-                "inference.py: --mixed_precision, --jit_compile: without effect, the general lifter is "
-                "NumPy's, in float32",
-                file=sys.stderr,
-                flush=True,
-            )
+        _say_without_effect(arguments, "the general lifter is NumPy's, in float32")
         return NumpyNetwork.read(weights)
+    if lifts_keypoints:
+        require_tensorflow(f"lifting with {weights} (unless by --backend, a file exported from it)")
     start_tensorflow("inference.py")
 
     from tf_pose3d.training.distribution import make_strategy
 
     with make_strategy("one", config.GPU_ID).scope():
         return release.load_model(arguments, config)
+
+
+def _check_backend(arguments: Namespace, config: TrainingConfig, weights: Path | None) -> None:
+    """Finds what `--backend` cannot do before anything is read.
+
+    Raises:
+        Pose3DError: It is for recordings or without weights, there is no exported file or no library for it,
+            or flags ask for another network than the file holds.
+    """
+    if arguments.backend is None:
+        return
+    from tf_pose3d.inference.exported import exported_file
+    from tf_pose3d.models.loading import load_config
+
+    if weights is None or (arguments.input is None and not arguments.demo):
+        raise Pose3DError(
+            "--backend lifts keypoints: give --input, or --demo; recordings of data sets go by Keras"
+        )
+    exported_file(weights, arguments.backend)
+    trained = load_config(arguments.config, weights, arguments.arch)
+    if trained.EVAL_FLIP != config.EVAL_FLIP:
+        raise Pose3DError(
+            f"--backend {arguments.backend}: the exported file averages with the mirror image as its "
+            f"weights' config says (EVAL_FLIP {json.dumps(trained.EVAL_FLIP)}); leave EVAL_FLIP as it is"
+        )
+
+
+def _say_without_effect(arguments: Namespace, reason: str) -> None:
+    """Says that flags about Keras's computing do nothing, where any is given."""
+    if arguments.mixed_precision or arguments.jit_compile:
+        line = f"inference.py: --mixed_precision, --jit_compile: without effect, {reason}"
+        print(line, file=sys.stderr, flush=True)
 
 
 def _check_recording(release: Release, arguments: Namespace, config: TrainingConfig) -> Source:

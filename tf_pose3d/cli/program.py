@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.backend import require_tensorflow_backend
+from tf_pose3d.backend import explain_missing, require_tensorflow, require_tensorflow_backend
 from tf_pose3d.cli.flags import Parser, parse_overrides, underscored
 from tf_pose3d.cli.scripts.files import find_file
 from tf_pose3d.cli.scripts.table import family_of_flags
@@ -245,8 +245,9 @@ def start_tensorflow(program: str = "") -> None:
         program: What needs Keras's TensorFlow backend, too; `""`: nothing.
 
     Raises:
-        Pose3DError: Keras has another backend.
+        Pose3DError: TensorFlow is not installed, or Keras has another backend.
     """
+    require_tensorflow(program or "this")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     tune_process()
     with held_stderr():
@@ -276,6 +277,11 @@ def run_program(
         return code
     except Pose3DError as error:
         return _fail(name, str(error))
+    except ModuleNotFoundError as error:
+        explained = explain_missing(error, f"this of {name}")
+        if explained is None:
+            raise
+        return _fail(name, str(explained))
     except BrokenPipeError:
         with contextlib.suppress(BrokenPipeError, Pose3DError):
             finish_output()

@@ -14,6 +14,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.clip_prediction import ClipPredictor
 from tf_pose3d.inference import sanity
 from tf_pose3d.inference.clip_arguments import check_clip, check_keypoint_array
+from tf_pose3d.inference.exported import ExportedClips, ExportedNetwork
 from tf_pose3d.inference.keypoints import mark_missing
 from tf_pose3d.inference.lifter import LiftedPerson, Lifter
 from tf_pose3d.inference.preparation import frames_present, rare_joints, resample
@@ -61,14 +62,18 @@ class ClipLifter(Lifter):
 
     def __init__(
         self,
-        model: keras.Model | NumpyNetwork,
+        model: keras.Model | NumpyNetwork | ExportedNetwork,
         config: TrainingConfig | None = None,
         min_confidence: float = 0.3,
         max_gap: int = 10,
         normalization: str = "frame",
     ) -> None:
         super().__init__(model, config, min_confidence, max_gap, normalization)
-        self._clips = ClipPredictor(model, self._setting.EVAL_FLIP)
+        self._clips: ClipPredictor | ExportedClips = (
+            ExportedClips(model)
+            if isinstance(model, ExportedNetwork)
+            else ClipPredictor(model, self._setting.EVAL_FLIP)
+        )
 
     def _lift_array(
         self,

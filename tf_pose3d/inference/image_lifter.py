@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import keras
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tf_pose3d.anthropometry import typical_bones
@@ -16,6 +17,9 @@ from tf_pose3d.inference.lifter import Lifter, check_clip, check_keypoint_array
 from tf_pose3d.inference.preparation import prepare_keypoints
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["ImageLifter", "crop_to_unit", "pixels_to_unit", "unit_to_pixels"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from tf_pose3d.backend import require_tensorflow_backend
+from tf_pose3d.backend import require_tensorflow, require_tensorflow_backend
 from tf_pose3d.camera import Camera
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.sequence import Sequence
@@ -20,6 +20,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.inference import sanity
 from tf_pose3d.inference.clip_arguments import as_numbers, check_clip, check_keypoint_array, require_number
+from tf_pose3d.inference.exported import ExportedNetwork
 from tf_pose3d.inference.formats.layouts import fitting_layouts
 from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints
 from tf_pose3d.inference.laboratory import laboratory_warning
@@ -97,13 +98,13 @@ class Lifter:
 
     def __init__(
         self,
-        model: keras.Model | NumpyNetwork,
+        model: keras.Model | NumpyNetwork | ExportedNetwork,
         config: TrainingConfig | None = None,
         min_confidence: float = 0.3,
         max_gap: int = 10,
         normalization: str = "frame",
     ) -> None:
-        if not isinstance(model, NumpyNetwork):
+        if not isinstance(model, (NumpyNetwork, ExportedNetwork)):
             require_tensorflow_backend("lifting")
         for name, value in (("min_confidence", min_confidence), ("max_gap", max_gap)):
             require_number(value, name, "Lifter")
@@ -155,10 +156,14 @@ class Lifter:
     def __repr__(self) -> str:
         frames = f"{self.spec.length} frames at {self.spec.frame_rate} per second"
         layouts = list(dict.fromkeys((self.input_skeleton.name, self.skeleton.name)))
+        size = (
+            self.model.runtime.label
+            if isinstance(self.model, ExportedNetwork)
+            else f"{self.model.count_params():,} parameters"
+        )
         return (
             f"<Lifter {self.config.ARCH}: {' to '.join(layouts)}, "
-            f"{frames if self.spec.length > 1 else 'single frames'}, "
-            f"{self.model.count_params():,} parameters>"
+            f"{frames if self.spec.length > 1 else 'single frames'}, {size}>"
         )
 
     def begin_anew(self) -> None:
@@ -496,6 +501,8 @@ class Lifter:
             pose_2d=np.ascontiguousarray(keypoints[..., : self.spec.channels], np.float32),
             skeleton_2d=None if self.input_skeleton == self.skeleton else self.input_skeleton,
         )
+        if isinstance(self.model, ExportedNetwork):
+            return sequence
         return self.protocol.complete_sequence(self.model, self.config, sequence)
 
     def _lift_sequence(self, sequence: Sequence, show_progress: bool) -> np.ndarray:
@@ -516,7 +523,7 @@ class Lifter:
         end = sequence.num_frames if done == len(indices) else int(indices[done - 1]) + 1
         poses = predicted[:end]
         if stride > 1:
-            from tf_pose3d.evaluation.every_frame import interpolate_keyframes
+            from tf_pose3d.evaluation.keyframes import interpolate_keyframes
 
             poses = interpolate_keyframes(poses, np.arange(end), stride)
         return poses
@@ -539,6 +546,8 @@ class Lifter:
             pose_2d=None if sequence.pose_2d is None else sequence.pose_2d[first:last],
             per_frame={name: values[first:last] for name, values in sequence.per_frame.items()},
         )
+        if isinstance(self.model, ExportedNetwork):
+            return self.model.poses(stretch, self.spec, indices - first, count)
         from tf_pose3d.data.windows import Windows
 
         windows = Windows([stretch], self.spec)
@@ -611,6 +620,7 @@ def load(
     min_confidence: float = 0.3,
     max_gap: int = 10,
     normalization: str = "frame",
+    backend: str | None = None,
 ) -> Lifter:
     """A lifter with the model of a weight file, of any family, or with weights that come with the package.
 
@@ -623,29 +633,40 @@ def load(
             `"general_frame"`, the same frame by frame, for streams.
         config, arch: See `tf_pose3d.load_model`.
         min_confidence, max_gap, normalization: See `Lifter`.
+        backend: `"onnx"` or `"litert"`: the file that `tools/export.py` wrote beside the weights (`x.onnx`,
+            `x.tflite`) is run by ONNX Runtime or LiteRT, without TensorFlow and Keras; None: NumPy for the
+            lifters that ship, Keras for others.
 
     Raises:
-        Pose3DError: As `tf_pose3d.load_model` and `Lifter`.
+        Pose3DError: As `tf_pose3d.load_model` and `Lifter`; no exported file, or no library that runs it.
     """
-    return make_lifter(load_network(weights, config, arch), None, min_confidence, max_gap, normalization)
+    network = load_network(weights, config, arch, backend)
+    return make_lifter(network, None, min_confidence, max_gap, normalization)
 
 
 def load_network(
     weights: str | os.PathLike[str],
     config: str | os.PathLike[str] | TrainingConfig | None = None,
     arch: str | None = None,
-) -> keras.Model | NumpyNetwork:
+    backend: str | None = None,
+) -> keras.Model | NumpyNetwork | ExportedNetwork:
     """The network of weights: the general lifter's in NumPy, which starts at once, others in Keras.
 
     Args:
-        weights, config, arch: As of `load`.
+        weights, config, arch, backend: As of `load`.
 
     Raises:
         Pose3DError: As `load`.
     """
     path = resolve_weights(weights)
+    if backend is not None:
+        from tf_pose3d.models.loading import load_config
+
+        known = config if isinstance(config, TrainingConfig) else load_config(config, path, arch)
+        return ExportedNetwork.read(path, known, backend)
     if config is None and is_general(path):
         return NumpyNetwork.read(path)
+    require_tensorflow(f"lifting with {path}")
     from tf_pose3d.models.loading import load_model
     from tf_pose3d.weights.opening import converted_weights
 
@@ -659,7 +680,7 @@ def is_general(weights: Path) -> bool:
 
 
 def make_lifter(
-    model: keras.Model | NumpyNetwork,
+    model: keras.Model | NumpyNetwork | ExportedNetwork,
     config: TrainingConfig | None = None,
     min_confidence: float = 0.3,
     max_gap: int = 10,
@@ -675,7 +696,7 @@ def make_lifter(
         from tf_pose3d.inference.image_lifter import ImageLifter
 
         kind = ImageLifter
-    if hasattr(model, "lift_frames"):
+    if hasattr(model, "lift_frames") or (isinstance(model, ExportedNetwork) and model.lifts_clips):
         # Builds on this module.
         from tf_pose3d.inference.clip_lifter import ClipLifter
 

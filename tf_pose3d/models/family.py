@@ -61,10 +61,13 @@ class Family(abc.ABC, Generic[ConfigT]):
     Attributes:
         config_class: Its config schema, whose `ARCH_NAME` is the family's ARCH.
         protocol: How it is evaluated: a name in `tf_pose3d.evaluation.protocols.PROTOCOLS`.
+        lifted_in_keras_because: Why lifting takes more than the exported pass over windows; empty: it does
+            not.
     """
 
     config_class: ClassVar[type[TrainingConfig]]
     protocol: ClassVar[str] = "uplift"
+    lifted_in_keras_because: ClassVar[str] = ""
 
     @property
     def arch(self) -> str:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tf_pose3d.backend import require_keras
 from tf_pose3d.config import Config, TrainingConfig, nearest, read_config_file, shipped_configs
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
@@ -125,6 +126,7 @@ def build_model(config: str | os.PathLike | Config) -> keras.Model:
         Pose3DError: As `as_config`.
     """
     made = as_config(config)
+    require_keras(f"a network of {made.ARCH}")
     model = get_family(made.ARCH).build_model(made)
     model.config = made
     return model

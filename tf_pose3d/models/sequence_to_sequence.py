@@ -103,6 +103,7 @@ class SequenceFamily(VideoFamily[ConfigT]):
 
     channels = 2
     image_poses = False
+    lifted_in_keras_because = "its clips give every frame's pose, the exported pass the middle one's"
 
     def data_spec(self, config: ConfigT, split: str) -> WindowSpec:
         """Clips for training; for validation and test frames, which the predictor covers with clips."""

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.every_frame import interpolate_keyframes
+from tf_pose3d.evaluation.keyframes import interpolate_keyframes
 from tf_pose3d.evaluation.protocols.uplift import evaluate_poses
 
 

@@ -22,6 +22,7 @@ class LCNFamily(Family[LCNConfig]):
 
     config_class = LCNConfig
     protocol = "lcn"
+    lifted_in_keras_because = "the root's depth comes of the network's own output first"
 
     def skeleton(self, config: LCNConfig) -> str:
         return config.skeleton
