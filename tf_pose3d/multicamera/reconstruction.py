@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tf_pose3d.multicamera.known import median_known
-from tf_pose3d.multicamera.refinement import measure_clip, refine_poses
+from tf_pose3d.multicamera.refinement import LAST_STEPS, measure_clip, refine_poses, with_jerks
 from tf_pose3d.multicamera.rig import Rig
 from tf_pose3d.multicamera.swaps import exchange, find_swaps
 from tf_pose3d.multicamera.timeline import fill_between
@@ -205,11 +205,19 @@ def _refined(
     model = measure_clip(
         poses[told], error[:, told], used[:, told], skeleton, _precision(rig, poses[told], used[:, told])
     )
+    # A smooth motion tells how large its third differences are, and is where to begin with them.
+    weights = confident(keypoints[:, told], options.min_confidence)
+    smooth = refine_poses(rig, rig.rays(keypoints[:, told]), weights, poses[told], model)
+    last = with_jerks(model, smooth, told)
     result, after = poses.copy(), error.copy()
     for whole, kept in _stretches(len(poses)):
         weights = confident(keypoints[:, whole], options.min_confidence)
         rays = rig.rays(keypoints[:, whole])
-        refined = refine_poses(rig, rays, weights, poses[whole], model)[kept]
+        if len(told) == len(poses):
+            begin = smooth[whole]
+        else:
+            begin = refine_poses(rig, rays, weights, poses[whole], model)
+        refined = refine_poses(rig, rays, weights, begin, last, LAST_STEPS)[kept]
         inner = slice(whole.start + kept.start, whole.start + kept.stop)
         result[inner] = refined
         views = len(rig)
