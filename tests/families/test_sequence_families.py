@@ -9,9 +9,11 @@ import pytest
 import tensorflow as tf
 
 import tf_pose3d
+from tf_pose3d.data.mpi_inf_3dhp import PSTMO_JOINTS
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.mixste.family import mixste_loss
+from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.convert import get_converter
 from tf_pose3d.weights.converters import converter as converter_module
@@ -289,7 +291,8 @@ def test_checkpoints_of_other_kinds_are_named(golden, made_tensors, monkeypatch)
     lines = []
     tf_pose3d.convert("chain.tr", "motionagformer", log=lines.append, num_heads=2)
     assert lines == [
-        "supposed, as no tensor tells: frames connected with the 2 most alike (TEMPORAL_GRAPH, NEIGHBOURS)"
+        "supposed, as no tensor tells: frames connected with the 2 most alike (TEMPORAL_GRAPH, NEIGHBOURS); "
+        "joints in Human3.6M's order (for MPI-INF-3DHP: JOINT_ORDER mpi_inf_3dhp, SPACE metric)"
     ]
     lacking = dict(held.tensors)
     del lacking["layers.0.fusion.weight" if "layers.0.fusion.weight" in lacking else "head.bias"]
@@ -297,3 +300,29 @@ def test_checkpoints_of_other_kinds_are_named(golden, made_tensors, monkeypatch)
     monkeypatch.setattr(converter_module, "read_pytorch_checkpoint", lambda path: damaged)
     with pytest.raises(Pose3DError, match=r"lacks head\.bias"):
         tf_pose3d.convert("chain.tr", "motionagformer", num_heads=2)
+
+
+def test_checkpoints_for_mpi_inf_3dhp_keep_their_order_and_unit(golden, made_tensors, monkeypatch):
+    """The same network sees P-STMO's order, and gives metres; Adam's settings in the file tell it."""
+    folder = golden / "motionagformer/similar"
+    facts = json.loads((folder / "expected.json").read_text())
+    tensors = made_tensors(facts["shapes"])
+    found = []
+    for amsgrad in (False, True):
+        held = Checkpoint("best.pth.tr", tensors, {"optimizer.amsgrad": amsgrad})
+        monkeypatch.setattr(converter_module, "read_pytorch_checkpoint", lambda path, held=held: held)
+        lines = []
+        found.append(tf_pose3d.convert("best.pth.tr", "motionagformer", log=lines.append, **facts["config"]))
+    assert "taken as of MPI-INF-3DHP" in lines[-1]
+    ours, theirs = found
+    assert (theirs.config.JOINT_ORDER, theirs.config.SPACE) == ("mpi_inf_3dhp", "metric")
+    assert theirs.config.DATASET == "mpi_inf_3dhp"
+    keypoints = np.random.default_rng(0).uniform(-1, 1, (1, 7, 17, 3)).astype(np.float32)
+    # The file's order of joints, in which the release feeds them.
+    order = [get_skeleton("h36m_17").index(joint) for joint in PSTMO_JOINTS]
+    expected = np.asarray(ours(keypoints[:, :, order])["pose_image_sequence"])
+    given = np.asarray(theirs(keypoints)["pose_image_sequence"])
+    np.testing.assert_allclose(given[:, :, order], 1.024 * expected, rtol=1e-5, atol=1e-5)
+    assert order.index(0) == 14
+    with pytest.raises(Pose3DError, match="is of networks that give metres; set SPACE to metric"):
+        theirs.config.replace(SPACE="image")

@@ -21,7 +21,7 @@ from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.skeleton import convert_joints, get_skeleton, make_skeleton
 from tf_pose3d.types import Parsed
 
-__all__ = ["DATASET", "PSTMO_JOINTS", "SCENES", "read_3dhp_sequences"]
+__all__ = ["DATASET", "PSTMO_JOINTS", "SCENES", "TRAINING_WIDTH", "image_size", "read_3dhp_sequences"]
 
 # The files' order of joints.
 PSTMO_JOINTS = (
@@ -42,6 +42,12 @@ _TRAIN, _TEST = "data_train_3dhp.npz", "data_test_3dhp.npz"
 _LAYOUT = make_skeleton("mpi_inf_3dhp_pstmo", PSTMO_JOINTS)
 _FPS = 50.0
 _SIZE, _OUTDOOR_SIZE = (2048, 2048), (1920, 1080)
+TRAINING_WIDTH = _SIZE[0]
+
+
+def image_size(scene: str) -> tuple[int, int]:
+    """Width and height in pixels of the test images of a scene."""
+    return _OUTDOOR_SIZE if scene == "Outdoor" else _SIZE
 
 
 def _data(path: Path) -> dict[str, Parsed]:
@@ -118,7 +124,7 @@ def _test(path: Path, wanted: str | None) -> Iterator[Sequence]:
         valid = mask.reshape(-1)
         if len(valid) != len(pose):
             raise Pose3DError(f"{path}: {name}: valid has {len(valid)} frames, data_3d {len(pose)}")
-        width, height = _OUTDOOR_SIZE if SCENES[name] == "Outdoor" else _SIZE
+        width, height = image_size(SCENES[name])
         yield Sequence(
             subject=name,
             action=SCENES[name],

@@ -283,6 +283,19 @@ def _find_state(root: Parsed, path: Path) -> tuple[dict[str, _Tensor], dict[str,
     return tensors, {} if named is None else root
 
 
+def _optimizer_settings(optimizer: Parsed) -> dict[str, Any]:
+    """`optimizer.NAME` -> single numbers of an optimizer's first group of parameters."""
+    groups = optimizer.get("param_groups") if isinstance(optimizer, dict) else None
+    first = groups[0] if isinstance(groups, (list, tuple)) and groups else None
+    if not isinstance(first, dict):
+        return {}
+    return {
+        f"optimizer.{name}": value
+        for name, value in first.items()
+        if isinstance(value, (bool, int, float, np.generic))
+    }
+
+
 def _same_state(other: dict[str, _Tensor], state: dict[str, _Tensor]) -> bool:
     """Whether two states hold the same tensors."""
     first = next(iter(state.values()), None)
@@ -302,8 +315,8 @@ def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
 
     Reads `.pth.tar`, `.pth`, `.bin` and `.pt` files in both forms of `torch.save`: a plain state dict, or a
     dict that holds one under `state_dict`, `model_pos`, `model_state_dict` or `model`. A `module.` before all
-    names is taken off. Tensors of a `model_traj` beside it follow as `model_traj.NAME`. Optimizer state and
-    random number generators are passed over.
+    names is taken off. Tensors of a `model_traj` beside it follow as `model_traj.NAME`. Of an `optimizer` beside
+    it its settings are kept, as `optimizer.NAME`; its state and random number generators are passed over.
 
     Args:
         path: The file; its content decides how it is read, not its name.
@@ -343,6 +356,7 @@ def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
             for name, value in beside.items()
             if isinstance(value, (bool, int, float, str, np.generic))
         }
+        entries.update(_optimizer_settings(beside.get("optimizer")))
         # An optimizer's state holds tensors deeper down.
         others = (name for name, value in beside.items() if _is_state(value))
         left_out = tuple(

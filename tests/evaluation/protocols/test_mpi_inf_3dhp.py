@@ -5,10 +5,14 @@ import json
 import numpy as np
 import pytest
 
+import tf_pose3d
+
 from tests.data.test_mpi_inf_3dhp import write_files
 from tf_pose3d.cli.eval import main as evaluate
 from tf_pose3d.cli.train import main as train
-from tf_pose3d.evaluation.protocols.mpi_inf_3dhp import scene_results
+from tf_pose3d.evaluation.protocols.mpi_inf_3dhp import MpiInf3dhpProtocol, scene_results
+from tf_pose3d.models.family import get_family
+from tf_pose3d.models.loading import as_config
 from tf_pose3d.skeleton import get_skeleton
 
 JOINTS = get_skeleton("h36m_17").joints
@@ -28,6 +32,43 @@ def test_metrics_by_hand():
     assert results["all"]["auc"] == pytest.approx(100 * 20 / 62)
     assert results["all"]["mpjpe"] == pytest.approx(((14 * 150 + 18000) / 17 + (14 * 50.1 + 18000) / 17) / 2)
     assert results["all"]["frames"] == 2
+
+
+def test_motionagformer_is_tested_on_a_window_round_each_frame(tmp_path):
+    write_files(tmp_path, frames=12)
+    settings = {
+        "FRAMES": 5,
+        "CHANNELS": 8,
+        "LAYERS": 1,
+        "NUM_HEADS": 2,
+        "SPACE": "metric",
+        "EVAL_FLIP": False,
+    }
+    keys = {"DATASET": "mpi_inf_3dhp", "REPRESENTATION": 8, **settings}
+    config = as_config("motionagformer").replace(**keys)
+    own, released = (
+        tf_pose3d.build_model(config.replace(JOINT_ORDER=order)) for order in ("h36m", "mpi_inf_3dhp")
+    )
+    released.set_weights(own.get_weights())
+    windows = tf_pose3d.examples(own, subset="test", split="test", options={"path_3dhp": tmp_path})
+    protocol = MpiInf3dhpProtocol(get_family("motionagformer"))
+    (evaluation,) = protocol.evaluate(own, own.config, windows)
+    # The first valid frame, with the video's first frames repeated before it.
+    sequence, frame = evaluation.sequence[0], evaluation.frame[0]
+    clip = windows.store.arrays["keypoints_2d"][_rows(windows, sequence, frame)][None]
+    expected = np.asarray(own(clip)["pose_3d"])[0]
+    np.testing.assert_allclose(evaluation.poses[0], expected, atol=1e-6)
+    (other,) = protocol.evaluate(released, released.config, windows)
+    outdoor = np.isin(np.array(windows.store.names)[other.sequence], ["TS5", "TS6"])
+    scale = np.where(outdoor, 1920 / 2048, 1.0)[:, None, None]
+    places = zip(other.sequence[::7], other.frame[::7], strict=True)
+    clips = [windows.store.arrays["keypoints_2d"][_rows(windows, *place)] for place in places]
+    poses = np.asarray(released(np.stack(clips))["pose_3d"])
+    np.testing.assert_allclose(other.poses[::7], poses * scale[::7], atol=1e-6)
+
+
+def _rows(windows, sequence, frame):
+    return windows.store.offsets[sequence] + np.clip(np.arange(frame - 2, frame + 3), 0, 11)
 
 
 @pytest.mark.parametrize("arch", ["martinez", pytest.param("mixste", marks=pytest.mark.slow)])

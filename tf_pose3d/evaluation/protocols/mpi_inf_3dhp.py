@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tf_pose3d.config import TrainingConfig
+from tf_pose3d.data.mpi_inf_3dhp import TRAINING_WIDTH, image_size
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.metrics import mpjpe
 from tf_pose3d.evaluation.prediction import Predictor
 from tf_pose3d.evaluation.protocols.protocol import Protocol
 from tf_pose3d.evaluation.protocols.uplift import Evaluation, save_window_predictions
+from tf_pose3d.evaluation.sequence_prediction import FrameSequencePredictor
 from tf_pose3d.evaluation.tables import error_table
 from tf_pose3d.progress import Progress
 
@@ -25,6 +28,8 @@ PCK_THRESHOLD = 150.0
 AUC_THRESHOLDS = np.arange(0.0, 151.0, 5.0)
 # Joints that PCK and AUC do not count.
 _NOT_COUNTED = ("pelvis", "spine", "head")
+# Windows whose poses of all frames are held at once.
+_WINDOWS = 256
 _COLUMNS = {"mpjpe": "MPJPE (mm)", "pck": "PCK (%)", "auc": "AUC (%)"}
 
 
@@ -65,10 +70,29 @@ def scene_results(
     }
 
 
+def _centres(
+    model: keras.Model,
+    setting: TrainingConfig,
+    data: Windows,
+    chosen: np.ndarray,
+    progress: Callable[[int], None] | None,
+) -> np.ndarray:
+    """`(n, J, 3)` the middle frames of windows, of a network that gives all of them."""
+    predictor = FrameSequencePredictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE)
+    keypoints, flip = data.store.arrays["keypoints_2d"], data.store.input_skeleton.flip_order
+    middle, poses = data.spec.length // 2, []
+    for first in range(0, len(chosen), _WINDOWS):
+        rows = data.rows(tf.constant(chosen[first : first + _WINDOWS], tf.int64))["rows"].numpy()
+        clips = predictor.clips(keypoints, rows, flip, setting.BATCH_SIZE, progress)
+        poses.append(np.asarray(model.rooted(clips[:, middle])))
+    return np.concatenate(poses)
+
+
 class MpiInf3dhpProtocol(Protocol[TrainingConfig, Windows, Evaluation]):
     """Valid frames only, each the centre of a window; the predicted root is taken as 0.
 
-    Networks that give every frame of a clip are run on clips side by side.
+    Networks that give every frame of a clip are run on clips side by side, MotionAGFormer, as its release, on
+    a window round each frame; its release's own networks give TS5 and TS6 smaller by 1920 / 2048, as released.
     """
 
     def evaluate(
@@ -110,10 +134,18 @@ class MpiInf3dhpProtocol(Protocol[TrainingConfig, Windows, Evaluation]):
         if not len(chosen):
             raise Pose3DError("no valid frame to test")
         _, setting = config.evaluation_settings()[0]
-        predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
         with Progress(len(chosen), "evaluating") as progress:
             shown = (lambda done: progress.update(steps=done)) if show_progress else None
-            poses = predictor(data, setting.BATCH_SIZE, chosen, shown)
+            if getattr(setting, "window_per_frame", False):
+                poses = _centres(model, setting, data, chosen, shown)
+            else:
+                predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
+                poses = predictor(data, setting.BATCH_SIZE, chosen, shown)
+        if getattr(setting, "JOINT_ORDER", None) == "mpi_inf_3dhp":
+            # The release multiplies with half of the width of each image, where training had 2048 pixels.
+            scenes = np.array(store.actions)[store.action_ids[sequence[chosen]]]
+            widths = np.array([image_size(scene)[0] for scene in scenes])
+            poses *= (widths / TRAINING_WIDTH).astype(np.float32)[:, None, None]
         root = self.family.root_joint(config)
         poses[:, root] = 0
         sequence, frame = sequence[chosen], frame[chosen]

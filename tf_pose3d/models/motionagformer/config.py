@@ -41,11 +41,22 @@ class MotionAGFormerConfig(ImageSequenceConfig):
         2, "For similar: frames that a frame is connected with, itself included.", minimum=1
     )
     CHAIN_REACH: int = key(1, "For chain: frames after a frame that it is connected with.", minimum=1)
+    JOINT_ORDER: str = key(
+        "h36m",
+        "Order in which the network sees joints: h36m, or mpi_inf_3dhp, of the release's networks for that data "
+        "set; poses and keypoints have SKELETON's either way.",
+        choices=("h36m", "mpi_inf_3dhp"),
+    )
     BATCH_SIZE: int = key(16, "Clips per training step, over all replicas.", minimum=1)
     EPOCHS: int = key(60, "Epochs to train.", minimum=0)
     SCHEDULE_PARAMS: dict = key(
         {"initial_learning_rate": 5e-4, "decay_rate": 0.99}, "Arguments of the schedule."
     )
+
+    @property
+    def window_per_frame(self) -> bool:
+        """Each frame that is tested on MPI-INF-3DHP has a window of its own, as in the release."""
+        return True
 
     def validate(self, source: str = "config") -> None:
         super().validate(source)
@@ -53,6 +64,10 @@ class MotionAGFormerConfig(ImageSequenceConfig):
             raise Pose3DError(
                 f"{source}: CLIP_FRAMES is {self.CLIP_FRAMES}, expected {self.FRAMES}: the graph branch has "
                 "statistics for each of FRAMES frames"
+            )
+        if self.JOINT_ORDER == "mpi_inf_3dhp" and self.SPACE != "metric":
+            raise Pose3DError(
+                f"{source}: JOINT_ORDER mpi_inf_3dhp is of networks that give metres; set SPACE to metric"
             )
         parts = 2 if self.HIERARCHICAL else 1
         if self.CHANNELS % (parts * self.NUM_HEADS):

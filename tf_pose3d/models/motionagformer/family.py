@@ -39,6 +39,7 @@ class MotionAGFormerFamily(ImageSequenceFamily[MotionAGFormerConfig]):
             neighbours=config.NEIGHBOURS,
             reach=config.CHAIN_REACH,
             root_relative=config.ROOT_RELATIVE,
+            joint_order=config.JOINT_ORDER,
         )
         model.build()
         return model

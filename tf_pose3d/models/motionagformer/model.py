@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import keras
 from keras import ops
 
+from tf_pose3d.data.mpi_inf_3dhp import PSTMO_JOINTS
+from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
 from tf_pose3d.layers.initial_weights import linear
@@ -16,6 +18,7 @@ from tf_pose3d.layers.space_time import AdaptiveFusion, joints_in_rows, swap_fra
 from tf_pose3d.layers.transformer import MLP
 from tf_pose3d.models.motionagformer.mixers import GraphMixer, TemporalConvolutions
 from tf_pose3d.models.sequence_model import ImageSequenceModel
+from tf_pose3d.skeleton import get_skeleton
 
 __all__ = ["MixerBlock", "MotionAGFormer"]
 
@@ -147,6 +150,7 @@ class MotionAGFormer(ImageSequenceModel):
         temporal: The graph branch over frames: `"similar"`, `"chain"` (see `GraphMixer`) or `"convolutions"`.
         neighbours, reach: Of the frames' graphs.
         root_relative: Poses are relative to the root, see `rooted`.
+        joint_order: `"h36m"`: joints are seen in h36m_17's order; `"mpi_inf_3dhp"`: in that of P-STMO's files.
 
     Inputs and outputs as of `ImageSequenceModel`, J = 17 of h36m_17.
     """
@@ -173,6 +177,7 @@ class MotionAGFormer(ImageSequenceModel):
         neighbours: int = 2,
         reach: int = 1,
         root_relative: bool = True,
+        joint_order: str = "h36m",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -195,7 +200,16 @@ class MotionAGFormer(ImageSequenceModel):
             "neighbours": neighbours,
             "reach": reach,
             "root_relative": root_relative,
+            "joint_order": joint_order,
         }
+        # Which joint of h36m_17 stands in each place, and the way back; None: its own.
+        self._order: list[int] | None = None
+        self._back: list[int] | None = None
+        if joint_order == "mpi_inf_3dhp":
+            self._order = [get_skeleton("h36m_17").index(joint) for joint in PSTMO_JOINTS]
+            self._back = sorted(range(len(self._order)), key=self._order.__getitem__)
+        elif joint_order != "h36m":
+            raise Pose3DError(f"joint_order is {joint_order!r}, expected h36m or mpi_inf_3dhp")
         self.frames, self.channels, self.width, self.hierarchical = frames, channels, width, hierarchical
         self.root_relative = root_relative
         policy = self.dtype_policy
@@ -260,7 +274,10 @@ class MotionAGFormer(ImageSequenceModel):
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         frames, joints = self.frames, self.joints
-        rows = self.joint_embedding(ops.reshape(self._clip(inputs), (-1, self.channels)))
+        keypoints = self._clip(inputs)
+        if self._order is not None:
+            keypoints = ops.take(keypoints, self._order, axis=2)
+        rows = self.joint_embedding(ops.reshape(keypoints, (-1, self.channels)))
         tokens = self.joint_position(ops.reshape(rows, (-1, frames, joints, self.width)))
         tokens = joints_in_rows(tokens)
         for index, (first, second, third, fourth) in enumerate(self.branches):
@@ -280,4 +297,7 @@ class MotionAGFormer(ImageSequenceModel):
             tokens = swap_frames_and_joints(mixed, joints)
         rows = self.representation(self.norm(ops.reshape(tokens, (-1, self.width))))
         poses = ops.reshape(self.head(rows), (-1, frames, joints, 3))
-        return self._outputs(inputs, poses, ops.reshape(rows, (-1, frames, joints, rows.shape[-1])))
+        features = ops.reshape(rows, (-1, frames, joints, rows.shape[-1]))
+        if self._back is not None:
+            poses, features = (ops.take(values, self._back, axis=2) for values in (poses, features))
+        return self._outputs(inputs, poses, features)

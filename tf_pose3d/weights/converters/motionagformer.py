@@ -24,6 +24,8 @@ __all__ = ["MotionAGFormerConverter"]
 
 _PARTS = ("att_spatial", "att_temporal", "graph_spatial", "graph_temporal")
 _FIRST = "layers.0."
+# Metres of one unit of poses for MPI-INF-3DHP: millimetres were divided by 1024, half of the images' width.
+_METRES_3DHP = 1.024
 
 
 class MotionAGFormerConverter(Converter["MotionAGFormerConfig"]):
@@ -85,6 +87,11 @@ class MotionAGFormerConverter(Converter["MotionAGFormerConfig"]):
             values["LAYER_SCALE"] = None
         return values
 
+    def suggested_values(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        if _is_of_3dhp(checkpoint):
+            return {"JOINT_ORDER": "mpi_inf_3dhp", "SPACE": "metric", "DATASET": "mpi_inf_3dhp"}
+        return {}
+
     def check_config(self, checkpoint: Checkpoint, config: MotionAGFormerConfig) -> None:
         held = f"{_FIRST}graph_temporal.mixer.batch_norm.weight" in checkpoint.tensors
         if held == (config.TEMPORAL_GRAPH == "convolutions"):
@@ -110,7 +117,17 @@ class MotionAGFormerConverter(Converter["MotionAGFormerConfig"]):
             supposed.append(
                 f"frames connected with the {config.NEIGHBOURS} most alike (TEMPORAL_GRAPH, NEIGHBOURS)"
             )
-        return [f"supposed, as no tensor tells: {'; '.join(supposed)}"] if supposed else []
+        if _is_of_3dhp(checkpoint) is None and "JOINT_ORDER" not in given:
+            supposed.append(
+                "joints in Human3.6M's order (for MPI-INF-3DHP: JOINT_ORDER mpi_inf_3dhp, SPACE metric)"
+            )
+        lines = [f"supposed, as no tensor tells: {'; '.join(supposed)}"] if supposed else []
+        if config.JOINT_ORDER == "mpi_inf_3dhp":
+            lines.append(
+                f"{checkpoint.source}: taken as of MPI-INF-3DHP, by how it was trained: joints in that data "
+                "set's order (JOINT_ORDER), poses turned from halves of 2048 pixels to metres"
+            )
+        return lines
 
     def assignments(self, model: MotionAGFormer, config: MotionAGFormerConfig) -> Iterator[Assignment]:
         embedding, dense = model.joint_embedding, model.representation
@@ -123,7 +140,25 @@ class MotionAGFormerConverter(Converter["MotionAGFormerConfig"]):
             yield from dense_assignments(fusion.kernel, fusion.bias, f"layers.{index}.fusion")
         yield from layer_norm_assignments(model.norm, "norm")
         yield from dense_assignments(dense.kernel, dense.bias, "rep_logit.fc")
-        yield from dense_assignments(model.head.kernel, model.head.bias, "head")
+        unit = _METRES_3DHP if config.JOINT_ORDER == "mpi_inf_3dhp" else 1.0
+        yield Assignment(model.head.kernel, ("head.weight",), lambda array: unit * array.T)
+        yield Assignment(model.head.bias, ("head.bias",), lambda array: unit * array)
+
+
+def _is_of_3dhp(checkpoint: Checkpoint) -> bool | None:
+    """Whether a checkpoint is one of the release's for MPI-INF-3DHP; None: it does not tell.
+
+    These are trained with Adam's amsgrad, those for Human3.6M with AdamW; and the wide ones have 81 frames,
+    not 243.
+    """
+    amsgrad = checkpoint.entries.get("optimizer.amsgrad")
+    if amsgrad is not None:
+        return bool(amsgrad)
+    nodes = checkpoint.tensors.get(f"{_FIRST}graph_temporal.mixer.batch_norm.weight")
+    width = checkpoint.tensors["joints_embed.weight"].shape[0]
+    if nodes is None or width != 128 or nodes.shape[0] not in (81, 243):
+        return None
+    return nodes.shape[0] == 81
 
 
 def _block_assignments(block: MixerBlock, prefix: str) -> Iterator[Assignment]:
