@@ -4,7 +4,8 @@
 
 For each seed the release's network is built, its weights are converted, and both are trained for `--steps`
 steps of `--clips` clips in the release's way (AdamW, its three losses) on the same batches of Human3.6M's
-training subjects; then both lift the clips of S9 and S11 in the folder. Rounding alone tells them apart, which
+training subjects; then both lift the clips of S9 and S11 in the folder. Rounding alone tells them apart,
+which
 training amplifies: the table shows mean losses of both by part of the run, the test errors, and what seeds
 differ by. Needs PyTorch and a clone of the release.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import itertools
 import sys
 import tempfile
 import time
@@ -154,7 +156,7 @@ def main() -> None:
     held = np.stack(curves)
     table = PrettyTable(["steps", "loss (seeds)", "the release's (seeds)", "least and greatest difference"])
     bounds = np.linspace(0, held.shape[1], arguments.parts + 1).astype(int)
-    for first, last in zip(bounds, bounds[1:], strict=False):
+    for first, last in itertools.pairwise(bounds):
         means = held[:, first:last].mean(axis=1)
         relative = means[:, 0] / means[:, 1] - 1
         cells = [", ".join(f"{value:.4f}" for value in means[:, who]) for who in (0, 1)]

@@ -42,10 +42,16 @@ class Predictor:
         flip: Average with the mirrored prediction for the mirrored input.
         jit_compile: Compile the forward pass with XLA.
         overlap: Of clips, see `tf_pose3d.data.clips.covering_clips`.
+        output: Of networks that give every frame, see `FrameSequencePredictor`.
     """
 
     def __init__(
-        self, model: keras.Model, flip: bool = True, jit_compile: bool = False, overlap: float = 0.0
+        self,
+        model: keras.Model,
+        flip: bool = True,
+        jit_compile: bool = False,
+        overlap: float = 0.0,
+        output: str | None = None,
     ) -> None:
         self.model = model
         self._flip = flip
@@ -53,7 +59,7 @@ class Predictor:
         self._shared = all(
             hasattr(model, name) for name in ("encode_frames", "replacement_token", "lift_tokens")
         )
-        self._temporal = temporal_predictor(model, flip, jit_compile, overlap)
+        self._temporal = temporal_predictor(model, flip, jit_compile, overlap, output)
         # What windows can differ in -> compiled functions.
         self._compiled: dict[Any, Any] = {}
 

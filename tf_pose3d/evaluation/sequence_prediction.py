@@ -32,16 +32,24 @@ class FrameSequencePredictor:
         jit_compile: Compile the forward pass with XLA.
         overlap: Share of a clip that the next one holds, too; frames of several clips are averaged, those
             near a clip's ends counting less. 0: side by side, the last clip of a video shifted back.
+        output: Name of the output; None: the model's `sequence_output`. Numbers behind x, y and z are
+            averaged as these are, and not mirrored.
     """
 
     def __init__(
-        self, model: keras.Model, flip: bool = True, jit_compile: bool = False, overlap: float = 0.0
+        self,
+        model: keras.Model,
+        flip: bool = True,
+        jit_compile: bool = False,
+        overlap: float = 0.0,
+        output: str | None = None,
     ) -> None:
         self._model, self._flip, self._jit_compile, self._overlap = model, flip, jit_compile, overlap
+        self._output = output or model.sequence_output
         self._run: Callable[..., tf.Tensor] | None = None
 
     def _compiled(self, flip_order: tuple[int, ...]) -> Callable[..., tf.Tensor]:
-        model, flip = self._model, self._flip
+        model, flip, output = self._model, self._flip, self._output
         order = tf.constant(flip_order, tf.int32)
 
         @tf.function(jit_compile=self._jit_compile, autograph=False, reduce_retracing=False)
@@ -49,7 +57,7 @@ class FrameSequencePredictor:
             clips = keypoints
             if flip:
                 clips = tf.concat([clips, _mirror(clips, order)], axis=0)
-            poses = tf.cast(model({"keypoints_2d": clips}, training=False)[model.sequence_output], tf.float32)
+            poses = tf.cast(model({"keypoints_2d": clips}, training=False)[output], tf.float32)
             if not flip:
                 return poses
             straight, mirrored = tf.split(poses, 2)
@@ -75,19 +83,19 @@ class FrameSequencePredictor:
             progress: Called with the number of clips done since the last call.
 
         Returns:
-            `(n, F, J, 3)` float32.
+            `(n, F, J, 3)` float32, or with more numbers a joint where the output has them.
         """
         if self._run is None:
             self._run = self._compiled(flip_order)
         if not tf.config.list_physical_devices("GPU"):
             batch_size = min(batch_size, max(_CPU_TOKENS // (frames.shape[1] * keypoints.shape[1]), 1))
-        result = np.empty((*frames.shape, keypoints.shape[1], 3), np.float32)
+        parts = []
         for first in range(0, len(frames), batch_size):
             part = frames[first : first + batch_size]
-            result[first : first + len(part)] = self._run(tf.constant(keypoints[part])).numpy()
+            parts.append(self._run(tf.constant(keypoints[part])).numpy())
             if progress is not None:
                 progress(len(part))
-        return result
+        return np.concatenate(parts)
 
     def frame_weights(self, length: int) -> np.ndarray:
         """`(length,)` weights of a clip's frames in means over clips; with overlap small at its ends."""
@@ -107,7 +115,7 @@ class FrameSequencePredictor:
         store, length = windows.store, windows.spec.length
         keypoints = store.arrays["keypoints_2d"]
         scale = store.arrays.get("image_scale")
-        result = np.empty((len(numbers), store.skeleton.num_joints, 3), np.float32)
+        result: np.ndarray | None = None
         weights = self.frame_weights(length)
         for rows, those, places in _videos(windows, numbers):
             clips = covering_clips(len(rows), length, self._overlap)
@@ -118,10 +126,15 @@ class FrameSequencePredictor:
             np.add.at(total, clips, poses * weights[None, :, None, None])
             np.add.at(share, clips, np.broadcast_to(weights, clips.shape))
             mean = total[places] / share[places, None, None]
-            pose = np.asarray(self._model.rooted(mean.astype(np.float32)))
+            mean = mean.astype(np.float32)
+            pose = np.asarray(self._model.rooted(mean[..., :3]))
+            pose = np.concatenate([pose, mean[..., 3:]], axis=-1)
+            if result is None:
+                result = np.empty((len(numbers), *pose.shape[1:]), np.float32)
             result[those] = pose if scale is None else pose * scale[rows[places]][:, None, None]
             if progress is not None:
                 progress(len(those))
+        assert result is not None
         return result
 
 

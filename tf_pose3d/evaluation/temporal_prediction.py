@@ -27,11 +27,11 @@ _MIRRORED_TANGENTIAL = 9
 
 
 def temporal_predictor(
-    model: keras.Model, flip: bool, jit_compile: bool, overlap: float = 0.0
+    model: keras.Model, flip: bool, jit_compile: bool, overlap: float = 0.0, output: str | None = None
 ) -> Parsed | None:
     """The predictor that serves a model best, or None where windows are predicted each on their own."""
     if hasattr(model, "sequence_output"):
-        return FrameSequencePredictor(model, flip, jit_compile, overlap)
+        return FrameSequencePredictor(model, flip, jit_compile, overlap, output)
     if hasattr(model, "lift_sequence"):
         return SequencePredictor(model, flip, jit_compile)
     if hasattr(model, "lift_windows"):

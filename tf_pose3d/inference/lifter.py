@@ -136,7 +136,13 @@ class Lifter:
         from tf_pose3d.evaluation.prediction import Predictor
 
         setting = self._setting
-        return Predictor(self.model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
+        output = getattr(self.model, "spread_output", None) if self._says_spread else None
+        return Predictor(self.model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap, output)
+
+    @property
+    def _says_spread(self) -> bool:
+        """Whether hypotheses lie apart by what is calibrated; poses then have a fourth number a joint."""
+        return getattr(self.config, "RADII", None) is not None
 
     @functools.cached_property
     def _path_predictor(self) -> SequencePredictor | None:
@@ -398,6 +404,13 @@ class Lifter:
         found += sanity.check_sides(points, source)
         camera = default_camera(width, height, focal_length)
         poses, path = self._lift_prepared(prepared, camera, fps, show_progress)
+        uncertainty = None
+        if self._says_spread:
+            from tf_pose3d.evaluation.hypothesis_radii import hypothesis_radius
+
+            radius = hypothesis_radius(poses[..., 3], getattr(self.config, "RADII", []))
+            uncertainty = (1000 * radius).astype(np.float32)
+            poses = np.ascontiguousarray(poses[..., :3])
         count, asked = len(poses), len(prepared.keypoints)
         seen = prepared.present[:count]
         bending = sanity.check_poses(poses[seen], self.skeleton)
@@ -417,8 +430,9 @@ class Lifter:
             found += [unlike] if unlike else []
         found += self._absences(prepared.present)
         poses[~seen] = np.nan
-        if path is not None:
-            path[~seen] = np.nan
+        for values in (path, uncertainty):
+            if values is not None:
+                values[~seen] = np.nan
         if self._path_predictor is not None and self.normalization == "box":
             found.append(
                 "normalization box hides where the person is in the image: the network of the root's path is "
@@ -437,6 +451,7 @@ class Lifter:
             subject=subject,
             name=name,
             path=path,
+            uncertainty=uncertainty,
         )
 
     def _absences(self, present: np.ndarray) -> list[str]:
@@ -458,7 +473,10 @@ class Lifter:
     def _lift_prepared(
         self, prepared: PreparedKeypoints, camera: Camera, fps: float, show_progress: bool
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """`(n, J, 3)` poses of all frames, or of the first n when interrupted; `(n, 3)` the root's path."""
+        """`(n, J, 3)` poses of all frames, or of the first n when interrupted; `(n, 3)` the root's path.
+
+        With `_says_spread` poses have the spread of hypotheses as a fourth number.
+        """
         keypoints, rate = prepared.keypoints, self.spec.frame_rate
         # Frames that are lifted one by one know no time; multiples of the rate are strided over.
         resampled = self.spec.length > 1 and fps % rate != 0
@@ -476,7 +494,8 @@ class Lifter:
             done = len(poses) == len(keypoints)
             poses = resample(poses, places if done else places[places <= len(poses) - 1])
         joints = self.skeleton.num_joints
-        centred = poses[:, :joints] - poses[:, self.root : self.root + 1]
+        centred = poses[:, :joints].copy()
+        centred[..., :3] -= poses[:, self.root : self.root + 1, :3]
         return centred, poses[:, joints] if poses.shape[1] > joints else None
 
     def _lift_path(self, sequence: Sequence) -> np.ndarray:
@@ -508,7 +527,8 @@ class Lifter:
     def _lift_sequence(self, sequence: Sequence, show_progress: bool) -> np.ndarray:
         stride = self._setting.prediction_stride
         indices = np.arange(0, sequence.num_frames, stride)
-        predicted = np.zeros((sequence.num_frames, self.skeleton.num_joints, 3), np.float32)
+        numbers = 4 if self._says_spread else 3
+        predicted = np.zeros((sequence.num_frames, self.skeleton.num_joints, numbers), np.float32)
         done = 0
         try:
             with Progress(len(indices), "lifting") as progress:
@@ -591,7 +611,7 @@ class Lifter:
         skipped = frame % stride
         fps = fps if self.spec.length > 1 else rate
         sequence = self._sequence(keypoints[skipped:], camera, fps)
-        pose = self._predict(sequence, np.array([frame - skipped]), None)[0]
+        pose = self._predict(sequence, np.array([frame - skipped]), None)[0, :, :3]
         return pose - pose[self.root]
 
 

@@ -17,8 +17,8 @@ class Checkpoint:
     Attributes:
         source: The file, for messages.
         tensors: Name -> array, in the order of the file.
-        entries: What else it holds in single numbers and strings, such as epoch, lr and error; the optimizer's
-            settings as `optimizer.NAME`.
+        entries: What else it holds in single numbers and strings, such as epoch, lr and error; the
+            optimizer's settings as `optimizer.NAME`.
         left_out: Names of further networks in it, whose tensors are not among these.
     """
 

@@ -315,8 +315,9 @@ def read_pytorch_checkpoint(path: str | os.PathLike) -> Checkpoint:
 
     Reads `.pth.tar`, `.pth`, `.bin` and `.pt` files in both forms of `torch.save`: a plain state dict, or a
     dict that holds one under `state_dict`, `model_pos`, `model_state_dict` or `model`. A `module.` before all
-    names is taken off. Tensors of a `model_traj` beside it follow as `model_traj.NAME`. Of an `optimizer` beside
-    it its settings are kept, as `optimizer.NAME`; its state and random number generators are passed over.
+    names is taken off. Tensors of a `model_traj` beside it follow as `model_traj.NAME`. Of an `optimizer`
+    beside it its settings are kept, as `optimizer.NAME`; its state and random number generators are passed
+    over.
 
     Args:
         path: The file; its content decides how it is read, not its name.

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import tf_pose3d
-
 from tests.data.test_mpi_inf_3dhp import write_files
 from tf_pose3d.cli.eval import main as evaluate
 from tf_pose3d.cli.train import main as train

@@ -92,7 +92,8 @@ class MpiInf3dhpProtocol(Protocol[TrainingConfig, Windows, Evaluation]):
     """Valid frames only, each the centre of a window; the predicted root is taken as 0.
 
     Networks that give every frame of a clip are run on clips side by side, MotionAGFormer, as its release, on
-    a window round each frame; its release's own networks give TS5 and TS6 smaller by 1920 / 2048, as released.
+    a window round each frame; its release's own networks give TS5 and TS6 smaller by 1920 / 2048, as
+    released.
     """
 
     def evaluate(

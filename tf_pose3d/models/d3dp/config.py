@@ -36,6 +36,19 @@ class D3DPConfig(SequenceConfig):
     DIFFUSION_STEPS: int = key(1000, "Steps of the noise schedule.", minimum=2)
     PROPOSALS: int = key(5, "Hypotheses that are sampled.", minimum=1)
     SAMPLING_STEPS: int = key(5, "Denoising steps of a hypothesis.", minimum=1)
+    AGGREGATION: str = key(
+        "mean",
+        "How hypotheses become one pose: mean (P-Agg), or joint: of each joint the one that is seen "
+        "nearest to its "
+        "keypoint, with an estimated root and a typical camera (J-Agg without the truth).",
+        choices=("mean", "joint"),
+    )
+    RADII: list | None = key(
+        None,
+        "Factor and power of each joint, so that factor * spread ** power (metres) holds the true joint "
+        "nine times "
+        "of ten; tools/calibrate_hypotheses.py finds them. null: not calibrated.",
+    )
     LOSS_AS_GRADIENT: bool = key(
         False, "Multiply gradients with the loss, as the release does; Adam hardly notices."
     )
@@ -59,6 +72,16 @@ class D3DPConfig(SequenceConfig):
                 f"{source}: CLIP_FRAMES is {self.CLIP_FRAMES}, expected {self.FRAMES}: the network reads "
                 "FRAMES frames at once"
             )
+        if self.RADII is not None:
+            pairs = [pair for pair in self.RADII if isinstance(pair, (list, tuple)) and len(pair) == 2]
+            numbers = [value for pair in pairs for value in pair]
+            whole = all(isinstance(value, (int, float)) and 0 <= value < 1e6 for value in numbers)
+            if len(pairs) != len(self.RADII) or len(pairs) != 17 or not whole:
+                raise Pose3DError(
+                    f"{source}: RADII has {len(self.RADII)} entries, expected 17 of factor and power"
+                )
+        if self.RADII is not None and self.PROPOSALS < 2:
+            raise Pose3DError(f"{source}: PROPOSALS is 1, which have no spread that RADII could scale")
         if self.SAMPLING_STEPS >= self.DIFFUSION_STEPS:
             raise Pose3DError(
                 f"{source}: SAMPLING_STEPS is {self.SAMPLING_STEPS}, expected fewer than DIFFUSION_STEPS "

@@ -33,6 +33,7 @@ class D3DPFamily(SequenceFamily[D3DPConfig]):
             sampling_steps=config.SAMPLING_STEPS,
             flip=config.EVAL_FLIP,
             seed=config.SHUFFLE_SEED,
+            aggregation=config.AGGREGATION,
             num_heads=config.NUM_HEADS,
             mlp_ratio=config.MLP_RATIO,
             qkv_bias=config.QKV_BIAS,

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.geometry.hypotheses import best_seen_joints, spread
 from tf_pose3d.layers.initial_weights import linear
 from tf_pose3d.models.mixste.model import MixSTE
 from tf_pose3d.skeleton import get_skeleton
@@ -59,11 +60,13 @@ class D3DP(MixSTE):
     Input (dict): keypoints_2d `(B, F, 17, 2)` normalised; in training also pose_3d `(B, F, 17, 3)` metres.
     Output (dict), metres relative to the root, camera frame: in training pose_3d_sequence `(B, F, 17, 3)`,
     made of the pose with a random share of noise. Else pose_3d_hypotheses `(B, H, F, 17, 3)`;
-    pose_3d_sequence, their mean, which asks for neither the true root nor the camera (P-Agg); pose_3d, its
-    middle frame. Roots are 0.
+    pose_3d_sequence, one pose of them, which asks for neither the true root nor the camera; pose_3d, its
+    middle frame; pose_and_spread_sequence `(B, F, 17, 4)`, the same with the hypotheses' root mean square
+    distance from their mean. Roots are 0.
     """
 
     token_inputs = 5
+    spread_output = "pose_and_spread_sequence"
 
     def __init__(
         self,
@@ -75,6 +78,7 @@ class D3DP(MixSTE):
         sampling_steps: int = 5,
         flip: bool = True,
         seed: int = 0,
+        aggregation: str = "mean",
         **kwargs: Any,
     ) -> None:
         super().__init__(frames, 17, width, depth, **kwargs)
@@ -86,7 +90,9 @@ class D3DP(MixSTE):
             "sampling_steps": sampling_steps,
             "flip": flip,
             "seed": seed,
+            "aggregation": aggregation,
         }
+        self.aggregation = aggregation
         self.proposals, self.flip, self.seed = proposals, flip, seed
         self.left = cosine_schedule(diffusion_steps)
         self.times = sampling_times(diffusion_steps, sampling_steps)
@@ -96,9 +102,9 @@ class D3DP(MixSTE):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self._flip_order = np.array(get_skeleton("h36m_17").flip_order)
 
-    def set_sampling(self, proposals: int, steps: int, flip: bool) -> None:
+    def set_sampling(self, proposals: int, steps: int, flip: bool, aggregation: str = "mean") -> None:
         """Other numbers of hypotheses and of denoising steps, with or without mirrored averaging."""
-        self.proposals, self.flip = proposals, flip
+        self.proposals, self.flip, self.aggregation = proposals, flip, aggregation
         self.times = sampling_times(len(self.left), steps)
 
     def build(self, input_shape: object = None) -> None:
@@ -172,11 +178,15 @@ class D3DP(MixSTE):
         poses = self.sample(repeated, drawn)
         poses = ops.concatenate([ops.zeros_like(poses[:, :, :1]), poses[:, :, 1:]], axis=2)
         hypotheses = ops.reshape(poses, shape)
-        mean = ops.mean(hypotheses, axis=1)
+        if self.aggregation == "joint":
+            pose = best_seen_joints(hypotheses, ops.cast(keypoints, "float32"))
+        else:
+            pose = ops.mean(hypotheses, axis=1)
         return {
-            "pose_3d": mean[:, self.frames // 2],
-            "pose_3d_sequence": mean,
+            "pose_3d": pose[:, self.frames // 2],
+            "pose_3d_sequence": pose,
             "pose_3d_hypotheses": hypotheses,
+            self.spread_output: ops.concatenate([pose, spread(hypotheses)[..., None]], axis=-1),
         }
 
     def _from_noise(self, keypoints: Tensor, poses: Tensor) -> dict[str, Tensor]:

@@ -43,7 +43,8 @@ class MotionAGFormerConfig(ImageSequenceConfig):
     CHAIN_REACH: int = key(1, "For chain: frames after a frame that it is connected with.", minimum=1)
     JOINT_ORDER: str = key(
         "h36m",
-        "Order in which the network sees joints: h36m, or mpi_inf_3dhp, of the release's networks for that data "
+        "Order in which the network sees joints: h36m, or mpi_inf_3dhp, of the release's networks for "
+        "that data "
         "set; poses and keypoints have SKELETON's either way.",
         choices=("h36m", "mpi_inf_3dhp"),
     )

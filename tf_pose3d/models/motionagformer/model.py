@@ -150,7 +150,8 @@ class MotionAGFormer(ImageSequenceModel):
         temporal: The graph branch over frames: `"similar"`, `"chain"` (see `GraphMixer`) or `"convolutions"`.
         neighbours, reach: Of the frames' graphs.
         root_relative: Poses are relative to the root, see `rooted`.
-        joint_order: `"h36m"`: joints are seen in h36m_17's order; `"mpi_inf_3dhp"`: in that of P-STMO's files.
+        joint_order: `"h36m"`: joints are seen in h36m_17's order; `"mpi_inf_3dhp"`: in that of P-STMO's
+            files.
 
     Inputs and outputs as of `ImageSequenceModel`, J = 17 of h36m_17.
     """
