@@ -172,7 +172,7 @@ def _facts(source: str, action: str | None) -> tuple[str, str]:
 
 
 def read_image_sequences(
-    path: str | Path, subset: str, confidence: bool = True, log: Log | None = None
+    path: str | Path, subset: str, confidence: bool = True, log: Log | None = None, mode: str = "dt_ft"
 ) -> list[Sequence]:
     """The videos of a part, in the file's order.
 
@@ -181,6 +181,7 @@ def read_image_sequences(
         subset: `train` (`trainval`), `test` (`val`), or one subject.
         confidence: Give `pose_2d` the confidences; False: 1 everywhere.
         log: Takes a line for the user.
+        mode: `dt_ft`: the detected 2D poses; `gt`: x and y of the true poses of the image, with confidence 1.
 
     Returns:
         Sequences of layout `h36m_17` with `pose_2d (F, 17, 3)` pixels and confidence, per frame `pose_image
@@ -197,7 +198,10 @@ def read_image_sequences(
         held = {
             name.partition("/")[2]: values for name, values in columns.items() if name.startswith(f"{part}/")
         }
-        if "confidence" not in held and confidence and log is not None:
+        if mode == "gt":
+            held["joint_2d"] = held["joint3d_image"][..., :2]
+            held.pop("confidence", None)
+        elif "confidence" not in held and confidence and log is not None:
             log(f"{path}: {part} has no confidence, taken as 1")
         sequences += _sequences(held, confidence, None if split else subset)
     if not sequences:
@@ -254,7 +258,7 @@ def _read(
     require_one_layout("h36m_sh", skeleton, input_skeleton)
     if skeleton != "h36m_17":
         raise Pose3DError(f"data set h36m_sh has the joints of h36m_17, the model those of {skeleton}")
-    return read_image_sequences(options["path_pickle"], subset, options["confidence"], log)
+    return read_image_sequences(options["path_pickle"], subset, options["confidence"], log, options["mode"])
 
 
 def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
@@ -277,6 +281,7 @@ DATASET = PoseDataset(
             is_place=True,
         ),
         Option("confidence", "whether to read confidences, else 1", True, choices=(False, True)),
+        Option("mode", "2D poses: dt_ft, detected, or gt, exact", "dt_ft", choices=("gt", "dt_ft")),
     ),
     files=_files,
     read=_read,

@@ -8,12 +8,21 @@ from typing import Any
 import numpy as np
 
 from tf_pose3d.evaluation.metrics import pampjpe
+from tf_pose3d.evaluation.tables import error_table
 
-__all__ = ["LEFT_OUT", "FrameErrors", "image_space_results", "is_left_out"]
+__all__ = [
+    "LEFT_OUT",
+    "FrameErrors",
+    "image_space_metrics",
+    "image_space_results",
+    "image_space_table",
+    "is_left_out",
+]
 
 # Recordings whose labels are wrong, left out by the releases.
 LEFT_OUT = ("s_09_act_05_subact_02", "s_09_act_10_subact_02", "s_09_act_13_subact_01")
 _CAMERA_SUFFIX = len("_ca_01")
+_COLUMNS = {"mpjpe": "MPJPE", "pampjpe": "P-MPJPE", "acceleration": "Acceleration"}
 
 
 class FrameErrors:
@@ -104,3 +113,34 @@ def image_space_results(
 def is_left_out(name: str) -> bool:
     """Whether a video's recording is one that the releases leave out."""
     return name[:-_CAMERA_SUFFIX] in LEFT_OUT
+
+
+def image_space_metrics(results: dict[str, Any], action_wise: bool) -> dict[str, float]:
+    """What validation reports of `image_space_results`."""
+    metrics = {"loss": results["frame_wise"]["mpjpe"] / 1000}
+    # The releases choose weights by the mean over actions and call it MPJPE.
+    for prefix in ("", "AW-")[: 2 if action_wise else 1]:
+        part = results["action_wise_average" if action_wise else "frame_wise"]
+        metrics.update({prefix + name.upper(): value for name, value in part.items()})
+    return metrics
+
+
+def image_space_table(results: dict[str, Any], action_wise: bool = True) -> str:
+    """`image_space_results` as printed."""
+    rows = {"All frames": results["frame_wise"]}
+    if action_wise:
+        rows = {**results["per_action"], "Average": results["action_wise_average"], **rows}
+    table = error_table(
+        list(rows),
+        list(_COLUMNS.values()),
+        [[row[metric] for metric in _COLUMNS] for row in rows.values()],
+        corner="Action" if action_wise else "",
+        title="Errors in mm by each frame's true scale, roots aligned (acceleration: mm per frame^2)",
+        summary_rows=2 if action_wise else 0,
+    )
+    lines = [str(table)]
+    if results["left_out"]:
+        lines.append(f"left out, as their labels are wrong: {len(results['left_out'])} videos")
+    if results["frames"]["uncovered"]:
+        lines.append(f"{results['frames']['uncovered']} frames in no whole clip, or left out")
+    return "\n".join(lines)

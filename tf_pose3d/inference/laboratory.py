@@ -15,6 +15,7 @@ LABORATORY_DATA = {
     "amass": "Human3.6M's cameras",
     "synthetic": "Human3.6M's cameras",
     "lcn": "Human3.6M",
+    "h36m_sh": "Human3.6M",
     "humaneva15": "HumanEva-I",
     "humaneva20": "HumanEva-I",
 }

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
+import pickle
+
 import numpy as np
 import pytest
 
+import tf_pose3d
+from tests.data.test_image_pickles import make_parts
 from tf_pose3d.camera import Camera
+from tf_pose3d.cli.eval import main as evaluate
+from tf_pose3d.cli.train import main as train
 from tf_pose3d.data.lcn_pickles import LCNItems
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.lcn_results import (
@@ -18,6 +25,7 @@ from tf_pose3d.evaluation.lcn_results import (
 from tf_pose3d.evaluation.protocols.lcn import predict_image_poses
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.lcn.config import LCNConfig
+from tf_pose3d.models.lcn.family import LCNFamily
 from tf_pose3d.models.lcn.folded import FoldedLCN
 from tf_pose3d.skeleton import get_skeleton
 
@@ -139,3 +147,43 @@ def test_flipped_predictions_are_averaged_in_the_image_frame():
     found = predict_image_poses(model, keypoints, tuple(order), batch_size=3)
     expected = (straight + mirrored[:, order] * np.float32([-1, 1, 1])) / 2
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_lcn_trains_and_is_tested_on_motionberts_pickle(tmp_path, capsys):
+    path = tmp_path / "h36m_sh_conf_cam_source_final.pkl"
+    parts = make_parts(videos=2, frames=6)
+    path.write_bytes(pickle.dumps(parts, protocol=4))
+    keys = {"CHANNELS": 8, "LAYERS": 1, "BATCH_SIZE": 4, "EPOCHS": 1, "STEPS_PER_EPOCH": 3, "IN_F": 3}
+    given = [part for name, value in keys.items() for part in ("--set", f"{name}={value}")]
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    flags = ["--arch", "lcn", "--dataset", str(path), "--mode", "dt_ft", "--out_dir", str(out), *given]
+    assert train(flags) == 0, capsys.readouterr().err
+    weights = ["--weights", str(out / "checkpoints/last"), "--dataset", str(path)]
+    assert evaluate([*weights, "--json", str(report)]) == 0, capsys.readouterr().err
+    results = json.loads(report.read_text())["evaluation_mm"]["all"]["image_space"]
+    assert results["frames"]["total"] == 12
+    assert "by each frame's true scale" in capsys.readouterr().out
+    # By hand: x, y and z of the image times the true scale, roots at 0.
+    model = tf_pose3d.load_model(out / "checkpoints/last")
+    windows = tf_pose3d.examples(model, str(path), "test", "test")
+    image = np.asarray(model({"keypoints_2d": windows.store.arrays["keypoints_2d"][:, None]})["pose_image"])
+    pose = (image - image[:, :1]) * windows.store.arrays["image_scale"][:, None, None]
+    true = windows.store.arrays["pose_3d"]
+    errors = 1000 * np.linalg.norm(pose - (true - true[:, :1]), axis=-1).mean()
+    assert results["frame_wise"]["mpjpe"] == pytest.approx(errors, rel=1e-4)
+    # Exact 2D poses, and labels that are the file's own.
+    exact = tf_pose3d.examples(model, str(path), "train", "train", options={"mode": "gt"})
+    batch = next(iter(exact.training_dataset(4)))
+    labels = np.asarray(LCNFamily.labels(model.config, batch))
+    np.testing.assert_allclose(labels[..., :2], batch["keypoints_2d"][:, 0, :, :2], atol=1e-6)
+    assert (np.asarray(batch["keypoints_2d"])[..., 2] == 1).all()
+
+
+def test_lcns_detections_are_refused_for_motionberts_pickle(tmp_path, capsys):
+    parts = make_parts()
+    for part in parts.values():
+        del part["joint_2d"]
+    path = tmp_path / "h36m_sh_dt_ft.pkl"
+    path.write_bytes(pickle.dumps(parts, protocol=4))
+    assert train(["--arch", "lcn", "--dataset", str(path), "--out_dir", str(tmp_path / "out")]) == 2
+    assert "this is LCN's file of detections (h36m_sh_dt_ft.pkl)" in capsys.readouterr().err

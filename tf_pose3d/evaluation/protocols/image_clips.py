@@ -11,17 +11,20 @@ import numpy as np
 from tf_pose3d.data.clips import clip_frames
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.image_space import FrameErrors, image_space_results, is_left_out
+from tf_pose3d.evaluation.image_space import (
+    FrameErrors,
+    image_space_metrics,
+    image_space_results,
+    image_space_table,
+    is_left_out,
+)
 from tf_pose3d.evaluation.protocols.uplift import Evaluation
 from tf_pose3d.evaluation.protocols.videopose3d import VideoPose3DProtocol
 from tf_pose3d.evaluation.sequence_prediction import FrameSequencePredictor
-from tf_pose3d.evaluation.tables import error_table
 from tf_pose3d.models.sequence_to_sequence import ImageSequenceConfig
 from tf_pose3d.progress import Progress
 
 __all__ = ["ImageClipProtocol"]
-
-_COLUMNS = {"mpjpe": "MPJPE", "pampjpe": "P-MPJPE", "acceleration": "Acceleration"}
 
 
 class ImageClipProtocol(VideoPose3DProtocol[ImageSequenceConfig]):
@@ -56,12 +59,7 @@ class ImageClipProtocol(VideoPose3DProtocol[ImageSequenceConfig]):
             return super().validate(model, config, data, action_wise)
         count = config.VALIDATION_EXAMPLES
         results, _ = self._image_space(model, config, data, None if count < 0 else count)
-        metrics = {"loss": results["frame_wise"]["mpjpe"] / 1000}
-        # The releases choose weights by the mean over actions and call it MPJPE.
-        for prefix in ("", "AW-")[: 2 if action_wise else 1]:
-            part = results["action_wise_average" if action_wise else "frame_wise"]
-            metrics.update({prefix + name.upper(): value for name, value in part.items()})
-        return metrics
+        return image_space_metrics(results, action_wise)
 
     def _image_space(
         self,
@@ -128,23 +126,7 @@ class ImageClipProtocol(VideoPose3DProtocol[ImageSequenceConfig]):
         results = evaluation.results.get("image_space")
         if results is None:
             return super().tables(evaluation, action_wise)
-        rows = {"All frames": results["frame_wise"]}
-        if action_wise:
-            rows = {**results["per_action"], "Average": results["action_wise_average"], **rows}
-        table = error_table(
-            list(rows),
-            list(_COLUMNS.values()),
-            [[row[metric] for metric in _COLUMNS] for row in rows.values()],
-            corner="Action" if action_wise else "",
-            title="Errors in mm by each frame's true scale, roots aligned (acceleration: mm per frame^2)",
-            summary_rows=2 if action_wise else 0,
-        )
-        lines = [str(table)]
-        if results["left_out"]:
-            lines.append(f"left out, as their labels are wrong: {len(results['left_out'])} videos")
-        if results["frames"]["uncovered"]:
-            lines.append(f"{results['frames']['uncovered']} frames in no whole clip, or left out")
-        return "\n".join(lines)
+        return image_space_table(results, action_wise)
 
 
 def _require_space(config: ImageSequenceConfig, space: str, data: Windows) -> None:

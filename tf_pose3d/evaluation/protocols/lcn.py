@@ -16,6 +16,14 @@ from tf_pose3d.anthropometry import typical_bones
 from tf_pose3d.camera import normalize_screen_coordinates
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.evaluation.image_space import (
+    FrameErrors,
+    image_space_metrics,
+    image_space_results,
+    image_space_table,
+    is_left_out,
+)
 from tf_pose3d.evaluation.lcn_results import mean_by_joint
 from tf_pose3d.evaluation.metrics import mpjpe, pampjpe
 from tf_pose3d.evaluation.protocols.uplift import Evaluation, UpliftProtocol, evaluate_poses
@@ -146,9 +154,17 @@ class LCNProtocol(UpliftProtocol[LCNConfig]):
 
         `lcn` holds, by LCN's protocol, mm by `action` and `joint`, each also with `_protocol2`.
 
+        Of data with poses of the image (`h36m_sh`) instead `results["image_space"]`, as MotionBERT tests.
+
         Raises:
             Pose3DError: Windows without true poses.
         """
+        if "image_scale" in data.store.arrays:
+            found, centred, rows = self._image_space(model, config, data, None, show_progress)
+            sequence, frame = data.centre_frames()
+            targets = data.store.arrays["pose_3d"][rows]
+            yield Evaluation("", {"image_space": found}, centred, targets, sequence, frame)
+            return
         poses = WindowPoses(data)
         with Progress(data.num_centres, "evaluating") as progress:
             count = (lambda done: progress.update(steps=done)) if show_progress else None
@@ -166,6 +182,9 @@ class LCNProtocol(UpliftProtocol[LCNConfig]):
         self, model: keras.Model, config: LCNConfig, data: Windows, action_wise: bool = True
     ) -> dict[str, float]:
         """`loss` in the image frame, and the metrics of every family, in mm."""
+        if "image_scale" in data.store.arrays:
+            wanted = None if config.VALIDATION_EXAMPLES < 0 else config.VALIDATION_EXAMPLES
+            return image_space_metrics(self._image_space(model, config, data, wanted)[0], action_wise)
         poses = WindowPoses(data, None if config.VALIDATION_EXAMPLES < 0 else config.VALIDATION_EXAMPLES)
         image = _predicted(model, config, data, poses).astype(np.float64)
         metrics = {"loss": float(np.square(image - poses.labels()).mean())}
@@ -175,7 +194,42 @@ class LCNProtocol(UpliftProtocol[LCNConfig]):
             metrics.update({prefix + name.upper(): value for name, value in results[part].items()})
         return metrics
 
+    def _image_space(
+        self,
+        model: keras.Model,
+        config: LCNConfig,
+        data: Windows,
+        wanted: int | None,
+        show_progress: bool = False,
+    ) -> tuple[dict[str, Any], np.ndarray, np.ndarray]:
+        """Results, root-relative poses `(n, J, 3)` in metres and the rows of their frames."""
+        store = data.store
+        sequence, frame = (values[:wanted] for values in data.centre_frames())
+        rows = store.offsets[sequence] + frame
+        flip = store.skeleton.flip_order if config.EVAL_FLIP else None
+        with Progress(len(rows), "evaluating") as progress:
+            count = (lambda done: progress.update(steps=done)) if show_progress else None
+            image = predict_image_poses(
+                model, store.arrays["keypoints_2d"][rows], flip, config.BATCH_SIZE, count
+            )
+        poses = (image - image[:, :1]) * store.arrays["image_scale"][rows][:, None, None]
+        targets = store.arrays["pose_3d"][rows]
+        targets = targets - targets[:, :1]
+        errors = FrameErrors(store.num_frames, poses.shape[1])
+        kept = [not is_left_out(name) for name in store.names]
+        for number in np.unique(sequence[np.array(kept)[sequence]]):
+            mine = sequence == number
+            errors.add(rows[mine], 1000 * poses[mine], 1000 * targets[mine])
+        if not errors.count.any():
+            raise Pose3DError("no frame to test is left")
+        of_frame = np.repeat(np.arange(len(store.lengths)), store.lengths)
+        left_out = [name for name, good in zip(store.names, kept, strict=True) if not good]
+        results = image_space_results(errors, store.action_ids[of_frame], store.actions, left_out)
+        return results, poses.astype(np.float32), rows
+
     def tables(self, evaluation: Evaluation, action_wise: bool = True) -> str:
+        if "image_space" in evaluation.results:
+            return image_space_table(evaluation.results["image_space"], action_wise)
         general = {name: part for name, part in evaluation.results.items() if name != "lcn"}
         blocks = [super().tables(dataclasses.replace(evaluation, results=general), action_wise)]
         tables = evaluation.results["lcn"]

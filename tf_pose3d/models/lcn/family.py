@@ -53,6 +53,7 @@ class LCNFamily(Family[LCNConfig]):
             step=config.subsample_step(split),
             mirror=config.mirroring(split),
             channels=config.IN_F,
+            image_poses=True,
             options={"mode": config.MODE, "confidence": config.IN_F == 3},
         )
 
@@ -81,6 +82,9 @@ class LCNFamily(Family[LCNConfig]):
 
         from tf_pose3d.models.lcn.image_frame import image_poses, pinhole_parameters
 
+        if "pose_image" in batch:
+            # Data that hold poses of the image: the very labels.
+            return ops.reshape(batch["pose_image"], (-1, config.IN_JOINTS, 3))
         pose = ops.reshape(batch["pose_3d"], (-1, config.IN_JOINTS, 3))
         depth, width = batch.get("root_depth"), batch.get("box_width")
         return image_poses(

@@ -227,7 +227,7 @@ class LCN(PoseModel):
         depth = inputs.get("root_depth")
         if depth is None and "pose_3d" in inputs:
             depth = ops.reshape(inputs["pose_3d"], (-1, self.num_joints, 3))[:, 0, 2]
-        if depth is None or "intrinsics" not in inputs:
+        if depth is None or "intrinsics" not in inputs or "pose_image" in inputs:
             return {}
         width = inputs.get("box_width")
         pose = camera_poses(
