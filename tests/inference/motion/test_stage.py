@@ -95,6 +95,28 @@ def test_several_people_share_a_world(walk):
     assert np.linalg.norm(other[0, :2]) > 0.5
 
 
+def test_several_people_stand_on_one_floor(walk):
+    """One who is lifted too small stands on the other's floor once they are as large as they are."""
+    small = walk.unknown(poses=walk.motion.poses * 0.9, subject="other")
+    steps = world_steps(focal_known=True)
+    first, second = run_stage([walk.unknown(), small], steps)
+    sizes = [np.median(np.linalg.norm(held.motion.poses[:, 1] - held.motion.poses[:, 2], axis=-1))
+             for held in (first, second)]  # fmt: skip
+    assert sizes[0] == pytest.approx(sizes[1], rel=0.01)
+    # Nobody knows who is of which size: the error is shared.
+    alone = np.linalg.norm(walk.motion.poses[:, 1] - walk.motion.poses[:, 2], axis=-1).mean()
+    assert 0.9 * alone < sizes[0] < alone
+    assert "times as large, on one floor with the others" in second.done[-1] + second.done[-2]
+    ways = [np.linalg.norm(np.ptp(held.motion.poses[:, 0], axis=0)) for held in (first, second)]
+    assert ways[0] == pytest.approx(ways[1], rel=0.02)
+    dwarf = walk.unknown(poses=walk.motion.poses * 0.5, subject="other")
+    _, other = run_stage([walk.unknown(), dwarf], steps)
+    assert any("times as large: the way that is up" in warning for warning in other.warnings)
+    # Whose size is given keeps it.
+    given = run_stage([walk.unknown(), small], world_steps(focal_known=True, stature=1.75))
+    assert not any("one floor" in step for held in given for step in held.done)
+
+
 def test_on_the_floor_in_place(seated):
     (staged,) = run_stage([seated.motion], MotionSteps.for_file("x.glb"))
     np.testing.assert_allclose(staged.motion.poses[..., 2].min(axis=1), 0, atol=1e-6)

@@ -41,6 +41,8 @@ class World:
     level: str
 
 
+# Lifted people are made larger or smaller by at most this share: three standard deviations of statures.
+_MOST_RESIZED = 0.165
 _PATH = {"seen": "on the path in the world", "measured": "where it was measured, the floor at 0"}
 
 
@@ -59,11 +61,14 @@ class _Floor:
 
 @dataclasses.dataclass(frozen=True)
 class PlacedMotion:
-    """A motion in the world, what was done, and what could not be."""
+    """A motion in the world, what was done, and what could not be; and, where that was found, the metres of
+    the camera above the floor, over whose place the world's origin is.
+    """
 
     motion: Motion
     done: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    camera_height: float | None = None
 
 
 def with_confidence(keypoints: np.ndarray) -> np.ndarray:
@@ -148,6 +153,8 @@ def place_in_world(motions: Sequence[Motion], world: World, steps: MotionSteps) 
     placed = [_place(motion, world, steps, floor) for motion in motions]
     if steps.placement != "world" or world.level == "file":
         return placed
+    if steps.stature is None:
+        placed = _of_one_camera(placed)
     # The first person begins at the origin; others are where they are beside.
     starts = [held.motion.poses[held.motion.present][:1, held.motion.root] for held in placed]
     start = next((first[0] for first in starts if len(first)), np.zeros(3)) * (1, 1, 0)
@@ -160,6 +167,44 @@ def place_in_world(motions: Sequence[Motion], world: World, steps: MotionSteps) 
         )
         for held in placed
     ]
+
+
+def _of_one_camera(placed: list[PlacedMotion]) -> list[PlacedMotion]:
+    """People whose floors are one: each as large as puts the one camera at one height above it.
+
+    Sizes are what is least sure of a lifted person, each alike: their relative changes have the least sum of
+    squares.
+    """
+    heights = [held.camera_height for held in placed if held.camera_height]
+    if len(heights) < 2:
+        return placed
+    inverse = 1 / np.array(heights)
+    height = float(inverse.sum() / (inverse**2).sum())
+    result = []
+    for held in placed:
+        if not held.camera_height:
+            result.append(held)
+            continue
+        wanted = height / held.camera_height
+        scale = float(np.clip(wanted, 1 - _MOST_RESIZED, 1 + _MOST_RESIZED))
+        motion = held.motion
+        unsure, root = motion.uncertainty, motion.root_uncertainty
+        motion = dataclasses.replace(
+            motion,
+            poses=(motion.poses * scale).astype(motion.poses.dtype),
+            uncertainty=None if unsure is None else unsure * unsure.dtype.type(scale),
+            root_uncertainty=None if root is None else root * scale,
+        )
+        warnings = held.warnings
+        if scale != wanted:
+            warnings = (
+                *warnings,
+                f"to stand on the floor of the others they would have to be {wanted:.2f} times as large: "
+                "the way that is up or the focal length may be wrong",
+            )
+        done = (*held.done, f"{scale:.2f} times as large, on one floor with the others")
+        result.append(dataclasses.replace(held, motion=motion, done=done, warnings=warnings))
+    return result
 
 
 def _place(motion: Motion, world: World, steps: MotionSteps, floor: _Floor) -> PlacedMotion:
@@ -245,7 +290,7 @@ def _on_path(
     ]
     if resting.any() and steps.constant_bones:
         done.append(f"feet at rest locked ({100 * resting.any(axis=1).mean():.0f} % of the frames)")
-    return PlacedMotion(motion, tuple(done), tuple(warnings))
+    return PlacedMotion(motion, tuple(done), tuple(warnings), path.height)
 
 
 def _sighting_in_world(motion: Motion, world: World) -> Sighting:
