@@ -11,15 +11,13 @@ from tf_pose3d.inference.detectors.detector import Found
 from tf_pose3d.inference.detectors.files import detector_files
 from tf_pose3d.inference.detectors.networks import LandmarkNetwork, Landmarks, PeopleNetwork
 from tf_pose3d.inference.detectors.regions import Region, whole_image
-from tf_pose3d.inference.detectors.tracks import Track, assign, colours, overlap, same_person
+from tf_pose3d.inference.detectors.tracks import Track, assign, colours, part_of, same_person, trunk
 
 __all__ = ["BlazePose"]
 
-# How sure the networks must be that there is a person; where nobody is known the one that finds people may be
-# less sure, since the other one decides.
-_PRESENCE, _SCORE, _LOW_SCORE = 0.5, 0.5, 0.3
-# A person who comes into view is not believed where a known one covers this share.
-_COVERED = 0.4
+# How sure the networks must be that there is a person. The one that finds people may be less sure than
+# MediaPipe asks, 0.5, since the other one decides.
+_PRESENCE, _SCORE = 0.5, 0.3
 # Seconds between two looks for people who have come into view, and for which someone lost is looked for in
 # every frame, and is known again.
 _LOOK, _SEARCH, _REMEMBER = 0.5, 1.0, 2.0
@@ -111,7 +109,7 @@ class BlazePose:
     def _newcomers(self, image: np.ndarray, known: list[Landmarks]) -> list[Landmarks]:
         """People whom the other network finds and who are none of the known."""
         found: list[Landmarks] = []
-        for region in self._looked_through(image, _SCORE if known else _LOW_SCORE):
+        for region in self._looked_through(image):
             if len(known) + len(found) >= _MOST:
                 self.crowded = True
                 break
@@ -124,12 +122,11 @@ class BlazePose:
             again = self._landmarks(image, seen.region)
             if again.presence < _PRESENCE or not again.region.overlaps(seen.region):
                 continue
-            # Parts of one person look like a person, too.
-            if all(overlap(again, other) < _COVERED for other in (*known, *found)):
+            if not any(same_person(again, other) or part_of(again, other) for other in (*known, *found)):
                 found.append(again)
         return found
 
-    def _looked_through(self, image: np.ndarray, least: float) -> list[Region]:
+    def _looked_through(self, image: np.ndarray) -> list[Region]:
         """Squares with people, the surest first, each person once; parts show small people."""
         height, width = image.shape[:2]
         windows = [whole_image(width, height)]
@@ -141,7 +138,7 @@ class BlazePose:
                 windows.append(
                     Region(middle, short / 2, short) if width > height else Region(short / 2, middle, short)
                 )
-        scored = [pair for window in windows for pair in self._people(image, least, window)]
+        scored = [pair for window in windows for pair in self._people(image, _SCORE, window)]
         regions: list[Region] = []
         for _, region in sorted(scored, key=lambda pair: -pair[0]):
             if region.inside(width, height) and not any(region.overlaps(other) for other in regions):
@@ -159,24 +156,23 @@ class BlazePose:
         ).reshape(len(self._tracks), len(found))
         pairs = assign(costs)
         for row, column in pairs:
-            track = self._tracks[row]
-            track.take(found[column], time, shades[column], self._alone(found, column))
-        taken = {row for row, _ in pairs}
+            self._tracks[row].take(found[column], time, shades[column])
+        taken, known = {row for row, _ in pairs}, {column for _, column in pairs}
         for row, track in enumerate(self._tracks):
-            if row not in taken:
-                track.lost = True
-        known = {column for _, column in pairs}
+            track.lost = row not in taken
         for column, seen in enumerate(found):
-            if column not in known:
+            if column not in known and self._new(seen, time):
                 self._tracks.append(Track.begin(self._next, seen, time, shades[column]))
                 self._next += 1
+        places = [track.expected(time) if track.lost else trunk(track.found) for track in self._tracks]
+        for row, track in enumerate(self._tracks):
+            track.look_round(places[:row] + places[row + 1 :], time)
         return [
             Found(track.found.keypoints, str(track.id), track.found.pose_3d)
             for track in self._tracks
             if not track.lost
         ]
 
-    @staticmethod
-    def _alone(found: list[Landmarks], index: int) -> bool:
-        """Whether nobody is near enough to hide one of those found."""
-        return not any(overlap(found[index], other) for number, other in enumerate(found) if number != index)
+    def _new(self, found: Landmarks, time: float) -> bool:
+        """Whether a finding that fits nobody is a new person, and not one of two who hide each other."""
+        return not any(track.near and track.beside(trunk(found)) for track in self._tracks)

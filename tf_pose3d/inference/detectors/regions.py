@@ -48,7 +48,7 @@ class Region:
         """Whether the other square is about the same: of similar size, at a similar place."""
         larger, smaller = max(self.size, other.size), min(self.size, other.size)
         apart = math.hypot(self.x - other.x, self.y - other.y)
-        return larger < 1.7 * smaller and apart < 0.2 * larger
+        return larger < 1.7 * smaller and apart < 0.12 * larger
 
     def inside(self, width: int, height: int) -> bool:
         """Whether its middle lies in an image."""

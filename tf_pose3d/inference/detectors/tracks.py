@@ -10,7 +10,7 @@ import numpy as np
 from tf_pose3d.inference.detectors.networks import Landmarks
 from tf_pose3d.inference.detectors.regions import Region, region_between
 
-__all__ = ["Track", "assign", "colours", "overlap", "same_person"]
+__all__ = ["Track", "assign", "colours", "part_of", "same_person", "trunk"]
 
 # Landmarks by which people are told apart: shoulders, elbows, hips, knees, ankles.
 _BODY = np.array([11, 12, 13, 14, 23, 24, 25, 26, 27, 28])
@@ -18,9 +18,15 @@ _TRUNK = np.array([11, 12, 23, 24])
 _WHOLE = np.concatenate([[0], _BODY])
 # Two findings whose bodies are so near each other, in sides of the square, are of one person.
 _SAME = 0.06
-# How far a person may be from where the motion so far leads, in sides of the square, at once and for each
-# second out of sight; and at most.
+# People whose trunks are nearer than this, in sides of the square, may hide each other.
+_NEAR = 0.3
+# A person who comes into view is not believed where a known one covers this share of their box, unless both are
+# about as large, with so many sides of the square between their trunks.
+_COVERED, _ALIKE, _BESIDE = 0.4, 1.4, 0.1
+# How far a person may be from where the motion so far leads, in sides of the square: at once and for each
+# second since then; of people who may hide each other, one of whom is easily taken for the other, less.
 _STEP, _DRIFT, _FARTHEST = 0.2, 0.35, 0.6
+_NEAR_STEP, _NEAR_DRIFT = 0.07, 0.25
 # Share of a distance that wholly different colours count.
 _COLOUR = 0.25
 # Seconds over which speeds and colours are averaged.
@@ -69,18 +75,29 @@ def colours(image: np.ndarray, found: Landmarks) -> np.ndarray:
     return values
 
 
+def trunk(found: Landmarks) -> np.ndarray:
+    """`(2,)` pixels: the middle of a person's shoulders and hips."""
+    return found.keypoints[_TRUNK, :2].astype(np.float64).mean(axis=0)
+
+
 @dataclasses.dataclass(eq=False)
 class Track:
     """One person.
+
+    While somebody is near who may hide this person or be taken for them, what counts is the way on which they
+    were before: `since`, `place` and `speed` then stay as they are.
 
     Attributes:
         id: A number that stays.
         found: What was seen last.
         time: Seconds at which.
         region: Where to look next.
-        speed: `(2,)` pixels a second of the middle of the body.
+        since: Seconds at which the person was last seen with nobody near.
+        place: `(2,)` pixels of the trunk at that time.
+        speed: `(2,)` pixels a second of it.
         colours: See `colours`, averaged.
         lost: Whether the person was not seen in the last frame.
+        near: Whether somebody was near in the last frame.
         frames: Number of frames in which the person was seen.
     """
 
@@ -88,45 +105,51 @@ class Track:
     found: Landmarks
     time: float
     region: Region
+    since: float
+    place: np.ndarray
     speed: np.ndarray
     colours: np.ndarray
     lost: bool = False
+    near: bool = False
     frames: int = 1
     _ends: np.ndarray | None = None
     _raw: np.ndarray | None = None
     _change: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        self._shades = self.colours
+
     @classmethod
     def begin(cls, number: int, found: Landmarks, time: float, shades: np.ndarray) -> Track:
         """A person who is seen for the first time."""
-        track = cls(number, found, time, found.region, np.zeros(2), shades)
+        track = cls(number, found, time, found.region, time, trunk(found), np.zeros(2), shades)
         track._follow(found, None)
         return track
+
+    def expected(self, time: float) -> np.ndarray:
+        """`(2,)` pixels: where the trunk is at a time if nothing changed."""
+        return self.place + self.speed * (time - self.since)
 
     def ahead(self, time: float) -> Region:
         """Where to look at a time: the square that the last landmarks tell, moved on where they are old."""
         if not self.lost:
             return self.region
-        return self.region.moved(self.speed * (time - self.time))
+        return self.region.moved(self.expected(time) - trunk(self.found))
 
     def cost(self, found: Landmarks, shades: np.ndarray, time: float) -> float:
         """How ill a finding fits this person, 0 to 1 and more; infinite where it cannot be."""
-        passed = time - self.time
-        expected = _body(self.found) + self.speed * passed
-        apart = np.linalg.norm(_body(found) - expected, axis=1)
+        passed = time - self.since
         size = max(self.region.size, 1.0)
-        # Poses change while nobody looks: then the trunk alone counts.
-        trunk = np.linalg.norm(
-            (found.keypoints[_TRUNK, :2] - self.found.keypoints[_TRUNK, :2]).mean(axis=0)
-            - self.speed * passed
-        )
-        fresh = math.exp(-passed / _MEMORY)
-        distance = float(fresh * apart.mean() + (1 - fresh) * trunk) / size
-        allowed = min(_STEP + _DRIFT * passed, _FARTHEST)
-        larger = max(found.region.size, size)
-        if distance > allowed or larger > 2 * min(found.region.size, size):
+        off = float(np.linalg.norm(trunk(found) - self.expected(time))) / size
+        step, drift = (_NEAR_STEP, _NEAR_DRIFT) if self.near else (_STEP, _DRIFT)
+        allowed = min(step + drift * passed, _FARTHEST)
+        if off > allowed or max(found.region.size, size) > 2 * min(found.region.size, size):
             return math.inf
-        return distance / allowed + _COLOUR * self._other_colour(shades)
+        if not self.near and not self.lost:
+            # The pose, too, is about that of the frame before.
+            moved = _body(found) - _body(self.found) - self.speed * passed
+            off = 0.5 * (off + float(np.linalg.norm(moved, axis=1).mean()) / size)
+        return off / allowed + _COLOUR * self._other_colour(shades)
 
     def _other_colour(self, shades: np.ndarray) -> float:
         """0 where colours are the same, 1 where they differ by half of their range or more."""
@@ -135,25 +158,42 @@ class Track:
             return 0.5
         return min(2 * float(np.abs(shades[both] - self.colours[both]).mean()), 1.0)
 
-    def take(self, found: Landmarks, time: float, shades: np.ndarray, alone: bool) -> None:
+    def beside(self, place: np.ndarray) -> bool:
+        """Whether a trunk at this place is near where this person was seen."""
+        return float(np.linalg.norm(trunk(self.found) - place)) < _NEAR * self.region.size
+
+    def take(self, found: Landmarks, time: float, shades: np.ndarray) -> None:
         """The person is seen.
 
         Args:
             found: Where.
             time: Seconds.
             shades: See `colours`.
-            alone: Whether nobody else is near, so that speed and colours are this person's.
         """
         passed = max(time - self.time, 1e-3)
-        if alone:
-            moved = (found.keypoints[_TRUNK, :2] - self.found.keypoints[_TRUNK, :2]).mean(axis=0) / passed
-            self.speed = self.speed + (1 - math.exp(-passed / _MEMORY)) * (moved - self.speed)
-            share = 1 - math.exp(-passed / _COLOUR_MEMORY)
-            known = np.where(np.isfinite(self.colours), self.colours, shades)
-            self.colours = np.where(np.isfinite(shades), known + share * (shades - known), known)
         self._follow(found, None if self.lost else passed)
         self.found, self.time, self.lost = found, time, False
+        self._shades = shades
         self.frames += 1
+
+    def look_round(self, others: list[np.ndarray], time: float) -> None:
+        """Says where everybody else is; with nobody near, the way from now on counts.
+
+        Args:
+            others: `(2,)` pixels of the other trunks, seen or supposed.
+            time: Seconds.
+        """
+        self.near = any(self.beside(place) for place in others)
+        if self.near or self.lost or time <= self.since:
+            return
+        passed = time - self.since
+        now = trunk(self.found)
+        moved = (now - self.place) / passed
+        self.speed = self.speed + (1 - math.exp(-passed / _MEMORY)) * (moved - self.speed)
+        self.since, self.place = time, now
+        share = 1 - math.exp(-passed / _COLOUR_MEMORY)
+        known = np.where(np.isfinite(self.colours), self.colours, self._shades)
+        self.colours = np.where(np.isfinite(self._shades), known + share * (self._shades - known), known)
 
     def _follow(self, found: Landmarks, passed: float | None) -> None:
         """Sets the square of the next frame, whose points are filtered where they follow on others."""
@@ -169,7 +209,15 @@ class Track:
         self.region = region_between(self._ends[0], self._ends[1])
 
 
-def overlap(first: Landmarks, second: Landmarks) -> float:
+def part_of(first: Landmarks, second: Landmarks) -> bool:
+    """Whether one finding seems to be a part of the other's body, or both together, rather than a person."""
+    smaller, larger = sorted((first.region.size, second.region.size))
+    apart = float(np.linalg.norm(trunk(first) - trunk(second)))
+    side_by_side = larger < _ALIKE * smaller and apart > _BESIDE * larger
+    return not side_by_side and _common(first, second) > _COVERED
+
+
+def _common(first: Landmarks, second: Landmarks) -> float:
     """What two people's boxes have in common, as a share of the smaller one."""
     boxes = []
     for found in (first, second):
