@@ -20,8 +20,8 @@ _WHOLE = np.concatenate([[0], _BODY])
 _SAME = 0.06
 # People whose trunks are nearer than this, in sides of the square, may hide each other.
 _NEAR = 0.3
-# A person who comes into view is not believed where a known one covers this share of their box, unless both are
-# about as large, with so many sides of the square between their trunks.
+# A person who comes into view is not believed where a known one covers this share of their box, unless both
+# are about as large, with so many sides of the square between their trunks.
 _COVERED, _ALIKE, _BESIDE = 0.4, 1.4, 0.1
 # How far a person may be from where the motion so far leads, in sides of the square: at once and for each
 # second since then; of people who may hide each other, one of whom is easily taken for the other, less.
