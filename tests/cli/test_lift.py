@@ -411,7 +411,7 @@ def test_bad_input(run, bad, flags, words):
             "x.bmp: expected a picture whose name ends in",
         ),
         (["--input", "coco.json", "--output", "x.txt"], "x.txt: expected a name that ends in .npz"),
-        (["--input", "-", "--output", "x.npz"], "a stream goes from --input - to --output -"),
+        (["--input", "-", "--output", "x.npz"], "a stream goes from --input -, or a webcam, to --output -"),
         (["--input", "-", "--output", "-", "--viz_output", "x.gif"], "a stream is not drawn"),
         (
             ["--input", "-", "--output", "-", "--constant_bones"],

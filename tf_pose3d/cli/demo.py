@@ -33,6 +33,7 @@ def shipped_arguments(arguments: Sequence[str] | None, shared: Collection[str] =
     """
     from tf_pose3d.cli.flags import underscored
     from tf_pose3d.cli.scripts.table import told_families
+    from tf_pose3d.cli.webcam import names_webcam
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     names = {underscored(argument).partition("=")[0] for argument in given}
@@ -41,8 +42,11 @@ def shipped_arguments(arguments: Sequence[str] | None, shared: Collection[str] =
         return given, ""
     if told_families(names - set(shared), "inference"):
         return given, ""
-    # A stream is lifted as it comes.
-    streamed = any(argument in ("--input=-", "--output=-") for argument in given) or "-" in given
+    # A stream is lifted as it comes, and so is a webcam that nothing records.
+    values = {given[number - 1]: text for number, text in enumerate(given) if number}
+    values |= dict(argument.split("=", 1) for argument in given if argument.startswith("--input="))
+    watched = names_webcam(values.get("--input")) and not names & {"--output", "--viz_output", "--angles"}
+    streamed = watched or any(argument in ("--input=-", "--output=-") for argument in given) or "-" in given
     name = "general_frame" if streamed else DEFAULT_WEIGHTS
     return [*given, "--weights", name], name
 

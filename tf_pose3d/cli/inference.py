@@ -14,7 +14,7 @@ from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.demo import lift_demo, shipped_arguments
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
 from tf_pose3d.cli.folder import add_folder_flags, check_folder_flags, lift_folder_input, names_folder
-from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input, read_input
+from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input, open_input
 from tf_pose3d.cli.motion_flags import (
     add_motion_flags,
     angle_steps,
@@ -158,7 +158,7 @@ def infer(arguments: Sequence[str] | None = None, log: Log | None = None) -> int
         print(line, file=sys.stderr, flush=True)
     if names_folder(parsed):
         return lift_folder_input(everything, setup, log)
-    read = None if parsed.input is None else read_input(parsed, log)
+    read = None if parsed.input is None else open_input(parsed, log)
     source = None
     if not parsed.demo and parsed.input is None and release.lifts_recordings(parsed, config):
         source = _check_recording(release, parsed, config)

@@ -19,6 +19,7 @@ from tf_pose3d.cli.motion_flags import (
     write_motions,
 )
 from tf_pose3d.cli.pictures import check_output, check_pictures, draw_pictures
+from tf_pose3d.cli.webcam import LiveInput, is_live, lift_live, names_webcam, open_live
 from tf_pose3d.errors import Pose3DError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "check_input_flags",
     "lift_input",
     "lift_people",
+    "open_input",
     "read_input",
     "write_people",
 ]
@@ -54,8 +56,8 @@ def add_input_flags(parser: Parser) -> None:
     group.add_argument(
         "--input",
         metavar="FILE|DIR|-",
-        help="a video, 2D keypoints in a detector's format, or - for JSON lines from standard input, one "
-        "frame a line",
+        help="a video, 2D keypoints in a detector's format, the number of a webcam (0), or - for JSON lines "
+        "from standard input, one frame a line",
     )
     group.add_argument(
         "--input_format",
@@ -109,6 +111,9 @@ def add_input_flags(parser: Parser) -> None:
     )
     add_detector_flags(group)
     group.add_argument(
+        "--port", type=int, default=0, metavar="N", help="of the live viewer on 127.0.0.1 (default: any)"
+    )
+    group.add_argument(
         "--delay", type=int, default=0, metavar="N", help="frames that a stream's poses wait for what follows"
     )
     group.add_argument(
@@ -141,9 +146,10 @@ def check_input_flags(arguments: Namespace) -> None:
     from tf_pose3d.inference.writers import check_motion_file
     from tf_pose3d.inference.writers.angles_csv import check_angle_file
 
-    streamed = arguments.input == "-" or arguments.output == "-"
-    if streamed and not (arguments.input == arguments.output == "-"):
-        raise Pose3DError("a stream goes from --input - to --output -; give both")
+    source = arguments.input == "-" or names_webcam(arguments.input)
+    streamed = arguments.input == "-" or arguments.output == "-" or is_live(arguments)
+    if streamed and not (source and (arguments.output == "-" or is_live(arguments))):
+        raise Pose3DError("a stream goes from --input -, or a webcam, to --output -; give both")
     asked = asked_steps(arguments)
     if streamed:
         if arguments.viz_output is not None:
@@ -179,7 +185,7 @@ def lift_input(
     arguments: Namespace,
     config: TrainingConfig,
     model: keras.Model,
-    read: tuple[KeypointVideo, bool] | None,
+    read: tuple[KeypointVideo, bool] | LiveInput | None,
     log: Log,
 ) -> int:
     """Lifts what `--input` names and writes what the flags ask for.
@@ -202,6 +208,8 @@ def lift_input(
     lifter = make_lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
     if read is None:
         return _lift_stream(arguments, lifter)
+    if isinstance(read, LiveInput):
+        return lift_live(arguments, lifter, read, log)
     people, suffixes, interrupted = lift_people(arguments, lifter, read, log)
     interrupted = write_people(arguments, people, suffixes, log) or interrupted
     return INTERRUPTED if interrupted else 0
@@ -273,6 +281,15 @@ def _check_pictures(arguments: Namespace, video: KeypointVideo) -> None:
     check_pictures(arguments, sequence)
 
 
+def open_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool] | LiveInput | None:
+    """What `read_input` gives, or the webcam whose poses are shown as they come.
+
+    Raises:
+        Pose3DError: As there, or there is no such webcam.
+    """
+    return open_live(arguments) if is_live(arguments) else read_input(arguments, log)
+
+
 def read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool] | None:
     """The keypoints, with what flags say about them, and whether Ctrl-C cut them short; None for a stream.
 
@@ -287,7 +304,9 @@ def read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool] | N
     from tf_pose3d.inference.reading import with_facts
 
     interrupted = False
-    if arguments.detector is not None or is_video(arguments.input):
+    if names_webcam(arguments.input):
+        video, interrupted = _record(arguments, log), False
+    elif arguments.detector is not None or is_video(arguments.input):
         video, interrupted = _detect(arguments, log)
         video = with_facts(video, arguments.width, arguments.height, arguments.fps)
     else:
@@ -357,12 +376,24 @@ def _detect(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
     video, interrupted = detect_people(arguments.input, detector, arguments.fps, show_progress=True)
     if interrupted:
         log(f"interrupted: {video.num_frames} frames of {video.source} are kept")
-    if arguments.viz_video is None and arguments.viz_output is not None:
+    if arguments.viz_video is None:
         from tf_pose3d.render.video import VideoReader
 
         reader = VideoReader(arguments.input)
         arguments.viz_video = reader if video.decoded is None else reader.renumbered(video.decoded)
     return video, interrupted
+
+
+def _record(arguments: Namespace, log: Log) -> KeypointVideo:
+    """What a webcam sees until Ctrl-C."""
+    from tf_pose3d.inference.detectors import detect_people
+
+    live = open_live(arguments)
+    said = f"{live.camera.path}: {live.camera.width}x{live.camera.height}"
+    print(f"inference.py: {said}; Ctrl-C ends the recording", file=sys.stderr, flush=True)
+    video, _ = detect_people(live.camera, live.detector, arguments.fps)
+    log(f"{video.source}: {video.num_frames} frames")
+    return video
 
 
 def _summary(video: KeypointVideo, people: list[Person]) -> str:

@@ -25,7 +25,7 @@ from tf_pose3d.json_text import damaged_json
 from tf_pose3d.skeleton import Skeleton, get_skeleton
 from tf_pose3d.types import Parsed
 
-__all__ = ["PoseStream", "lift_lines"]
+__all__ = ["PoseStream", "lift_lines", "pose_line"]
 
 
 class PoseStream:
@@ -162,7 +162,7 @@ def lift_lines(
             smoother.reset()
         elif smoother is not None and pose is not None:
             pose = smoother(pose)
-        return _line((frame, pose))
+        return pose_line((frame, pose))
 
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -180,10 +180,11 @@ def lift_lines(
     if stream is not None:
         yield from map(line_of, stream.finish())
     else:
-        yield from (_line((number, None)) for number in range(reader.empty))
+        yield from (pose_line((number, None)) for number in range(reader.empty))
 
 
-def _line(ready: tuple[int, np.ndarray | None]) -> str:
+def pose_line(ready: tuple[int, np.ndarray | None]) -> str:
+    """A line of `lift_lines`: (frame number, `(J, 3)` metres or None)."""
     frame, pose = ready
     values = None if pose is None else pose.astype(np.float64).round(5).tolist()
     return json.dumps({"frame": frame, "pose_3d": values}, separators=(",", ":"))

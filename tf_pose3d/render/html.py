@@ -19,7 +19,7 @@ from tf_pose3d.render.view import ELEVATION, fit_view, image_region, input_regio
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["html_document", "notebook_frame"]
+__all__ = ["data_uri", "html_document", "notebook_frame"]
 
 _FINEST_3D = 0.0005  # metres
 _FINEST_2D = 0.125  # pixels
@@ -43,7 +43,8 @@ def _numbers(values: np.ndarray) -> list[float | None]:
     return [None if np.isnan(value) else round(float(value), 1) for value in values]
 
 
-def _data_uri(picture: Image) -> str:
+def data_uri(picture: Image) -> str:
+    """A picture as JPEG, as an address that holds all of it."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -53,6 +54,7 @@ def html_document(
     scene: Scene,
     pictures: Iterable[Image] | None = None,
     view_pictures: Sequence[Iterable[Image] | None] = (),
+    live: str | None = None,
 ) -> tuple[str, int]:
     """The page and the number of frames in it.
 
@@ -60,19 +62,21 @@ def html_document(
         scene: What to show.
         pictures: Video frames, RGB, one per frame of the scene; where they end, the page ends.
         view_pictures: The same of each of the scene's views, None for those without a video.
+        live: Where the page gets newer poses for its only frame from, see `tf_pose3d.render.live`; None: it
+            shows what it holds.
 
     Returns:
         HTML text: poses to half a millimetre, video frames as JPEG, everything else in plain JavaScript.
     """
     images, count = [], len(scene)
     if pictures is not None:
-        images = [_data_uri(picture) for picture, _ in zip(pictures, scene.frames, strict=False)]
+        images = [data_uri(picture) for picture, _ in zip(pictures, scene.frames, strict=False)]
         count = len(images)
     # The view of the painted pictures, in units of the panel.
     view = fit_view(scene, (0.04, 0.04, 0.96, 0.96))
     document = {
         "title": scene.title,
-        "summary": _summary(scene, count),
+        "summary": _summary(scene, count) if live is None else "waiting for the camera",
         "fps": scene.fps,
         "frames": scene.frames[:count].tolist(),
         "joints": list(scene.skeleton.joints),
@@ -83,7 +87,8 @@ def html_document(
         "left": style.LEFT,
         "right": style.RIGHT,
         "image_size": list(scene.image_size),
-        "window": input_region(scene, whole=pictures is not None),
+        "window": input_region(scene, whole=pictures is not None or live is not None),
+        "live": live,
         "pose_2d": _packed(scene.pose_2d[:count], _FINEST_2D),
         "azimuth": scene.azimuth,
         "elevation": ELEVATION,
@@ -124,7 +129,7 @@ def _view(view: SceneView, count: int, pictures: Iterable[Image] | None) -> dict
     """One of several cameras' images: what was found in it, and where the poses lie in it."""
     images = []
     if pictures is not None:
-        images = [_data_uri(picture) for picture, _ in zip(pictures, range(count), strict=False)]
+        images = [data_uri(picture) for picture, _ in zip(pictures, range(count), strict=False)]
     left, top, side = image_region(view.pose_2d, view.image_size, whole=pictures is not None)
     return {
         "name": view.name,

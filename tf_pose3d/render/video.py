@@ -14,7 +14,7 @@ from PIL import Image
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["VideoReader", "write_mp4"]
+__all__ = ["VideoReader", "frame_pixels", "write_mp4"]
 
 _BT709 = 1
 # Twice as fast as the encoder's default; line drawings look the same.
@@ -125,7 +125,7 @@ class VideoReader:
             Pose3DError: The file is damaged; the frames before were given.
         """
         for frame in self._decode():
-            image = _pixels(frame, pixels)
+            image = frame_pixels(frame, pixels)
             turn = round(frame.rotation / 90) % 4
             yield frame.time, np.ascontiguousarray(np.rot90(image, turn)) if turn else image
 
@@ -160,7 +160,7 @@ class VideoReader:
         return image.rotate(turn, expand=True) if turn else image
 
 
-def _pixels(frame: av.VideoFrame, pixels: str) -> np.ndarray:
+def frame_pixels(frame: av.VideoFrame, pixels: str) -> np.ndarray:
     """The frame as an array, by one thread: of several, each overwrites the start of the next one's rows."""
     try:
         return frame.to_ndarray(format=pixels, threads=1)

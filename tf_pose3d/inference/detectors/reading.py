@@ -9,7 +9,7 @@ import queue
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -156,8 +156,37 @@ class PeopleCollector:
         return tuple(people)
 
 
+class Frames(Protocol):
+    """What gives a video's frames.
+
+    Attributes:
+        path: Its name, for messages.
+        width, height: Size in pixels.
+        fps: Frames per second as it tells, or None.
+        num_frames: As it tells, else 0.
+    """
+
+    @property
+    def path(self) -> str | Path: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def fps(self) -> float | None: ...
+
+    @property
+    def num_frames(self) -> int: ...
+
+    def arrays(self, pixels: str = "rgb24") -> Iterator[tuple[float | None, np.ndarray]]:
+        """Each frame's time in seconds, if any, and its image."""
+
+
 def detect_people(
-    path: str | Path, detector: Detector, fps: float | None = None, show_progress: bool = False
+    path: str | Path | Frames, detector: Detector, fps: float | None = None, show_progress: bool = False
 ) -> tuple[KeypointVideo, bool]:
     """The people in a video.
 
@@ -165,7 +194,7 @@ def detect_people(
     times, between two frames on the way from one to the other.
 
     Args:
-        path: The video.
+        path: The video, or what gives its frames.
         detector: What finds them, made for this video.
         fps: Frames per second, whatever the stamps say; None: as these say.
         show_progress: Show a progress bar, where the file tells how many frames there are.
@@ -182,7 +211,8 @@ def detect_people(
     require_pillow()
     from tf_pose3d.render.video import VideoReader
 
-    reader = VideoReader(path)
+    reader: Frames = VideoReader(path) if isinstance(path, (str, os.PathLike)) else path
+    path = reader.path
     if fps is None and reader.fps is None:
         raise Pose3DError(f"{path} does not tell its frame rate; give it by --fps")
     nominal = fps or reader.fps or 0.0
