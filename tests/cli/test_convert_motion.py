@@ -10,6 +10,7 @@ from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion_readers import read_motion
 from tf_pose3d.inference.writers import write_motion
+from tf_pose3d.skeleton import make_skeleton
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_from_markers_to_animation(walk, capsys):
     assert (code, err) == (0, [])
     assert out[0] == "walk.trc: 60 frames at 50 per second, 17 joints"
     assert out[1].startswith("walk.glb: smoothed (Rauch-Tung-Striebel, 4 Hz), bones of constant length")
-    assert out[-1] == "wrote angles.csv"
+    assert out[-1] == "wrote angles.csv: no angles of the ankles, as no joint tells how feet are held"
     code, _, err = run(capsys, "walk.trc", "walk.bvh", "--marker_set", "set.xml", "--bvh_names", "cmu")
     assert (code, err) == (0, [])
     assert "Spine1" in Path("walk.bvh").read_text()
@@ -47,6 +48,26 @@ def test_from_markers_to_animation(walk, capsys):
     np.testing.assert_allclose(
         np.linalg.norm(spread[0], axis=1), np.linalg.norm(spread[1], axis=1), atol=0.05
     )
+
+
+def test_markers_of_several_cameras(walk, capsys):
+    """Toes tell the ankles, and a marker that is missing leaves the others."""
+    skeleton = make_skeleton("with toes", (*walk.skeleton.joints, "l_big_toe", "r_big_toe"))
+    ankles = walk.poses[:, [walk.skeleton.index("l_ankle"), walk.skeleton.index("r_ankle")]]
+    toes = ankles + np.array([0.15, 0, -0.06])
+    poses = np.concatenate([walk.poses, toes], axis=1)
+    poses[20:45, skeleton.index("l_wrist")] = np.nan
+    write_motion("lab.trc", Motion(poses, skeleton, 0, 50.0, world=True, level="calibration"))
+    code, out, _ = run(capsys, "lab.trc", "lab.mot")
+    assert code == 0
+    assert out[0] == "lab.trc: 60 frames at 50 per second, 19 joints, 25 that lack joints"
+    assert "bones that were not seen as before and after" in out[1]
+    assert out[2] == "wrote lab.mot"
+    assert "\tankle_angle_r\t" in Path("lab.mot").read_text()
+    assert run(capsys, "lab.trc", "again.npz")[0] == 0
+    again = read_motion("again.npz")
+    np.testing.assert_array_equal(again.known.all(axis=1), np.isfinite(poses).all(axis=(1, 2)))
+    assert again.present.all()
 
 
 def test_pictures(walk, capsys):

@@ -37,6 +37,20 @@ def test_with_and_without_truth(files, capsys):
     assert "camera axes: feet, floor and path are not measured" in capsys.readouterr().out
 
 
+def test_frames_that_lack_joints_count_for_nothing(files, capsys):
+    sequence = synthetic_sequences(["S9"], frames=60, actions=["Walking"], skeleton="h36m_17")[0]
+    world = sequence.pose_3d[..., [0, 2, 1]].astype(float) * [1, 1, -1]
+    world[:20, 3] = np.nan
+    write_motion("holes.trc", Motion(world, sequence.skeleton, 0, 50.0, world=True, level="file"))
+    assert main(["holes.trc", "truth.trc", "--json", "report.json"]) == 0
+    assert "20 frames lack joints, and count for nothing" in capsys.readouterr().out
+    assert json.loads(Path("report.json").read_text())["figures"]["mpjpe_mm"] < 0.01
+    world[:, 3] = np.nan
+    write_motion("half.npz", Motion(world, sequence.skeleton, 0, 50.0, world=True, level="file"))
+    assert main(["half.npz"]) == 2
+    assert "half.npz: no frame has all of its 17 joints" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

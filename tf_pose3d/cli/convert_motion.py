@@ -80,9 +80,12 @@ def convert_motion(arguments: Sequence[str] | None = None, log: Callable[[str], 
     options = ReadMotionOptions(parsed.up, parsed.unit, parsed.fps, parsed.max_gap, parsed.clip)
     motion = _with_focal(read_motion(parsed.input, options), parsed.focal_length)
     missing = int((~motion.present).sum())
+    lacking = int((motion.present & ~motion.known.all(axis=1)).sum())
     log(
         f"{parsed.input}: {motion.num_frames} frames at {motion.fps:g} per second, "
-        f"{motion.skeleton.num_joints} joints" + (f", {missing} frames without a pose" if missing else "")
+        f"{motion.skeleton.num_joints} joints"
+        + (f", {missing} frames without a pose" if missing else "")
+        + (f", {lacking} that lack joints" if lacking else "")
     )
     if motion.world and parsed.placement is None:
         # Motion capture knows where it is; where poses are on the floor, its floor is put to 0.
@@ -103,7 +106,8 @@ def convert_motion(arguments: Sequence[str] | None = None, log: Callable[[str], 
     if parsed.angles is not None:
         (level,) = stage_for_file([motion], parsed, angle_steps(parsed), parsed.angles, log, warn)
         write_angles(parsed.angles, level)
-        log(f"wrote {parsed.angles}")
+        note = gap_note(parsed.angles, level, angles=True)
+        log(f"wrote {parsed.angles}{f': {note}' if note else ''}")
     if parsed.marker_set is not None:
         with write_whole(parsed.marker_set, "w") as file:
             file.write(marker_set_text())

@@ -257,7 +257,8 @@ def write_motions(
         for motion, suffix in zip(staged, suffixes, strict=False):
             path = with_suffix(arguments.angles, suffix)
             write_angles(path, motion)
-            log(f"wrote {path}")
+            note = gap_note(path, motion, angles=True)
+            log(f"wrote {path}{f': {note}' if note else ''}")
 
 
 def with_suffix(path: str, suffix: str) -> str:

@@ -51,8 +51,11 @@ def motion_report(arguments: Sequence[str] | None = None, log: Callable[[str], N
     log = log or (lambda line: print(line, flush=True))
     options = ReadMotionOptions(parsed.up, parsed.unit, parsed.fps, max_gap=0)
     motion = read_motion(parsed.file, options)
-    if not motion.present.any():
-        raise Pose3DError(f"{parsed.file}: no frame has a pose")
+    lacking = motion.present & ~motion.known.all(axis=1)
+    if (lacking == motion.present).all():
+        raise Pose3DError(f"{parsed.file}: no frame has all of its {motion.skeleton.num_joints} joints")
+    if lacking.any():
+        log(f"{parsed.file}: {int(lacking.sum())} frames lack joints, and count for nothing")
     truth = None
     if parsed.truth is not None:
         other = read_motion(parsed.truth, options)
@@ -65,7 +68,7 @@ def motion_report(arguments: Sequence[str] | None = None, log: Callable[[str], N
                 f"expected "
                 f"the {motion.num_frames} of {parsed.file} in {'world' if motion.world else 'camera'} axes"
             )
-    poses = motion.poses
+    poses = np.where(lacking[:, None, None], np.nan, motion.poses)
     if truth is not None:
         # Both in one floating type.
         poses, truth = np.asarray(poses, np.float64), np.asarray(truth, np.float64)

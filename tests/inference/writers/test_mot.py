@@ -1,11 +1,13 @@
 """MOT files, read as OpenSim's documentation describes them."""
 
 import numpy as np
+import pytest
 
 from tf_pose3d.inference.motion.angles import opensim_coordinates
 from tf_pose3d.inference.motion.stage import run_stage
 from tf_pose3d.inference.motion.steps import MotionSteps
 from tf_pose3d.inference.writers import write_motion
+from tf_pose3d.inference.writers.marker_set import marker_set_text
 from tf_pose3d.inference.writers.rigged import rig_of
 
 
@@ -31,3 +33,27 @@ def test_coordinates(motion, tmp_path):
     for name, values in expected.items():
         np.testing.assert_allclose(columns[name], values, atol=1e-5)
     assert 0 < columns["knee_angle_r"].max() < 120
+
+
+@pytest.mark.slow
+def test_opensim_reads_coordinates_markers_and_marker_set(motion, tmp_path):
+    opensim = pytest.importorskip("opensim")
+    (staged,) = run_stage([motion], MotionSteps.for_file("walk.mot"))
+    for name in ("walk.mot", "walk.trc"):
+        write_motion(tmp_path / name, staged.motion)
+    (tmp_path / "set.xml").write_text(marker_set_text())
+    table = opensim.TimeSeriesTable(str(tmp_path / "walk.mot"))
+    expected = opensim_coordinates(rig_of(tmp_path / "walk.mot", staged.motion))
+    assert list(table.getColumnLabels()) == list(expected)
+    assert opensim.Storage(str(tmp_path / "walk.mot")).isInDegrees()
+    for name, values in expected.items():
+        np.testing.assert_allclose(table.getDependentColumn(name).to_numpy(), values, atol=1e-5)
+    markers = opensim.TimeSeriesTableVec3(str(tmp_path / "walk.trc"))
+    assert markers.getTableMetaDataString("Units") == "m"
+    hip = markers.getDependentColumn("RHip").getElt(3, 0).to_numpy()
+    positions = staged.motion.upright()[3, staged.motion.skeleton.index("r_hip")]
+    np.testing.assert_allclose(hip, positions, atol=1e-4)
+    placed = opensim.MarkerSet(str(tmp_path / "set.xml"))
+    names = {placed.get(number).getName() for number in range(placed.getSize())}
+    assert len(names) == 13
+    assert names <= set(markers.getColumnLabels())

@@ -42,8 +42,7 @@ def read_motion(path: str | os.PathLike[str], options: ReadMotionOptions | None 
     """The motion in a file, in metres.
 
     Files of laboratories and animation come in world axes, z up. What this package wrote in a camera's axes
-    (.npz and .json without `axes`) comes in these. Short gaps of single joints are filled, longer ones leave
-    the frame without a pose.
+    (.npz and .json without `axes`) comes in these. Short gaps of single joints are filled, longer ones stay.
 
     Args:
         path: Ends as one of `READERS`.

@@ -88,7 +88,6 @@ def motion_of_values(held: Mapping[str, Any], where: str, options: ReadMotionOpt
     if world:
         # Joints that several cameras did not find.
         poses = fill_gaps(poses, options.max_gap)
-        poses[~np.isfinite(poses).all(axis=(1, 2))] = np.nan
     points = held.get("pose_2d")
     camera, keypoints = None, None
     if points is not None and not world and "width" in held and "height" in held:

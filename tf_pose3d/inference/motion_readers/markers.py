@@ -10,10 +10,11 @@ import numpy.typing as npt
 from tf_pose3d.data.checks import LARGEST
 from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.inference.formats.joint_names import find_joint
+from tf_pose3d.inference.motion.body import as_body
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.smoothing import present_runs
 from tf_pose3d.inference.motion_readers.options import ReadMotionOptions
-from tf_pose3d.skeleton import LAYOUTS, Skeleton, convert_joints, get_skeleton, make_skeleton, missing_joints
+from tf_pose3d.skeleton import LAYOUTS, Skeleton, make_skeleton, missing_joints
 
 __all__ = ["fill_gaps", "known_joints", "markers_to_motion"]
 
@@ -96,11 +97,9 @@ def markers_to_motion(
     points = _z_up(points, skeleton, options.up, usual_up)
     points = fill_gaps(points, options.max_gap)
     if not missing_joints(skeleton, _BODY):
-        points, skeleton = convert_joints(points, skeleton, _BODY), get_skeleton(_BODY)
-    incomplete = ~np.isfinite(points).all(axis=(1, 2))
-    points[incomplete] = np.nan
-    if incomplete.all():
-        raise Pose3DError(f"{where}: no frame has all of its {skeleton.num_joints} joints")
+        points, skeleton = as_body(points, skeleton)
+    if not np.isfinite(points).all(axis=2).any():
+        raise Pose3DError(f"{where}: no frame has any of its {skeleton.num_joints} joints")
     return Motion(
         poses=points,
         skeleton=skeleton,

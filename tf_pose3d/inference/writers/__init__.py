@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.motion.contact import feet_joints
 from tf_pose3d.inference.motion.record import Motion
 
 __all__ = ["WRITERS", "Writer", "check_motion_file", "gap_note", "write_motion"]
@@ -96,13 +97,24 @@ def write_motion(path: str | Path, motion: Motion) -> None:
     writer.write(path, motion)
 
 
-def gap_note(path: str | Path, motion: Motion) -> str:
-    """What a file that cannot hold gaps does with a motion's; empty where it can, or there are none."""
+def gap_note(path: str | Path, motion: Motion, angles: bool = False) -> str:
+    """What a file cannot hold of a motion: gaps, and angles of ankles beyond which no joint is known; empty
+    where there is nothing to say.
+
+    Args:
+        path: The file.
+        motion: What was written.
+        angles: It holds joint angles, as `.mot` does.
+    """
     missing = int((~motion.present).sum())
     ending = Path(path).suffix.lower()
-    if not missing or ending not in _WITHOUT_GAPS:
-        return ""
-    return (
-        f"{missing} of {motion.num_frames} frames without a pose repeat the last one, as {ending} holds "
-        f"no gaps"
-    )
+    notes = []
+    if missing and ending in _WITHOUT_GAPS:
+        notes.append(
+            f"{missing} of {motion.num_frames} frames without a pose repeat the last one, as {ending} holds "
+            f"no gaps"
+        )
+    feet = feet_joints(motion.skeleton)
+    if (angles or ending == ".mot") and (feet is None or motion.skeleton.joints[feet[0]] == "l_ankle"):
+        notes.append("no angles of the ankles, as no joint tells how feet are held")
+    return "; ".join(notes)
