@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -164,6 +166,85 @@ def test_a_training_killed_at_many_moments_ends_as_the_uninterrupted_one(tmp_pat
     assert expected.keys() == found.keys()
     for name, values in expected.items():
         np.testing.assert_array_equal(values, found[name], err_msg=name)
+
+
+def make_clips(folder, count, frames):
+    """Keypoint files of one person each."""
+    folder.mkdir()
+    points = np.random.default_rng(0).normal(size=(17, 2)) * 60 + 500
+    for number in range(count):
+        drift = np.arange(frames)[:, None, None] * 0.1 + number
+        np.savez(
+            folder / f"clip_{number}.npz",
+            **{"keypoints": points + drift, "width": 1000, "height": 1000, "fps": 50, "layout": "h36m_17"},
+        )
+
+
+def children_of(pid):
+    """Processes that a process has started, by their numbers."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(path.parent.name))
+    return found
+
+
+def check_results(out, expected):
+    """Every result is the whole one, and every line of the manifest but the last can be read."""
+    for path in out.glob("*.npz"):
+        assert path.read_bytes() == expected[path.name], path
+    for line in (out / "manifest.jsonl").read_bytes().splitlines()[:-1] if out.exists() else []:
+        json.loads(line)
+
+
+def kill_folder_runs(folder, moments, count, frames):
+    """Kills a folder run, in every third turn a worker, at so many moments; it ends as one left alone."""
+    make_clips(folder / "in", count, frames)
+    command = [REPOSITORY / "inference.py", "--input", folder / "in", "--workers", 2, "--output_dir"]
+    quiet = {"stderr": subprocess.DEVNULL}
+    process = started(*command, folder / "whole", **quiet)
+    process.communicate()
+    assert process.returncode == 0
+    expected = {path.name: path.read_bytes() for path in (folder / "whole").glob("*.npz")}
+    assert len(expected) == count
+    out = folder / "out"
+    for number in range(moments):
+        process = started(*command, out, **quiet)
+        if number % 3 == 2:
+            # Something else than its start: files are being lifted.
+            process.stdout.readline()
+        time.sleep(1.6 * ((number * 0.618) % 1))
+        workers = children_of(process.pid)
+        if number % 3 == 2 and workers:
+            os.kill(workers[0], signal.SIGKILL)
+            process.communicate()
+            assert process.returncode == 0
+        else:
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        deadline = time.monotonic() + 20
+        while any(Path(f"/proc/{worker}").exists() for worker in workers):
+            assert time.monotonic() < deadline, "workers outlive their run"
+            time.sleep(0.02)
+        check_results(out, expected)
+        if (out / "manifest.jsonl").exists() and number % 3 == 2:
+            # All was done: the next turns begin anew.
+            shutil.rmtree(out)
+    process = started(*command, out, **quiet)
+    process.communicate()
+    assert process.returncode == 0
+    assert {path.name: path.read_bytes() for path in out.glob("*.npz")} == expected
+    assert {path.name for path in out.iterdir()} == {*expected, "manifest.jsonl"}
+
+
+def test_a_folder_run_killed_at_a_few_moments_ends_as_the_uninterrupted_one(tmp_path):
+    kill_folder_runs(tmp_path, FEW + 1, 6, 60)
+
+
+@pytest.mark.slow
+def test_a_folder_run_killed_at_many_moments_ends_as_the_uninterrupted_one(tmp_path):
+    kill_folder_runs(tmp_path, MOMENTS, 24, 300)
 
 
 def require_writer(path):

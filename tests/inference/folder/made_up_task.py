@@ -48,10 +48,14 @@ class MadeUpTask:
                 Path(rest).write_text(str(os.getpid()))
             stem.with_suffix(".txt").write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
+        if word == "pid" and not Path(rest).exists():
+            # Somebody else ends this process.
+            Path(rest).write_text(str(os.getpid()))
+            time.sleep(100)
         if word == "slow":
             with Progress(100, "waiting") as progress:
                 for _ in range(100):
-                    time.sleep(float(rest) / 100)
+                    time.sleep(float(rest.split()[0]) / 100)
                     progress.update()
         names = [f"{stem}.txt"]
         if word == "people":
