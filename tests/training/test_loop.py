@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
@@ -277,17 +278,19 @@ def last_weights(folder, epoch):
     return folder / "checkpoints" / f"last_weights_{epoch:04d}.h5"
 
 
-def test_two_workers_train_as_one(tmp_path):
-    """Two processes on loopback give the weights of one process with the whole batch."""
-    # An epsilon far above the gradients makes Adam a plain gradient step. A small one divides by their size:
-    # a gradient that is nothing but rounding would then move its weight as far as any other.
-    settings = {
-        "EPOCHS": 1, "DROP_RATE": 0.0, "DROP_PATH_RATE": 0.0, "TOKEN_MASK_RATE": 0.0,
-        "MASK_STRIDE": 2, "STRIDE_MASK_RAND_SHIFT": False,
-        "OPTIMIZER": "Adam", "OPTIMIZER_PARAMS": {"epsilon": 1e3},
-        "SCHEDULE_PARAMS": {"initial_learning_rate": 10.0, "decay_steps": 5, "decay_rate": 0.5},
-    }  # fmt: skip
-    config = tiny_config(tmp_path, **settings)
+# Nothing random but the order. An epsilon far above the gradients makes Adam a plain gradient step. A small
+# one divides by their size: a gradient that is nothing but rounding would then move its weight as far as any
+# other.
+PLAIN = {
+    "DROP_RATE": 0.0, "DROP_PATH_RATE": 0.0, "TOKEN_MASK_RATE": 0.0,
+    "MASK_STRIDE": 2, "STRIDE_MASK_RAND_SHIFT": False,
+    "OPTIMIZER": "Adam", "OPTIMIZER_PARAMS": {"epsilon": 1e3},
+    "SCHEDULE_PARAMS": {"initial_learning_rate": 10.0, "decay_steps": 5, "decay_rate": 0.5},
+}  # fmt: skip
+
+
+def start_two_workers(out_dir, config, *flags):
+    """Two processes on loopback."""
     sockets = [socket.socket() for _ in range(2)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
@@ -298,8 +301,16 @@ def test_two_workers_train_as_one(tmp_path):
     for index in range(2):
         task = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
         environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
-        command = train_command(tmp_path / "two", config, "--strategy", "multi_worker")
+        command = train_command(out_dir, config, "--strategy", "multi_worker", *flags)
         workers.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    return workers, hosts
+
+
+def test_two_workers_train_as_one(tmp_path):
+    """Two processes on loopback give the weights of one process with the whole batch."""
+    settings = {"EPOCHS": 1, **PLAIN}
+    config = tiny_config(tmp_path, **settings)
+    workers, _ = start_two_workers(tmp_path / "two", config)
     errors = [worker.communicate(timeout=240)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], errors
     subprocess.run(train_command(tmp_path / "one", config, "--strategy", "one"), check=True, timeout=240)
@@ -313,6 +324,50 @@ def test_two_workers_train_as_one(tmp_path):
         # A thousandth of the weight's way, and its own rounding. The floor is for weights that do not move.
         near = max(1e-3 * ways[name], 1e-9)
         np.testing.assert_allclose(together[name], value, rtol=3e-7, atol=near, err_msg=name)
+
+
+def losses(folder):
+    with (folder / "curves.csv").open() as file:
+        return [float(row["loss_train"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("victim", "number"), [(1, signal.SIGKILL), (0, signal.SIGKILL), (1, signal.SIGSTOP)]
+)
+def test_a_dead_worker_ends_the_other_and_fewer_go_on(tmp_path, victim, number):
+    """Killed or silent; the curve goes on as that of one worker that did it all."""
+    config = tiny_config(tmp_path, EPOCHS=100_000, STEPS_PER_EPOCH=40, **PLAIN)
+    out = tmp_path / "two"
+    workers, hosts = start_two_workers(out, config)
+    deadline = time.monotonic() + 240
+    while not (out / "checkpoints" / "cp_0003.h5").exists():
+        assert time.monotonic() < deadline
+        assert [worker.poll() for worker in workers] == [None, None]
+        time.sleep(0.05)
+    workers[victim].send_signal(number)
+    start = time.monotonic()
+    _, errors = workers[1 - victim].communicate(timeout=240)
+    assert time.monotonic() - start < 60
+    workers[victim].kill()
+    workers[victim].communicate()
+    assert workers[1 - victim].returncode == 2
+    said = [line for line in errors.splitlines() if not line.startswith("epoch ")]
+    assert len(said) == 1, errors
+    assert f"worker {victim} ({hosts[victim]}) of this run has ended or cannot be reached" in said[0]
+    kept = sorted((out / "checkpoints").glob("cp_*.h5"), key=lambda path: (len(path.name), path.name))[-1]
+    assert f"{kept} is kept, and --continue_training True goes on from it" in said[0]
+    epochs = int(kept.stem.split("_")[1]) + 3
+    config = tiny_config(tmp_path, EPOCHS=epochs, STEPS_PER_EPOCH=40, **PLAIN)
+    task = {"cluster": {"worker": hosts[:1]}, "task": {"type": "worker", "index": 0}}
+    fewer = train_command(out, config, "--strategy", "multi_worker", "--continue_training", "True")
+    subprocess.run(fewer, check=True, timeout=240, env={**os.environ, "TF_CONFIG": json.dumps(task)})
+    subprocess.run(train_command(tmp_path / "one", config), check=True, timeout=240)
+    found, expected = losses(out), losses(tmp_path / "one")
+    assert len(found) == len(expected) == epochs
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1.5e-6)
+    # Not because nothing moves.
+    assert max(expected) - min(expected) > 1e-3
 
 
 def test_sigterm_saves_and_tells_how_to_go_on(tmp_path):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["STRATEGIES", "cluster_name", "is_chief", "make_strategy"]
+__all__ = ["STRATEGIES", "cluster_name", "is_chief", "make_strategy", "task_index", "worker_addresses"]
 
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
 
@@ -29,7 +29,7 @@ def make_strategy(name: str = "auto", gpu_id: int = 0) -> tf.distribute.Strategy
     """
     if name not in STRATEGIES:
         raise Pose3DError(f"--strategy is {name!r}, expected one of {', '.join(STRATEGIES)}")
-    workers = _workers()
+    workers = worker_addresses()
     if name == "auto":
         name = "multi_worker" if len(workers) > 1 else "one"
     gpus = tf.config.list_physical_devices("GPU")
@@ -60,11 +60,17 @@ def is_chief() -> bool:
 
 def cluster_name() -> str:
     """Names the workers of this run, the same for all of them; empty: there is one process."""
-    workers = _workers()
+    workers = worker_addresses()
     return ",".join(map(str, workers)) if len(workers) > 1 else ""
 
 
-def _workers() -> list[str]:
+def task_index() -> int:
+    """Which worker this process is."""
+    return int(_tf_config().get("task", {}).get("index", 0))
+
+
+def worker_addresses() -> list[str]:
+    """`host:port` of each worker, as TF_CONFIG says; empty: there is one process."""
     return list(_tf_config().get("cluster", {}).get("worker", []))
 
 

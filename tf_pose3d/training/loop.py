@@ -91,6 +91,7 @@ class Trainer:
         chief: Whether this process writes files.
         log: Receives lines of text.
         before_saving: Called before weights and checkpoints are written; may raise Pose3DError.
+        after_steps: Called after the last step: what follows needs no other worker.
 
     Raises:
         Pose3DError: On settings that do not fit, and from `run`.
@@ -108,8 +109,10 @@ class Trainer:
         chief: bool = True,
         log: Callable[[str], None] = print,
         before_saving: Callable[[], None] | None = None,
+        after_steps: Callable[[], None] | None = None,
     ) -> None:
         self.before_saving = before_saving or (lambda: None)
+        self.after_steps = after_steps or (lambda: None)
         self.family = family
         self.config = config
         self.examples = examples
@@ -278,6 +281,8 @@ class Trainer:
                 progress.update(text)
                 if stop.received is not None and self.step % self.steps_per_epoch:
                     self._stop(stop.received, checkpoint_path(self.folder, epoch - 1, self.step))
+        if epoch == config.EPOCHS:
+            self.after_steps()
         self._require_finite()
         trained = datetime.datetime.now()
         seconds = (trained - start).total_seconds()

@@ -23,6 +23,7 @@ from tf_pose3d.models.family import Family, get_family
 from tf_pose3d.models.loading import as_config, load_model
 from tf_pose3d.training.distribution import cluster_name, is_chief, make_strategy
 from tf_pose3d.training.loop import Trainer, TrainingResult
+from tf_pose3d.training.peers import ending_with_peers
 from tf_pose3d.types import Parsed
 from tf_pose3d.weights.opening import converted_weights
 
@@ -177,21 +178,23 @@ def run_training(
             def validation(model: keras.Model) -> dict[str, float]:
                 return protocol.validate(model, config, val_examples, action_wise)
 
-        trainer = Trainer(
-            family,
-            config,
-            examples,
-            folder,
-            distribution,
-            validation,
-            start,
-            chief=chief,
-            log=log if chief else _mute,
-            before_saving=None if lock is None else lock.require,
-        )
-        if chief:
-            write_json(folder / f"{name}_complete.json", config.to_dict())
-        result = trainer.run(resume=resume)
+        with ending_with_peers(folder / "checkpoints") as peers:
+            trainer = Trainer(
+                family,
+                config,
+                examples,
+                folder,
+                distribution,
+                validation,
+                start,
+                chief=chief,
+                log=log if chief else _mute,
+                before_saving=None if lock is None else lock.require,
+                after_steps=peers.stop,
+            )
+            if chief:
+                write_json(folder / f"{name}_complete.json", config.to_dict())
+            result = trainer.run(resume=resume)
         if not chief:
             return result
         _copy_best(config, folder, result, log)
