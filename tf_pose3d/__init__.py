@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tf_pose3d.evaluation.evaluate import evaluate
     from tf_pose3d.evaluation.examples import examples
     from tf_pose3d.inference.export import export_model
+    from tf_pose3d.inference.folder.lifting import lift_folder
     from tf_pose3d.inference.lifted import LiftedPerson
     from tf_pose3d.inference.lifter import Lifter, load
     from tf_pose3d.inference.reading import read_keypoints
@@ -39,6 +40,7 @@ __all__ = [
     "families",
     "layers",
     "layouts",
+    "lift_folder",
     "load",
     "load_config",
     "load_model",
@@ -65,6 +67,7 @@ _PLACES = {
     "layouts": "tf_pose3d.skeleton",
     "train": "tf_pose3d.training.run",
     "triangulate": "tf_pose3d.multicamera.road",
+    "lift_folder": "tf_pose3d.inference.folder.lifting",
     "load": "tf_pose3d.inference.lifter",
     "load_config": "tf_pose3d.models.loading",
     "load_model": "tf_pose3d.models.loading",

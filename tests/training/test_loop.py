@@ -300,7 +300,8 @@ def start_two_workers(out_dir, config, *flags):
     workers = []
     for index in range(2):
         task = {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
-        environment = {**os.environ, "TF_CONFIG": json.dumps(task)}
+        # As the programs start by themselves: the tests let TensorFlow say more.
+        environment = {**os.environ, "TF_CONFIG": json.dumps(task), "TF_CPP_MIN_LOG_LEVEL": "3"}
         command = train_command(out_dir, config, "--strategy", "multi_worker", *flags)
         workers.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
     return workers, hosts

@@ -203,6 +203,7 @@ class _Lifting:
 
     def __call__(self, assignment: Assignment) -> dict[str, Any]:
         from tf_pose3d.cli.lift import lift_people, read_input, write_people
+        from tf_pose3d.inference.detectors import DEFAULT_DETECTOR
 
         notes: list[str] = []
         said = io.StringIO()
@@ -210,7 +211,12 @@ class _Lifting:
             {"output": None, "viz_output": None, "angles": None, **output}
             for output in _outputs(self._formats, Path(assignment.folder) / assignment.stem)
         ]
-        flags = Namespace(**{**vars(self._arguments), "input": assignment.path, **first})
+        detector = None
+        if assignment.kind == "video":
+            detector = self._arguments.detector or DEFAULT_DETECTOR
+        flags = Namespace(
+            **{**vars(self._arguments), "input": assignment.path, "detector": detector, **first}
+        )
         self._lifter.begin_anew()
         with contextlib.redirect_stderr(said):
             read = read_input(flags, notes.append)
@@ -229,13 +235,11 @@ class _Lifting:
 
 def _settings(setup: Setup) -> dict[str, Any]:
     """What the results depend on."""
-    from tf_pose3d.inference.folder.task import file_digest
+    from tf_pose3d.inference.folder.task import file_mark
 
     values = {name: value for name, value in vars(setup.arguments).items() if name not in _NO_SETTINGS}
     for name in _FILES:
-        path = setup.weights if name == "weights" else values.get(name)
-        if path is not None and os.path.isfile(path):
-            values[name] = file_digest(Path(path))[1][:16]
+        values[name] = file_mark(setup.weights if name == "weights" else values.get(name))
     return {**{f"--{name}": value for name, value in values.items()}, **setup.config.to_dict()}
 
 

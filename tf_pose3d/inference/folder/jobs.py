@@ -30,7 +30,8 @@ __all__ = [
 VIDEO_ENDINGS = frozenset(
     (
         *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"),
-        *(".wmv", ".flv", ".ts", ".mts", ".m2ts", ".3gp", ".ogv", ".mxf"),
+        *(".wmv", ".asf", ".flv", ".ts", ".mts", ".m2ts", ".3gp", ".3g2", ".ogv", ".mxf", ".vob"),
+        *(".qt", ".ivf", ".h264", ".h265", ".hevc"),
     )
 )
 KEYPOINT_ENDINGS = frozenset((".json", ".npz", ".npy", ".csv", ".h5", ".hdf5", ".trc"))

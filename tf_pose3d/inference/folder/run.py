@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ ENGINES = ("processes", "ray")
 _MOST_DEATHS = 3
 # Seconds between two looks at what else happened, such as Ctrl-C.
 _WAIT = 0.25
+# Seconds without a worker until that is said.
+_LONGEST_START = 60.0
 _STAGING = ".lifting-"
 
 Log = Callable[[str], None]
@@ -282,12 +285,20 @@ class _Run:
     def _work(self, crew: Engine, manifest: Manifest, stop: StopSignals) -> None:
         total = len(self._queue)
         display = Display(total, sum(one.stamp.size for one in self._queue))
+        busy = time.monotonic()
         with display:
             while (self._queue or self._open) and stop.received is None:
                 while self._queue and crew.idle():
                     self._submit(crew, self._queue.popleft(), display, manifest)
                 for event in crew.wait(_WAIT):
                     self._handle(event, display, manifest)
+                if self._open:
+                    busy = time.monotonic()
+                elif time.monotonic() - busy > _LONGEST_START:
+                    busy = time.monotonic()
+                    display.print(
+                        self._warn, f"no worker is ready after {_LONGEST_START:.0f} s; still waiting"
+                    )
                 display.show()
 
     def _submit(self, crew: Engine, one: _Open, display: Display, manifest: Manifest) -> None:

@@ -22,7 +22,7 @@ __all__ = [
     "Task",
     "Work",
     "do_assignment",
-    "file_digest",
+    "file_mark",
     "package_path",
     "thread_environment",
 ]
@@ -139,7 +139,7 @@ def do_assignment(work: Work, assignment: Assignment, listener: Listener) -> Rep
         place.mkdir(parents=True)
         with progress_to(listener):
             facts = _without_place(work(assignment), f"{place}{os.sep}")
-        outputs = {path.name: file_digest(path) for path in sorted(place.iterdir())}
+        outputs = {path.name: _digest(path) for path in sorted(place.iterdir())}
     except (Pose3DError, OSError) as error:
         if isinstance(error, Pose3DError):
             text = str(error)
@@ -174,7 +174,14 @@ def _without_place(value: Any, place: str) -> Any:  # noqa: ANN401
     return value.replace(place, "") if isinstance(value, str) else value
 
 
-def file_digest(path: Path) -> tuple[int, str]:
+def file_mark(path: str | os.PathLike[str] | None) -> str:
+    """Tells a file's content from any other, for settings; of what is no file, its name."""
+    if path is None or not os.path.isfile(path):
+        return "" if path is None else os.fspath(path)
+    return _digest(Path(path))[1][:16]
+
+
+def _digest(path: Path) -> tuple[int, str]:
     """Bytes and SHA-256 of a file."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
