@@ -29,6 +29,8 @@ def test_markers(motion, tmp_path):
     expected = motion.poses[3] * [1000, -1000, -1000]
     np.testing.assert_allclose(np.array(rows[3][2:], float).reshape(17, 3), expected, atol=1e-3)
     assert set(rows[2][2:]) == {""}
+    # OpenSim counts the cells that tabs end.
+    assert [lines[6 + row].count("\t") for row in range(5)] == [52, 52, 53, 52, 52]
 
 
 def test_names_cannot_add_lines_or_cells(motion, tmp_path):

@@ -50,7 +50,7 @@ def trc_text(motion: Motion, name: str) -> str:
     ]
     for number, pose in enumerate(marker_positions(motion)):
         values = ["" if np.isnan(value) else f"{value:.3f}" for value in pose.reshape(-1)]
-        lines.append("\t".join([str(number + 1), f"{number / motion.fps:.6f}", *values]))
+        lines.append(_row(number + 1, number / motion.fps, values))
     return "\n".join(lines) + "\n"
 
 
@@ -69,8 +69,13 @@ def _world_text(motion: Motion, name: str) -> str:
     positions = marker_positions(motion)[:, order].reshape(motion.num_frames, -1) / 1000
     for number, row in zip(numbers.tolist(), positions, strict=True):
         values = ["" if value != value else f"{value:.6f}" for value in row.tolist()]
-        lines.append("\t".join([str(number), f"{number / motion.fps:.6f}", *values]))
+        lines.append(_row(number, number / motion.fps, values))
     return "\n".join(lines) + "\n"
+
+
+def _row(number: int, seconds: float, values: list[str]) -> str:
+    """A frame's line. An empty cell is a missing marker to OpenSim, which does not see one at a line's end."""
+    return "\t".join([str(number), f"{seconds:.6f}", *values]) + ("" if values and values[-1] else "\t")
 
 
 def _one_cell(name: str) -> str:
