@@ -39,6 +39,7 @@ _MOTIONBERT = {
     "mask_ratio": "MASK_RATIO",
     "mask_T_ratio": "MASK_FRAME_RATIO",
     "partial_train": "PARTIAL_TRAIN",
+    "pretrain_3d_curriculum": "CURRICULUM_EPOCHS",
 }
 _MOTIONAGFORMER = {
     **_COMMON,
@@ -74,7 +75,7 @@ _FIXED: Mapping[str, tuple[Parsed, ...]] = {
 # Where data lie, and what the programs are told by flags.
 _ELSEWHERE = {
     *("data_root", "data_root_2d", "subset_list", "dt_file", "finetune", "train_2d", "noise_path"),
-    *("d2c_params_path", "pretrain_3d_curriculum", "model_name", "test_augmentation", "data_augmentation"),
+    *("d2c_params_path", "model_name", "test_augmentation", "data_augmentation"),
     *("reverse_augmentation", "out_all", "test_batch_size", "stride"),
     *("use_layer_scale", "layer_scale_init_value", "use_temporal_similarity", "use_tcn", "flip", "no_conf"),
 }

@@ -2,17 +2,22 @@
 
 import dataclasses
 import json
+import pickle
 
+import h5py
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import tf_pose3d
+from tests.data.test_keypoint_clips import track, write_instavariety, write_posetrack
 from tf_pose3d.data.mpi_inf_3dhp import PSTMO_JOINTS
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import get_family
+from tf_pose3d.models.loading import as_config
 from tf_pose3d.models.mixste.family import mixste_loss
+from tf_pose3d.models.sequence_to_sequence import keypoint_loss
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.convert import get_converter
@@ -326,3 +331,47 @@ def test_checkpoints_for_mpi_inf_3dhp_keep_their_order_and_unit(golden, made_ten
     assert order.index(0) == 14
     with pytest.raises(Pose3DError, match="is of networks that give metres; set SPACE to metric"):
         theirs.config.replace(SPACE="image")
+
+
+def test_the_loss_of_2d_poses_alone_by_hand():
+    poses = np.zeros((1, 1, 17, 3), np.float32)
+    true = np.zeros((1, 1, 17, 3), np.float32)
+    true[0, 0, 0] = [1, 2, 1]
+    true[0, 0, 1] = [4, 6, 0.5]
+    batch = {"keypoints_2d": true}
+    # Relative to the root joint 1 is off by (3, 4), times its confidence; joints of confidence 0 do not
+    # count.
+    assert float(keypoint_loss(poses, batch)) == pytest.approx(2.5 / 17)
+    assert float(keypoint_loss(poses, batch, root_relative=False)) == pytest.approx(
+        (5**0.5 + 0.5 * 52**0.5) / 17
+    )
+
+
+def test_pre_training_begins_epochs_with_2d_poses_alone(tmp_path):
+    clip = {"data_input": None, "data_label": np.zeros((81, 17, 3), "f4")}
+    (tmp_path / "clips" / "train").mkdir(parents=True)
+    for number in range(3):
+        (tmp_path / "clips" / "train" / f"{number}.pkl").write_bytes(pickle.dumps(clip, protocol=4))
+    write_posetrack(tmp_path / "posetrack", [track(seed=number) for number in range(3)])
+    write_instavariety(tmp_path / "insta", (81, 108, 30))
+    config = as_config("motionbert").replace(
+        FRAMES=81, CHANNELS=8, REPRESENTATION=8, LAYERS=1, NUM_HEADS=2, BATCH_SIZE=2, EPOCHS=3,
+        POSETRACK=str(tmp_path / "posetrack"), INSTAVARIETY=str(tmp_path / "insta"), CURRICULUM_EPOCHS=1,
+        NOISE=True, MASK_RATIO=0.1, BEST_CHECKPOINT_METRIC=None, VAL_SUBSET="none", SYNTHETIC_2D=True,
+    )  # fmt: skip
+    lines = []
+    whole = tf_pose3d.train(config, tmp_path / "whole", dataset=str(tmp_path / "clips"), log=lines.append)
+    assert "3 clips of 30 frames of 2D poses (posetrack), from epoch 2 on" in lines
+    assert "3 clips of 81 frames of 2D poses (instavariety), from epoch 2 on" in lines
+    # Three clips in batches of two: two steps on 3D, and from the second epoch on two on each of the others.
+    names = sorted(path.name for path in (tmp_path / "whole" / "checkpoints").glob("cp_*"))
+    with h5py.File(tmp_path / "whole" / "checkpoints" / names[-1]) as file:
+        assert json.loads(file.attrs["state"])["step"] == 2 + 6 + 6
+    # A run that goes on from the first epoch ends the same, bit for bit.
+    first = tmp_path / "whole" / "checkpoints" / names[0]
+    parts = tf_pose3d.train(
+        config, tmp_path / "parts", dataset=str(tmp_path / "clips"), resume=first, log=lines.append
+    )
+    one, other = (tf_pose3d.load_model(run.last_weights).get_weights() for run in (whole, parts))
+    for before, after in zip(one, other, strict=True):
+        np.testing.assert_array_equal(before, after)

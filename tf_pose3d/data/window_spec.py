@@ -8,7 +8,7 @@ from typing import Any
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["UnlabeledSpec", "WindowSpec"]
+__all__ = ["KeypointSource", "UnlabeledSpec", "WindowSpec"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +26,25 @@ class UnlabeledSpec:
     warmup_epochs: int = 0
     steps_per_epoch: int | None = None
     need: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class KeypointSource:
+    """Clips of 2D poses alone that come before the windows in each epoch from one on.
+
+    Attributes:
+        kind: `"posetrack"` or `"instavariety"`.
+        path: Their folder.
+        first_epoch: Counted from 1.
+        noise: Whether the spec's noise is added to them.
+        crop: Whether they are cropped anew each time; others come cropped.
+    """
+
+    kind: str
+    path: str
+    first_epoch: int
+    noise: bool
+    crop: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +82,7 @@ class WindowSpec:
         videos_only: Only data sets that cameras recorded as videos will do.
         intrinsics_for: Why sequences need their cameras' intrinsics, for a message; None: they do not.
         unlabeled: Windows of 2D poses alone that join the training batches, see `UnlabeledSpec`; None: none.
+        keypoint_sources: Clips of 2D poses alone to train on, too.
         options: What a data set's reader is told, as far as it takes it, e.g. `mode` of LCN's pickles.
     """
 
@@ -90,6 +110,7 @@ class WindowSpec:
     videos_only: bool = False
     intrinsics_for: str | None = None
     unlabeled: UnlabeledSpec | None = None
+    keypoint_sources: tuple[KeypointSource, ...] = ()
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property

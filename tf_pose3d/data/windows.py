@@ -22,6 +22,7 @@ from tf_pose3d.data.clips import clip_frames, clip_notes
 from tf_pose3d.data.datasets import Dataset, Log, get_pose_dataset, read_sequences
 from tf_pose3d.data.fractions import take_fraction
 from tf_pose3d.data.frame_store import FrameStore
+from tf_pose3d.data.keypoint_clips import FurtherExamples, open_keypoint_clips
 from tf_pose3d.data.keypoint_noise import synthetic_keypoints
 from tf_pose3d.data.projection import project, world_to_camera
 from tf_pose3d.data.sequence import Sequence
@@ -103,6 +104,8 @@ class Windows:
             self.cameras = np.stack([np.concatenate([c.extrinsics(), c.intrinsics()]) for c in cameras])
         self._require_intrinsics()
         self._tensors: dict[str, tf.Tensor] | None = None
+        # Examples of another kind that each epoch begins with.
+        self.further: list[FurtherExamples] = []
 
     def _require_intrinsics(self) -> None:
         reason = self.spec.intrinsics_for
@@ -137,6 +140,7 @@ class Windows:
     def notes(self) -> list[str]:
         """Lines about the data that the user should know, such as videos shorter than a window."""
         said = ["2D poses without confidences: taken as 1"] if self.store.confidence_filled else []
+        said += [note for held in self.further for note in held.examples.notes()]
         if self._clips is not None:
             return [*said, *clip_notes(self.store.lengths, self.spec.length, self.spec.clip_tail)]
         frames = -(-self.store.lengths // (self.spec.stride * self.store.multiples))
@@ -430,7 +434,7 @@ def open_windows(
     record = get_pose_dataset(dataset)
     options = record.complete(options)
     rate = options.get("frame_rate", record.frame_rate)
-    return Windows(
+    windows = Windows(
         read_sequences(record, subset, options, skeleton, log, input_skeleton),
         dataclasses.replace(spec, frame_rate=round(rate)),
         seed,
@@ -438,6 +442,8 @@ def open_windows(
         subjects=record.subjects or None,
         actions=record.actions or None,
     )
+    windows.further = open_keypoint_clips(spec, seed)
+    return windows
 
 
 def _share(array: np.ndarray) -> tf.Tensor:

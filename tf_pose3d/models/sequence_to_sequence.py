@@ -199,7 +199,7 @@ class ImageSequenceFamily(SequenceFamily[ImageConfigT]):
 
         def loss(outputs: Tensors, batch: Tensors) -> Tensor:
             if "pose_image" not in batch and "pose_3d" not in batch:
-                return keypoint_loss(outputs["pose_image_sequence"], batch)
+                return keypoint_loss(outputs["pose_image_sequence"], batch, config.ROOT_RELATIVE)
             poses, target = outputs["pose_image_sequence"], target_of(batch)
             return (
                 mean_joint_distance(poses, target)
@@ -210,17 +210,19 @@ class ImageSequenceFamily(SequenceFamily[ImageConfigT]):
         return loss
 
 
-def keypoint_loss(poses: Tensor, batch: Tensors) -> Tensor:
-    """Mean of |confidence x difference| of x and y relative to the root, for batches without 3D poses.
+def keypoint_loss(poses: Tensor, batch: Tensors, root_relative: bool = True) -> Tensor:
+    """Mean length of confidence x difference of x and y, for batches without 3D poses; as the release.
 
     Args:
         poses: `(B, F, J, 3)` of the network.
         batch: `keypoints_true (B, F, J, 3)`: the annotated keypoints and confidences, before noise and
             masks; else `keypoints_2d`, which the network read.
+        root_relative: Poses are held against keypoints relative to their root; False: as they are.
     """
     from keras import ops
 
+    from tf_pose3d.layers.losses import mean_length
+
     true = batch["keypoints_true" if "keypoints_true" in batch else "keypoints_2d"]
-    poses = ops.cast(poses, "float32")[..., :2]
-    difference = (poses - poses[:, :, :1]) - (true[..., :2] - true[:, :, :1, :2])
-    return ops.mean(ops.abs(difference * true[..., 2:]))
+    target = true[..., :2] - true[:, :, :1, :2] if root_relative else true[..., :2]
+    return mean_length((ops.cast(poses, "float32")[..., :2] - target) * true[..., 2:])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tf_pose3d.training.checkpoints import (
     save_checkpoint,
 )
 from tf_pose3d.training.curves import TrainingCurves
+from tf_pose3d.training.epochs import EpochPart, EpochPlan
 from tf_pose3d.training.history import MetricHistory
 from tf_pose3d.training.optimizers import current_rates, make_optimizer
 from tf_pose3d.types import Parsed
@@ -124,7 +126,15 @@ class Trainer:
         self.out_dir = Path(out_dir)
         if chief:
             self.folder.mkdir(parents=True, exist_ok=True)
-        self.steps_per_epoch = epoch_steps(len(examples), config.BATCH_SIZE, config.STEPS_PER_EPOCH)
+        steps = epoch_steps(len(examples), config.BATCH_SIZE, config.STEPS_PER_EPOCH)
+        further = []
+        for held in getattr(examples, "further", ()):
+            count = epoch_steps(len(held.examples), config.BATCH_SIZE)
+            count = min(count, config.STEPS_PER_EPOCH or count)
+            further.append(EpochPart(held.examples, count, held.first_epoch))
+        self.plan = EpochPlan([*further, EpochPart(examples, steps)])
+        # Per-replica batches of each part, made when they are first asked for.
+        self._iterators: dict[int, Parsed] = {}
         self.step = 0
         self._seconds_between: float | None = None
         self.history = MetricHistory()
@@ -145,7 +155,7 @@ class Trainer:
             if config.EMA_ENABLED:
                 self.average = family.build_model(config)
                 self.average.set_weights(self.model.get_weights())
-            self.optimizer = make_optimizer(config, self.steps_per_epoch)
+            self.optimizer = make_optimizer(config, steps, self.plan.longer)
             if config.MIXED_PRECISION == "mixed_float16":
                 self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
             self.trained = family.trained_variables(self.model, config)
@@ -202,15 +212,15 @@ class Trainer:
 
         return train_step
 
-    def _batches(self) -> Parsed:
-        """Per-replica batches from the current step on."""
-        config, first = self.config, self.step
+    def _batches(self, examples: Parsed, first: int) -> Parsed:
+        """Per-replica batches of a kind of examples from a step of theirs on."""
+        config = self.config
         shards = self.strategy.num_replicas_in_sync
 
         def make(context: tf.distribute.InputContext) -> tf.data.Dataset:
             local = shards // context.num_input_pipelines
             start = context.input_pipeline_id * local
-            return self.examples.training_dataset(
+            return examples.training_dataset(
                 config.BATCH_SIZE, first, shards=shards, shard_ids=range(start, start + local)
             )
 
@@ -232,7 +242,7 @@ class Trainer:
         config = self.config
         if resume:
             self._restore(resume if isinstance(resume, Path) else None)
-        first_epoch = self.step // self.steps_per_epoch + 1
+        first_epoch = self.plan.epoch_of(self.step)
         with contextlib.ExitStack() as stack:
             stop = stack.enter_context(StopSignals())
             writer = None
@@ -240,25 +250,32 @@ class Trainer:
                 stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
                 writer = tf.summary.create_file_writer(str(self.out_dir / f"tb_{stamp}"))
                 stack.callback(writer.close)
-            batches = self._batches() if first_epoch <= config.EPOCHS else None
+            self._iterators.clear()
             for epoch in range(first_epoch, config.EPOCHS + 1):
-                self._run_epoch(epoch, batches, stop, writer)
+                self._run_epoch(epoch, stop, writer)
         return TrainingResult(self.best_weights, self.last_weights, self.history)
 
-    def _run_epoch(self, epoch: int, batches: Parsed, stop: StopSignals, writer: Parsed) -> None:
-        config = self.config
+    def _epoch_batches(self, epoch: int, done: int) -> Iterator[Parsed]:
+        """What each step that is left of an epoch takes its batch from."""
+        for index, first, count in self.plan.segments(epoch, done):
+            if index not in self._iterators:
+                self._iterators[index] = self._batches(self.plan.parts[index].examples, first)
+            yield from itertools.repeat(self._iterators[index], count)
+
+    def _run_epoch(self, epoch: int, stop: StopSignals, writer: Parsed) -> None:
+        config, of_epoch = self.config, self.plan.steps(epoch)
         start, first = datetime.datetime.now(), self.step
-        done = self.step % self.steps_per_epoch
+        done = self.step - self.plan.before(epoch)
         if done == 0:
             self.loss_sum.assign(0.0)
         self.family.begin_epoch(self.model, config, epoch)
         with Progress(
-            self.steps_per_epoch - done,
+            of_epoch - done,
             f"epoch {epoch}/{config.EPOCHS}",
-            later_steps=(config.EPOCHS - epoch) * self.steps_per_epoch,
+            later_steps=self.plan.before(config.EPOCHS + 1) - self.plan.before(epoch + 1),
             later_seconds=self._seconds_later(epoch),
         ) as progress:
-            for _ in range(done, self.steps_per_epoch):
+            for batches in self._epoch_batches(epoch, done):
                 decay = 0.0
                 if config.EMA_ENABLED and config.EMA_DECAY is not None:
                     decay = min(config.EMA_DECAY, (1 + self.step) / (10 + self.step))
@@ -276,10 +293,10 @@ class Trainer:
                 text = ""
                 if progress.due():
                     self._require_finite()
-                    in_epoch = self.step - (epoch - 1) * self.steps_per_epoch
+                    in_epoch = self.step - self.plan.before(epoch)
                     text = f"loss {float(np.asarray(self.loss_sum)) / in_epoch:.6f}"
                 progress.update(text)
-                if stop.received is not None and self.step % self.steps_per_epoch:
+                if stop.received is not None and self.step < self.plan.before(epoch + 1):
                     self._stop(stop.received, checkpoint_path(self.folder, epoch - 1, self.step))
         if epoch == config.EPOCHS:
             self.after_steps()
@@ -287,7 +304,7 @@ class Trainer:
         trained = datetime.datetime.now()
         seconds = (trained - start).total_seconds()
         steps = self.step - first
-        loss = float(np.asarray(self.loss_sum)) / self.steps_per_epoch
+        loss = float(np.asarray(self.loss_sum)) / of_epoch
         self.log(
             f"epoch {epoch}/{config.EPOCHS}: loss {loss:.6f}, {format_duration(seconds)}, "
             f"{seconds / steps:.3f} s/step"
@@ -372,7 +389,7 @@ class Trainer:
                 )
         self.step = state["step"]
         self.history = MetricHistory(state["history"])
-        self.curves.restore(self.step // self.steps_per_epoch)
+        self.curves.restore(self.plan.epoch_of(self.step) - 1)
         for name in ("best_weights", "last_weights"):
             file = state[name] and self.folder / state[name]
             setattr(self, name, file if file and file.exists() else None)

@@ -187,12 +187,15 @@ class AddonsAdamW(FusedAdam):
         return super().from_config(config, custom_objects)
 
 
-def make_optimizer(config: TrainingConfig, steps_per_epoch: int | None = None) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    config: TrainingConfig, steps_per_epoch: int | None = None, longer: tuple[int, int] | None = None
+) -> keras.optimizers.Optimizer:
     """The optimizer that a config asks for.
 
     Args:
         config: Its keys OPTIMIZER, OPTIMIZER_PARAMS, SCHEDULE, SCHEDULE_PARAMS, WEIGHT_DECAY, MAX_NORM.
         steps_per_epoch: For the schedules that count epochs, unless SCHEDULE_PARAMS says it.
+        longer: (epochs after which these are longer, their steps), for EpochDecay; None: all are alike.
 
     Raises:
         Pose3DError: Unknown arguments in OPTIMIZER_PARAMS or SCHEDULE_PARAMS.
@@ -208,6 +211,8 @@ def make_optimizer(config: TrainingConfig, steps_per_epoch: int | None = None) -
     schedule = dict(config.SCHEDULE_PARAMS)
     if config.SCHEDULE in ("EpochDecay", "EpochSteps") and steps_per_epoch is not None:
         schedule.setdefault("steps_per_epoch", steps_per_epoch)
+    if longer is not None and config.SCHEDULE == "EpochDecay":
+        schedule |= {"longer_after": longer[0], "longer_steps": longer[1]}
     rate = make_schedule(config.SCHEDULE, schedule)
     if config.OPTIMIZER == "Adam":
         return FusedAdam(learning_rate=rate, **params)

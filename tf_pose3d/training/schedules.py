@@ -114,6 +114,7 @@ class EpochDecay(LearningRateSchedule):
         decay_rate: Factor after an epoch.
         steps_per_epoch: Training steps an epoch; training fills it in.
         large_decay_epochs, large_decay_rate: After every so many epochs, this factor instead; both or none.
+        longer_after, longer_steps: After so many epochs these have so many steps; training fills them in.
     """
 
     def __init__(
@@ -123,6 +124,8 @@ class EpochDecay(LearningRateSchedule):
         steps_per_epoch: int,
         large_decay_epochs: int | None = None,
         large_decay_rate: float | None = None,
+        longer_after: int | None = None,
+        longer_steps: int | None = None,
         name: str = "EpochDecay",
     ) -> None:
         super().__init__()
@@ -136,12 +139,20 @@ class EpochDecay(LearningRateSchedule):
             "steps_per_epoch": steps_per_epoch,
             "large_decay_epochs": large_decay_epochs,
             "large_decay_rate": large_decay_rate,
+            "longer_after": longer_after,
+            "longer_steps": longer_steps,
             "name": name,
         }
 
     def __call__(self, step: Tensor) -> Tensor:
         settings = self.settings
-        epochs = ops.cast(ops.cast(step, "int64") // settings["steps_per_epoch"], "float32")
+        step = ops.cast(step, "int64")
+        epochs = step // settings["steps_per_epoch"]
+        if settings["longer_after"] is not None:
+            first = settings["longer_after"] * settings["steps_per_epoch"]
+            later = settings["longer_after"] + (step - first) // settings["longer_steps"]
+            epochs = ops.where(step < first, epochs, later)
+        epochs = ops.cast(epochs, "float32")
         rate = settings["initial_learning_rate"]
         if settings["large_decay_epochs"]:
             large = ops.floor(epochs / settings["large_decay_epochs"])

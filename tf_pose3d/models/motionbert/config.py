@@ -28,6 +28,13 @@ class MotionBERTConfig(ImageSequenceConfig):
     )
     MASK_RATIO: float = key(0.0, "Share of training keypoints that are set to 0.", minimum=0, maximum=1)
     MASK_FRAME_RATIO: float = key(0.0, "Share of training frames that are set to 0.", minimum=0, maximum=1)
+    POSETRACK: str | None = key(
+        None, "Folder of PoseTrack's annotations (.json), 2D poses alone to pre-train on, too; null: none."
+    )
+    INSTAVARIETY: str | None = key(
+        None, "Folder of InstaVariety's motion_all.npy and id_all.npy, likewise; null: none."
+    )
+    CURRICULUM_EPOCHS: int = key(30, "First epochs without POSETRACK and INSTAVARIETY.", minimum=0)
     PARTIAL_TRAIN: list[str] | None = key(
         None, "Train only weights whose names hold one of these, e.g. head; null: all."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
-from tf_pose3d.data.window_spec import WindowSpec
+from tf_pose3d.data.window_spec import KeypointSource, WindowSpec
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.motionbert.config import MotionBERTConfig
 from tf_pose3d.models.sequence_to_sequence import ImageSequenceFamily
@@ -33,7 +33,19 @@ class MotionBERTFamily(ImageSequenceFamily[MotionBERTConfig]):
             noise=config.NOISE,
             mask_joints=config.MASK_RATIO,
             mask_frames=config.MASK_FRAME_RATIO,
+            keypoint_sources=self._keypoint_sources(config),
         )
+
+    def _keypoint_sources(self, config: MotionBERTConfig) -> tuple[KeypointSource, ...]:
+        """In the release's order; it adds noise to PoseTrack's annotations, not to InstaVariety's
+        detections."""
+        first = config.CURRICULUM_EPOCHS + 1
+        sources = []
+        if config.POSETRACK is not None:
+            sources.append(KeypointSource("posetrack", config.POSETRACK, first, noise=True, crop=False))
+        if config.INSTAVARIETY is not None:
+            sources.append(KeypointSource("instavariety", config.INSTAVARIETY, first, noise=False, crop=True))
+        return tuple(sources)
 
     def trained_variables(self, model: keras.Model, config: MotionBERTConfig) -> list[keras.Variable]:
         """All, or those that PARTIAL_TRAIN names.
