@@ -1,6 +1,15 @@
-"""Clips per second of MotionBERT, MotionAGFormer and MixSTE beside plain PyTorch forms of them.
+"""Clips per second of MotionBERT, MotionAGFormer and MixSTE beside PyTorch.
 
     python tools/benchmark_sequence_families.py [--cases motionagformer_xs] [--rounds 5] [--compile]
+    python tools/benchmark_sequence_families.py --original MotionAGFormer=PATH --original MotionBERT=PATH
+    python tools/benchmark_sequence_families.py --memory --original MotionAGFormer=PATH
+    python tools/benchmark_sequence_families.py --stream
+
+PyTorch's networks are plain forms of the releases' (`sequence_families_baseline.py`), or with `--original`
+those of a clone of the release itself. `--clock processor` counts the process's processor time, of all its
+threads, instead of time on the wall: for machines that do other work, too. `--memory` measures in a process
+each what a training step needs above the loaded program with its network; `--stream` what one frame of a
+stream takes.
 
 Inference is a forward pass, training one step on a batch. Beside each figure stand the FLOPs of the matrix
 products and what share they are of the processor's peak, which is measured by a large product in the same
@@ -14,8 +23,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
+import resource
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -99,13 +111,18 @@ def ours(name, inference, training):
     return forward, step, model
 
 
-def theirs(case, inference, training, compiled):
-    """(forward pass, training step) of the baseline."""
+def theirs(case, inference, training, compiled, originals):
+    """(forward pass, training step) of the baseline, or of the release's own network."""
     import sequence_families_baseline as baseline
     import torch
 
     _, _, _, kind, sizes = CASES[case]
-    network = getattr(baseline, kind)(**sizes)
+    if kind in originals:
+        from original_networks import original_network
+
+        network = original_network(kind, originals[kind], sizes)
+    else:
+        network = getattr(baseline, kind)(**sizes)
     channels = 2 if kind == "MixSTE" else 3
     run = torch.compile(network) if compiled else network
     optimizer = torch.optim.AdamW(network.parameters(), 1e-4)
@@ -150,13 +167,81 @@ def measured_peak(size=2048):
     return 2 * size**3 / min(times)
 
 
-def timed(work, repeats):
-    start = time.perf_counter()
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+
+
+def timed(work, repeats, clock):
+    start = clock()
     for _ in range(repeats):
         result = work()
     if hasattr(result, "numpy"):
         result.detach().numpy() if hasattr(result, "detach") else result.numpy()
-    return (time.perf_counter() - start) / repeats
+    return (clock() - start) / repeats
+
+
+def resident():
+    """Bytes that the process holds in memory."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def memory_of_one(case, who, originals):
+    """Prints what training steps of one side need above the loaded program with its network, in MB."""
+    config, _, training, *_ = CASES[case]
+    if who == "ours":
+        _, step, _ = ours(config, 1, training)
+    else:
+        _, step = theirs(case, 1, training, False, originals)
+    before = resident()
+    for _ in range(3):
+        step()
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"above": (peak - before) / 1e6, "before": before / 1e6}))
+
+
+def memory_table(arguments):
+    """Peak memory of training steps, each side in a process of its own."""
+    table = PrettyTable(["case", "clips", "who", "loaded, MB", "a step above that, MB", "ours over theirs"])
+    for case in arguments.cases:
+        found = {}
+        for who in ("ours", "theirs"):
+            command = [sys.executable, __file__, "--one", who, "--cases", case]
+            command += [part for text in arguments.original for part in ("--original", text)]
+            result = subprocess.run(command, capture_output=True, text=True, check=True)
+            found[who] = json.loads(result.stdout.splitlines()[-1])
+        ratio = found["ours"]["above"] / found["theirs"]["above"]
+        for who, held in found.items():
+            share = f"{ratio:.2f}" if who == "ours" else ""
+            table.add_row([case, CASES[case][2], who, f"{held['before']:.0f}", f"{held['above']:.0f}", share])
+    return table
+
+
+def stream_table(arguments, clock):
+    """Time of one frame of a stream of keypoints at 30 per second."""
+    from tf_pose3d.inference.lifter import make_lifter
+    from tf_pose3d.inference.stream import PoseStream
+
+    table = PrettyTable(["case", "passes a frame", "delay", "ms (least to greatest)", "frames a second"])
+    random = np.random.default_rng(0)
+    frames = random.uniform(300, 700, (90, 17, 3)).astype(np.float32)
+    frames[..., 2] = 1
+    for case in arguments.cases:
+        model = build_model(CASES[case][0])
+        for flip in (False, True):
+            lifter = make_lifter(model, model.config.replace(EVAL_FLIP=flip))
+            for delay in (0, 3):
+                stream = PoseStream(lifter, 1280, 960, 30, "h36m_17", delay)
+                times = []
+                for points in frames:
+                    start = clock()
+                    list(stream.push(points))
+                    times.append(clock() - start)
+                times = times[30:]
+                middle = statistics.median(times)
+                spread = f"{1000 * middle:.1f} ({1000 * min(times):.1f} to {1000 * max(times):.1f})"
+                passes = "two, mirrored" if flip else "one"
+                table.add_row([case, passes, delay, spread, f"{1 / middle:.0f}"])
+    return table
 
 
 def main() -> None:
@@ -168,12 +253,32 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3, help="passes a round")
     parser.add_argument("--compile", action="store_true", help="also torch.compile")
     parser.add_argument("--inference_only", action="store_true")
+    parser.add_argument(
+        "--original", action="append", default=[], metavar="NAME=PATH", help="a release's clone"
+    )
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall")
+    parser.add_argument("--threads", type=int, help="of PyTorch (default: the machine's)")
+    parser.add_argument("--memory", action="store_true", help="measure peak memory of training instead")
+    parser.add_argument("--stream", action="store_true", help="measure a stream instead")
+    parser.add_argument("--one", choices=("ours", "theirs"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    clock = CLOCKS[arguments.clock]
+    originals = {}
+    if arguments.original:
+        from original_networks import parse_originals
+
+        originals = parse_originals(arguments.original)
+    if arguments.one:
+        memory_of_one(arguments.cases[0], arguments.one, originals)
+        return
+    if arguments.memory or arguments.stream:
+        print(memory_table(arguments) if arguments.memory else stream_table(arguments, clock))
+        return
     has_torch = importlib.util.find_spec("torch") is not None
     if has_torch:
         import torch
 
-        torch.set_num_threads(os.cpu_count() or 1)
+        torch.set_num_threads(arguments.threads or os.cpu_count() or 1)
     peak = measured_peak()
     print(f"measured peak of a matrix product: {peak / 1e9:.0f} GFLOP/s, {os.cpu_count()} threads")
     table = PrettyTable(["case", "work", "who", "ms (least to greatest)", "GFLOP", "of peak", "times theirs"])
@@ -182,9 +287,10 @@ def main() -> None:
         forward, step, model = ours(config, inference, training)
         works = {"this package": (forward, step)}
         if has_torch:
-            works["PyTorch eager"] = theirs(case, inference, training, False)
+            own = "the release" if CASES[case][3] in originals else "PyTorch"
+            works[f"{own}, eager"] = theirs(case, inference, training, False, originals)
             if arguments.compile:
-                works["torch.compile"] = theirs(case, inference, training, True)
+                works[f"{own}, torch.compile"] = theirs(case, inference, training, True, originals)
         for index, work in enumerate(
             ("inference",) if arguments.inference_only else ("inference", "training")
         ):
@@ -194,7 +300,7 @@ def main() -> None:
                 functions[index]()
             for _ in range(arguments.rounds):
                 for name, functions in works.items():
-                    times[name].append(timed(functions[index], arguments.repeats))
+                    times[name].append(timed(functions[index], arguments.repeats, clock))
             own = statistics.median(times["this package"])
             for name, values in times.items():
                 middle = statistics.median(values)
