@@ -74,7 +74,7 @@ def _world_text(motion: Motion, name: str) -> str:
 
 
 def _row(number: int, seconds: float, values: list[str]) -> str:
-    """A frame's line. An empty cell is a missing marker to OpenSim, which does not see one at a line's end."""
+    """A frame's line. An empty cell is a missing marker to OpenSim, but it sees none at the end of a line."""
     return "\t".join([str(number), f"{seconds:.6f}", *values]) + ("" if values and values[-1] else "\t")
 
 
