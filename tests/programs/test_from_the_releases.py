@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import pickle
 import re
 import shlex
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +17,19 @@ import pytest
 
 from tf_pose3d.cli import eval as eval_program
 from tf_pose3d.cli import inference as inference_program
+from tf_pose3d.cli import prepare_human36m, prepare_humaneva
 from tf_pose3d.cli import run as run_program
 from tf_pose3d.cli import train as train_program
 from tf_pose3d.cli.flags import apply_flags
 from tf_pose3d.cli.program import parse
-from tf_pose3d.cli.scripts.table import SCRIPTS, family_of_flags, releases
+from tf_pose3d.cli.scripts.preparation import PREPARATIONS
+from tf_pose3d.cli.scripts.table import ABSENT, SCRIPTS, family_of_flags, releases
 from tf_pose3d.cli.scripts.translation import translate
 from tf_pose3d.cli.scripts.yaml_config import read_release_yaml
-from tf_pose3d.data.human36m import CAMERAS
+from tf_pose3d.data.amass import SPLITS as AMASS_SPLITS
+from tf_pose3d.data.human36m import ACTIONS, CAMERAS
 from tf_pose3d.data.humaneva import SUBJECTS as HUMANEVA_SUBJECTS
+from tf_pose3d.data.humaneva_preparation import FRAME_RANGES
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import families
 from tf_pose3d.models.loading import build_model, load_config, save_model
@@ -66,25 +73,40 @@ WEIGHTS = {
     "models/amass_351.h5": ("amass_351", {}),
     "checkpoint/hoif.pth.tar": ("hoif_cpn", {}),
     "checkpoint/pretrained/hgcn_gt_best.pth.tar": ("hgcn_gt", {}),
+    "checkpoint/pretrained/ckpt_semgcn.pth.tar": ("semgcn_gt", {}),
     "checkpoint/pretrained/ckpt_semgcn_nonlocal.pth.tar": ("semgcn_nonlocal_gt", {}),
     "checkpoint/pretrained/ckpt_linear.pth.tar": ("martinez_gt", {}),
     "checkpoint/pretrained_h36m_cpn.bin": ("videopose3d_243", {}),
+    "checkpoint/pretrained_humaneva15_detectron.bin": (
+        "videopose3d_humaneva15",
+        {"INPUT_SKELETON": "coco_17"},
+    ),
     "checkpoint/pretrained_h36m_detectron_coco.bin": ("videopose3d_243", {"INPUT_SKELETON": "coco_17"}),
     "checkpoint/gt_pretrained.bin": ("rie_243_gt", {"STAGE": 3}),
     "checkpoint/stage_1_best_model.bin": ("rie_243_gt", {"STAGE": 1}),
     "checkpoint/stage_2_best_model.bin": ("rie_243_gt", {"STAGE": 2}),
     "checkpoint/cpn_one-stage_best_epoch.bin": ("ehfusion_onestage_released", {}),
+    "checkpoint/gt_one-stage_best_epoch.bin": ("ehfusion_onestage_released_gt", {}),
+    "checkpoint/cpn_three-stage_3_best_epoch.bin": ("ehfusion_threestage", {"STAGE": 3}),
     "checkpoint/gt_three-stage_3_best_epoch.bin": ("ehfusion_threestage_gt", {"STAGE": 3}),
     "checkpoint/detected81f.bin": ("poseformer_81", {}),
+    "checkpoint/gt81f.bin": ("poseformer_81", {}),
     "h36m.pth.tar": ("densewarper_h36m", {}),
     "3dhp.pth.tar": ("densewarper_3dhp", {}),
     "pose2d.pth.tar": ("pose2d_h36m", {}),
     "checkpoint/pretrain/MB_release/best_epoch.bin": ("motionbert_pretrain", {}),
     "checkpoint/pose3d/FT_MB_release_MB_ft_h36m/best_epoch.bin": ("motionbert_ft", {}),
+    "checkpoint/pose3d/FT_MB_lite_MB_ft_h36m_global_lite/best_epoch.bin": ("motionbert_global_lite", {}),
+    "checkpoint/motionagformer-b-h36m.pth.tr": ("motionagformer_b", {}),
     "checkpoint/mag/best_epoch.pth.tr": ("motionagformer_xs", {}),
     "checkpoint/mixste/best_epoch.bin": ("mixste_243", {}),
     "checkpoint/d3dp/h36m_best_epoch.bin": ("d3dp_243", {}),
 }
+# Files that two releases write under one name, where the tests keep each one's.
+STAGES = ("stage_1_best_model.bin", "stage_2_best_model.bin")
+for number, name in enumerate(STAGES, start=1):
+    WEIGHTS[f"rie/{name}"] = ("rie_243_gt", {"STAGE": number})
+    WEIGHTS[f"ehfusion/{name}"] = ("ehfusion_threestage", {"STAGE": number})
 
 
 def documented():
@@ -181,13 +203,18 @@ def named_files(tmp_path_factory):
     import h5py
 
     folder = tmp_path_factory.mktemp("releases")
-    for path, (config, keys) in WEIGHTS.items():
+    strided = {"checkpoint/pretrained/no_refine_4_4365.pth": ("strided_351", {})}
+    for path, (config, keys) in {**WEIGHTS, **strided}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         with h5py.File(folder / path, "w") as file:
             file.attrs["tf_pose3d_config"] = json.dumps({**load_config(config).to_dict(), **keys})
-    for name in ("no_refine_4_4365.pth", "refine_6_4365.pth"):
-        (folder / "checkpoint/351").mkdir(exist_ok=True)
-        (folder / "checkpoint/351" / name).write_bytes(b"")
+    for parent, name in itertools.product(
+        ("351", "pretrained"), ("no_refine_4_4365.pth", "refine_6_4365.pth")
+    ):
+        (folder / "checkpoint" / parent).mkdir(exist_ok=True)
+        (folder / "checkpoint" / parent / name).touch()
+    (folder / "demo/video").mkdir(parents=True)
+    (folder / "demo/video/sample_video.mp4").write_bytes(b"")
     (folder / "config").symlink_to(REPOSITORY / "config")
     backbone = {"model": "multiview_pose_resnet"}
     write_yaml(folder, "experiments/h36m/h36m_4view.yaml")
@@ -248,6 +275,9 @@ def test_a_documented_command_is_ours(old, ours, difference, place):
     if len(command.runs) > 1:
         # What comes before makes the weights.
         return
+    if program in PREPARATIONS:
+        {"h36m": prepare_human36m, "humaneva": prepare_humaneva}[program].make_parser().parse_args(arguments)
+        return
     parsed, release = parse(PROGRAMS[program].make_parser, arguments, program)
     if program == "train":
         config = load_config(parsed.config, None, parsed.arch or release.family.arch)
@@ -258,6 +288,8 @@ def test_a_documented_command_is_ours(old, ours, difference, place):
 def defaults():
     """(script, flag, family's config key) of every default that a table says."""
     for script in SCRIPTS:
+        if not {"train", "eval"} & set(script.programs):
+            continue
         for flag in script.flags:
             if flag.key is not None and flag.default is not None:
                 yield pytest.param(script, flag, id=f"{script.release}-{script.name}-{flag.name}")
@@ -294,7 +326,7 @@ SPELLINGS = {
         "epochs": [*("hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"), *CLIPS],
         "evaluate": ["motionbert"],
     },
-    "-p": {"pretrain": ["rie", "ehfusion"], "pretrained": ["motionbert"]},
+    "-p": {"pretrain": ["rie", "ehfusion"], "pretrained": ["motionbert"], "path": ["videopose3d"]},
     "-c": {
         "folder": [
             *("hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer"),
@@ -338,7 +370,7 @@ SPELLINGS = {
         "": ["hoif", "hgcn", "semgcn"],
     },
     "-d": {"dataset": ["hoif", "hgcn", "semgcn", "videopose3d", "rie", "ehfusion", "poseformer", *CLIPS]},
-    "--test": {"": ["strided"]},
+    "--test": {"test": ["strided"]},
 }
 
 
@@ -377,8 +409,14 @@ def test_a_spelling_means_in_each_release_what_it_means_there(spelling):
         ("videopose3d run.py -r epoch_20.bin", "cannot be resumed here"),
         ("poseformer run_poseformer.py -s 3", "--stride 3 has no counterpart"),
         ("main.py --crop_uv 1 --train", "--crop_uv 1 has no counterpart"),
-        ("main.py --frames 351", "nothing to test"),
-        ("infer_wild.py --pixel", "-e and -j and -v and -o: required"),
+        ("main.py --test --frames 351", "nothing to test"),
+        ("strided main.py --reload --previous_dir checkpoint/351", "add one"),
+        ("strided main.py --train --refine", "--refine starts from weights without the module"),
+        ("strided demo/vis.py --vide x.mp4", "did you mean --video?"),
+        ("demo/vis.py --video x.mp4", "a script of strided and motionagformer: say which"),
+        ("main_draw.py --evaluate h36m_best_epoch.bin", "needs --evaluate FILE and --render"),
+        ("prepare_data_h36m.py --from-source-cdf x", "--from_source_cdf x has no counterpart"),
+        ("infer_wild.py --pixel", "-j and -v and -o: required"),
         ("motionagformer train.py --eval-only", "--eval-only needs -c DIR"),
         ("maingcn.py", "did you mean main_gcn.py?"),
         ("hgcn viz.py --architecture linear --evaluate x", "--architecture linear: this viz.py has gcn"),
@@ -520,6 +558,23 @@ def test_a_yaml_file_whose_weights_are_missing_says_so(place, tmp_path):
         translate(words)
 
 
+@pytest.mark.parametrize(("release", "name"), ABSENT)
+def test_a_script_without_counterpart_says_why(release, name, capfd):
+    assert f"`{release} {name}`" in PAGE.read_text(encoding="utf-8")
+    for words in ([release, name], [name, "--x", "1"], [release, name.removesuffix(".py")]):
+        assert run_program.main(words) == 2
+        assert f"{release} {name} has no counterpart: " in capfd.readouterr().err
+
+
+def test_released_networks_of_mpi_inf_3dhp_are_refused(tmp_path):
+    """Their joints lie in another order, which nothing in the file tells."""
+    with zipfile.ZipFile(tmp_path / "x.pth.tr", "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps({}))
+    words = f"motionagformer train_3dhp.py --eval-only -c {tmp_path} --checkpoint-file x.pth.tr"
+    with pytest.raises(Pose3DError, match="networks released for MPI-INF-3DHP"):
+        translate(words.split())
+
+
 def made_human36m(folder):
     """A tiny Human3.6M with exact and detected 2D poses, beside `data` and nowhere else."""
     random = np.random.default_rng(0)
@@ -598,6 +653,132 @@ def made_lcn(folder):
     (folder / "dataset/h36m_sh_dt_ft.pkl").write_bytes(pickle.dumps(detections))
 
 
+def made_image_poses(folder):
+    """MotionBERT's pickle: videos of 30 frames, of which a clip is made by resampling."""
+    random = np.random.default_rng(0)
+
+    def part(subject, videos, frames=30):
+        rows = videos * frames
+        camera = [
+            list(CAMERAS[f"S{subject}"])[video % 4].id for video in range(videos) for _ in range(frames)
+        ]
+        image = random.normal(500, 90, (rows, 17, 3)).astype(np.float32)
+        return {
+            "joint_2d": image[..., :2],
+            "confidence": random.uniform(0.2, 1, (rows, 17, 1)).astype(np.float32),
+            "joint3d_image": image,
+            "camera_name": np.array(camera),
+            "source": [
+                f"s_{subject:02}_act_02_subact_01_ca_{video + 1:02}"
+                for video in range(videos)
+                for _ in range(frames)
+            ],
+        }
+
+    test = part(9, 4, 270)
+    test["2.5d_factor"] = random.uniform(3, 5, len(test["source"])).astype(np.float32)
+    test["joints_2.5d_image"] = test["joint3d_image"] * test["2.5d_factor"][:, None, None]
+    test["action"] = ["Directions"] * len(test["source"])
+    content = pickle.dumps({"train": part(1, 4), "test": test}, protocol=4)
+    (folder / "data/h36m_sh_conf_cam_source_final.pkl").write_bytes(content)
+
+
+def made_3dhp(folder):
+    """P-STMO's files of MPI-INF-3DHP."""
+    random = np.random.default_rng(0)
+
+    def poses(frames=90):
+        pose = random.normal((0, 0, 3000), 300, (frames, 17, 3))
+        return {"data_2d": random.uniform(500, 1500, (frames, 17, 2)), "data_3d": pose}
+
+    train = {f"S{person} Seq1": [{camera: poses() for camera in ("0", "4")}, 25] for person in (1, 2)}
+    test = {f"TS{scene}": {**poses(), "valid": np.ones(90)} for scene in (1, 3, 5)}
+    np.savez(folder / "data/data_train_3dhp.npz", data=np.array(train, dtype=object))
+    np.savez(folder / "data/data_test_3dhp.npz", data=np.array(test, dtype=object))
+
+
+def made_amass(folder):
+    """A recording in each of the release's files."""
+    random = np.random.default_rng(0)
+    (folder / "data/amass").mkdir()
+    names = "|".join(pattern[0] for name in ("train", "val") for pattern in AMASS_SPLITS[name]).split("|")
+    for name in names:
+        held = {"positions_3d": random.normal(0, 0.5, (8, 17, 3)).astype(np.float32), "frame_rate": 50.0}
+        np.savez(folder / f"data/amass/{name}.npz", positions_3d=np.array({"1": {"walk": held}}, object))
+
+
+def made_archives(folder):
+    """`h36m.zip` of Martinez et al., and HumanEva-I as ConvertHumanEva.m writes it."""
+    import h5py
+    from scipy.io import savemat
+
+    random = np.random.default_rng(0)
+    with zipfile.ZipFile(folder / "h36m.zip", "w") as file:
+        for subject, action, take in itertools.product(SUBJECTS, ACTIONS, ("", " 1")):
+            content = io.BytesIO()
+            with h5py.File(content, "w") as held:
+                held["3D_positions"] = random.uniform(-800, 800, (96, 2))
+            raw = {"Photo": "TakingPhoto", "WalkDog": "WalkingDog"}.get(action, action)
+            file.writestr(f"h36m/{subject}/MyPoses/3D_positions/{raw}{take}.h5", content.getvalue())
+    for subject in HUMANEVA_SUBJECTS:
+        (folder / "converted_15j" / subject).mkdir(parents=True)
+        begin, end = FRAME_RANGES[subject]["Walking"]
+        held = {
+            "poses_3d": random.uniform(-900, 900, (end - begin, 15, 3)),
+            "poses_2d": random.uniform(0, 480, (3, end - begin, 15, 2)),
+        }
+        savemat(folder / "converted_15j" / subject / "Walking_1.mat", held)
+
+
+def made_video(folder):
+    """A video, what AlphaPose finds in it, VideoPose3D's file of it, and a detector."""
+    import av
+
+    frames, width, height = 12, 64, 48
+    pose = np.random.default_rng(0).uniform((20, 10), (44, 40), (17, 2))
+    (folder / "demo/video").mkdir(parents=True)
+    for path in ("video.mp4", "input_video.mp4", "demo/video/sample_video.mp4"):
+        with av.open(str(folder / path), "w") as container:
+            stream = container.add_stream("libx264", rate=50)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for _ in range(frames):
+                image = np.zeros((height, width, 3), np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+            container.mux(stream.encode())
+    numbers = np.concatenate([pose, np.ones((17, 1))], axis=1).ravel().tolist()
+    found = [
+        {"image_id": f"{frame}.jpg", "category_id": 1, "keypoints": numbers, "score": 2.0, "idx": 1}
+        for frame in range(frames)
+    ]
+    (folder / "alphapose-results.json").write_text(json.dumps(found))
+    custom = {"input_video.mp4": {"custom": [np.tile(pose, (frames, 1, 1))]}}
+    metadata = {
+        "layout_name": "coco",
+        "num_joints": 17,
+        "keypoints_symmetry": [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]],
+        "video_metadata": {"input_video.mp4": {"w": width, "h": height}},
+    }
+    np.savez(
+        folder / "data/data_2d_custom_myvideos.npz",
+        positions_2d=np.array(custom, object),
+        metadata=np.array(metadata, object),
+    )
+    (folder / "still.py").write_text(
+        f"""import numpy as np
+
+
+class Still:
+    layout = "coco_17"
+
+    def __init__(self, model):
+        pass
+
+    def __call__(self, image, milliseconds):
+        return [np.array({numbers}).reshape(17, 3)]
+"""
+    )
+
+
 @pytest.fixture(scope="module")
 def small_world(tmp_path_factory):
     """A folder with small data and with weights of small networks under all names that commands use."""
@@ -605,9 +786,15 @@ def small_world(tmp_path_factory):
     made_human36m(folder)
     made_humaneva(folder)
     made_lcn(folder)
+    made_image_poses(folder)
+    made_3dhp(folder)
+    made_amass(folder)
+    made_archives(folder)
+    made_video(folder)
     (folder / "config").mkdir()
-    for name in ("h36m_351", "h36m_351_pt", "amass_351"):
-        load_config(name).replace(**SMALL["uplift"]).save(folder / "config" / f"{name}.json")
+    for name in ("h36m_351", "h36m_351_pt", "amass_351", *BY_NAME):
+        config = load_config(name)
+        config.replace(**SMALL[families_short(config.ARCH)]).save(folder / "config" / f"{name}.json")
     for path, (name, keys) in WEIGHTS.items():
         config = load_config(name)
         config = config.replace(**{**SMALL[families_short(config.ARCH)], **keys, **views_of(config.ARCH)})
@@ -618,9 +805,10 @@ def small_world(tmp_path_factory):
     experiment = folder / "experiment/test1/checkpoints"
     experiment.mkdir(parents=True)
     save_model(build_model(load_config("lcn_gt").replace(CHANNELS=4)), experiment / "best_weights_0001.h5")
-    (folder / "checkpoint/351/checkpoints").mkdir(parents=True)
     strided = load_config("strided_351").replace(**SMALL["strided"])
-    save_model(build_model(strided), folder / "checkpoint/351/checkpoints/best_weights_0001.h5")
+    for parent in ("351", "pretrained"):
+        (folder / "checkpoint" / parent / "checkpoints").mkdir(parents=True)
+        save_model(build_model(strided), folder / "checkpoint" / parent / "checkpoints/best_weights_0001.h5")
     backbone = {"model": "multiview_pose_resnet"}
     write_yaml(folder, "experiments/h36m/h36m_4view.yaml")
     write_yaml(
@@ -648,34 +836,42 @@ def test_a_documented_command_runs(old, ours, difference, small_world, monkeypat
     """On small data, with a small network and one step in one epoch."""
     monkeypatch.chdir(small_world)
     words = words_of(re.sub(r" (-e|--epochs|--epoch) \d+", r" \1 1", old))
-    # Weights of these networks are not made up here; tests of their families run their programs.
-    unmade = (
-        "_main.py --cfg",
-        "valid.py",
-        "run_threestage.py -k cpn_ft_h36m_dbb --stage 2",
-        "--stage 3 -lfd 512 -ft",
-    )
-    if any(part in old for part in unmade):
-        pytest.skip("needs weights that are not made up here")
-    if any(part in old for part in ("motionbert", "infer_wild", "motionagformer")):
-        pytest.xfail("these rows ended in errors that have not been looked into")
-    if "--dataset amass" in old:
-        pytest.skip("AMASS's files are not made up here; tests/data/test_amass.py does")
+    # A shipped config's network is a small one, too.
+    words = [f"config/{word}.json" if word in BY_NAME else word for word in words]
+    monkeypatch.syspath_prepend(small_world)
     # The refined network's two files are a release's; a run of this package has one.
     refined = "--refine_reload" in words
     command = translate(words)
     program, arguments = command.runs[-1]
+    if program in PREPARATIONS:
+        assert run_program.main(words) != 0
+        # They replace nothing that is there.
+        assert "exists already" in capfd.readouterr().err
+        (small_world / "made").mkdir(exist_ok=True)
+        (small_world / "made/data").mkdir()
+        monkeypatch.chdir(small_world / "made")
+        assert (
+            run_program.main([f"../{word}" if (small_world / word).exists() else word for word in words]) == 0
+        )
+        assert len(list(Path("data").glob("data_?d_*.npz"))) == 2
+        shutil.rmtree("data")
+        return
     short = arch_of_command(program, arguments)
+    for name in STAGES:
+        if short in ("rie", "ehfusion"):
+            shutil.copy(small_world / short / name, small_world / "checkpoint" / name)
     keys = {**SMALL[short], **views_of(families()[short])}
     if program == "train":
         keys |= {"EPOCHS": 1, "STEPS_PER_EPOCH": 1, "BATCH_SIZE": 2}
         keys |= {"PRETRAINED": None if short == "pose2d" else "pose2d.pth.tar"} if short in IMAGED else {}
     if short in IMAGED:
         keys |= {f"DATASET_{split}_3D_SUBSAMPLE_STEP": 60 for split in ("VAL", "TEST")}
-    if program == "inference" and short != "lcn":
+    if program == "inference" and short != "lcn" and "--config" not in arguments:
         keys = {}
     if refined:
         keys |= {"REFINE": False}
+    if words[0].endswith("vis.py") or words[1].endswith("vis.py"):
+        words += ["--detector", "still:Still"]
     extra = [word for key, value in keys.items() for word in ("--set", f"{key}={json.dumps(value)}")]
     assert run_program.main([*words, *extra]) == 0, capfd.readouterr().err
     out = capfd.readouterr().out
@@ -693,6 +889,11 @@ def test_a_documented_command_runs(old, ours, difference, small_world, monkeypat
 
 
 IMAGED = ("pose2d", "densewarper")
+# Shipped configs that commands name without a path.
+BY_NAME = (
+    *("motionbert", "motionbert_ft", "motionbert_global_lite"),
+    *("motionagformer_xs", "motionagformer_s_3dhp"),
+)
 
 
 def arch_of_command(program, arguments):

@@ -91,7 +91,8 @@ def test_a_notebook_runs(path, tmp_path):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
-    shutil.copy(path, tmp_path)
+    for file in (DOCS / "notebooks").iterdir():
+        shutil.copy(file, tmp_path)
     notebook = nbformat.read(tmp_path / path.name, as_version=4)
     nbclient.NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}

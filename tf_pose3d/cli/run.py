@@ -93,10 +93,10 @@ def run_release(arguments: Sequence[str] | None = None, log: Callable[[str], Non
 
 def _main_of(program: str) -> Callable[[Sequence[str] | None], int]:
     """The entry point of one of our programs."""
-    from tf_pose3d.cli import convert, eval, inference, train
+    from tf_pose3d.cli import convert, eval, inference, prepare, train
 
     mains = {"train": train.main, "eval": eval.main, "inference": inference.main, "convert": convert.main}
-    return mains[program]
+    return mains[program] if program in mains else prepare.PREPARATIONS[program][0]
 
 
 def _say(line: str) -> None:

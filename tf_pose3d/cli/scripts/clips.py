@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from tf_pose3d.cli.scripts.files import find_file, refuse_pytorch_state
+from tf_pose3d.cli.scripts.demo import DEMO_FLAGS, demo_plan
+from tf_pose3d.cli.scripts.files import find_file, is_pytorch, refuse_pytorch_state
 from tf_pose3d.cli.scripts.script import (
     EVAL,
     INFERENCE,
@@ -47,7 +49,7 @@ def _motionbert_train(given: Given) -> Plan:
 
 
 def _motionbert_wild(given: Given) -> Plan:
-    missing = [name for name in ("-e", "-j", "-v", "-o") if not given.has(name)]
+    missing = [name for name in ("-j", "-v", "-o") if not given.has(name)]
     if missing:
         raise Pose3DError(
             f"{' and '.join(missing)}: required; our inference.py needs --weights and --input only"
@@ -56,6 +58,8 @@ def _motionbert_wild(given: Given) -> Plan:
     made.arguments += ["--weights", find_file("-e", given.value("evaluate") or "", (), made.notes)]
     if given.has("config"):
         made.arguments += ["--config", given.value("config") or ""]
+    elif not given.has("evaluate"):
+        made.arguments += ["--config", "motionbert_global_lite"]
     folder = Path(given.value("out") or "")
     made.arguments += ["--output", str(folder / "X3D.npz"), "--viz_output", str(folder / "X3D.mp4")]
     made.notes.append("X3D.npy is the array pose_image of X3D.npz")
@@ -63,7 +67,22 @@ def _motionbert_wild(given: Given) -> Plan:
 
 
 def _motionagformer_train(given: Given) -> Plan:
-    config = given.value("config") or "motionagformer_b"
+    return _motionagformer(given, given.value("config") or "motionagformer_b")
+
+
+def _motionagformer_3dhp(given: Given) -> Plan:
+    made = _motionagformer(given, given.value("config") or "motionagformer_l_3dhp")
+    names = dict(itertools.pairwise(made.arguments))
+    if "--weights" in names and is_pytorch(names["--weights"]):
+        raise Pose3DError(
+            f"--checkpoint-file {names['--weights']}: networks released for MPI-INF-3DHP have joints in "
+            "the order of P-STMO's files, and networks here in Human3.6M's: they cannot be read "
+            "(docs/motionbert.md); weights that this package trained can"
+        )
+    return made
+
+
+def _motionagformer(given: Given, config: str) -> Plan:
     weights = []
     notes: list[str] = []
     if given.has("folder"):
@@ -79,6 +98,27 @@ def _motionagformer_train(given: Given) -> Plan:
         folder = given.value("folder") or ""
         return Plan(TRAIN, ["--config", config, "--out_dir", folder, "--continue_training", "True"])
     return Plan(TRAIN, ["--config", config, "--out_dir", given.value("new") or "", *weights], notes=notes)
+
+
+def _demo_weights(given: Given, notes: list[str]) -> list[str]:
+    weights = find_file("demo/vis.py's weights", "motionagformer-b-h36m.pth.tr", ["checkpoint"], notes)
+    notes.append("keypoints are cropped to the person, as in MotionBERT's infer_wild.py, not to the image")
+    return ["--arch", "motionagformer", "--weights", weights]
+
+
+def _drawn(plan: Callable[[Given], Plan]) -> Callable[[Given], Plan]:
+    """The plan of D3DP's `main_draw.py`, which draws into a folder of its own."""
+
+    def draw(given: Given) -> Plan:
+        if not given.has("evaluate") or not given.has("render"):
+            raise Pose3DError("main_draw.py needs --evaluate FILE and --render, as in the release")
+        made = plan(given)
+        if not given.has("--viz_output"):
+            names = [given.value(f"--viz_{part}") or "" for part in ("subject", "action", "camera")]
+            made.arguments += ["--viz_output", f"plot/h36m/{'_'.join(name for name in names if name)}.gif"]
+        return made
+
+    return draw
 
 
 def _clip_plan(arch: str, config: Callable[[Given], str]) -> Callable[[Given], Plan]:
@@ -158,7 +198,39 @@ def _clip_flags(epochs: int, rate: float, decay: float, stride: int) -> tuple[Sc
     )
 
 
+def _motionagformer_flags(new: str, seed: int) -> tuple[ScriptFlag, ...]:
+    """Flags of `train.py` and `train_3dhp.py`.
+
+    Args:
+        new: Default folder of a run.
+        seed: Default seed, which is the release's and not passed on.
+    """
+    return (
+        read("--config", "config", "the release's YAML file, or a config of ours"),
+        read("-c --checkpoint", "folder", "folder of weights to start from, to go on with, or to evaluate"),
+        read("--new_checkpoint", "new", "folder of the run: --out_dir", new),
+        read("--checkpoint_file", "file", "file in -c's folder", "latest_epoch.pth.tr"),
+        passed("-sd --seed", "--seed", "of everything random", programs=(TRAIN,)),
+        ignored("--num_cpus", "batches are made without worker processes"),
+        ignored("--use_wandb", "TensorBoard's files lie in the run's folder", "none"),
+        ignored("--wandb_name", "TensorBoard's files lie in the run's folder"),
+        ignored("--wandb_run_id", "TensorBoard's files lie in the run's folder"),
+        read("--resume", "resume", "the run in -c's folder goes on", values="none"),
+        read("--eval_only", "eval_only", "eval.py", values="none"),
+    )
+
+
 _RUN = (TRAIN, EVAL, INFERENCE)
+_D3DP = (
+    *_clip_flags(400, 0.00006, 0.993, 243),
+    only("-scale", "1.0", "the noise has the signal's scale in the published networks"),
+    passed("-timestep", "-timestep", "steps of the noise schedule"),
+    passed("-sampling_timesteps", "-sampling_timesteps", "denoising steps"),
+    passed("-num_proposals", "-num_proposals", "hypotheses that are sampled"),
+    ignored("--debug", "nothing to debug here", "none"),
+    ignored("--p2", "both protocols are in the table", "none"),
+)
+_D3DP_PLAN = _clip_plan("d3dp", lambda given: "d3dp_243")
 
 SCRIPTS: tuple[Script, ...] = (
     Script(
@@ -183,7 +255,12 @@ SCRIPTS: tuple[Script, ...] = (
         ("motionbert",),
         (
             read("--config", "config", "the release's YAML file, or a config of ours"),
-            read("-e --evaluate", "evaluate", "weights: --weights"),
+            read(
+                "-e --evaluate",
+                "evaluate",
+                "weights: --weights",
+                "checkpoint/pose3d/FT_MB_lite_MB_ft_h36m_global_lite/best_epoch.bin",
+            ),
             passed("-j --json_path", "--input", "AlphaPose's keypoints"),
             passed("-v --vid_path", "--viz_video", "the video, which tells size and rate"),
             read("-o --out_path", "out", "folder of X3D.npz and X3D.mp4"),
@@ -199,24 +276,28 @@ SCRIPTS: tuple[Script, ...] = (
         "motionagformer",
         "train.py",
         ("motionagformer",),
-        (
-            read("--config", "config", "the release's YAML file, or a config of ours"),
-            read(
-                "-c --checkpoint", "folder", "folder of weights to start from, to go on with, or to evaluate"
-            ),
-            read("--new_checkpoint", "new", "folder of the run: --out_dir", "checkpoint"),
-            read("--checkpoint_file", "file", "file in -c's folder", "latest_epoch.pth.tr"),
-            passed("-sd --seed", "--seed", "of everything random", programs=(TRAIN,)),
-            ignored("--num_cpus", "batches are made without worker processes"),
-            ignored("--use_wandb", "TensorBoard's files lie in the run's folder", "none"),
-            ignored("--wandb_name", "TensorBoard's files lie in the run's folder"),
-            ignored("--wandb_run_id", "TensorBoard's files lie in the run's folder"),
-            read("--resume", "resume", "the run in -c's folder goes on", values="none"),
-            read("--eval_only", "eval_only", "eval.py", values="none"),
-        ),
+        _motionagformer_flags("checkpoint", 0),
         _motionagformer_train,
         "TaatiTeam/MotionAGFormer",
         (TRAIN, EVAL),
+    ),
+    Script(
+        "motionagformer",
+        "train_3dhp.py",
+        ("motionagformer",),
+        _motionagformer_flags("mpi-checkpoint", 1),
+        _motionagformer_3dhp,
+        "TaatiTeam/MotionAGFormer",
+        (TRAIN, EVAL),
+    ),
+    Script(
+        "motionagformer",
+        "demo/vis.py",
+        ("motionagformer",),
+        DEMO_FLAGS,
+        demo_plan(_demo_weights, "output_3D.npz"),
+        "TaatiTeam/MotionAGFormer",
+        (INFERENCE,),
     ),
     Script(
         "mixste",
@@ -233,17 +314,18 @@ SCRIPTS: tuple[Script, ...] = (
         "d3dp",
         "main.py",
         ("d3dp",),
-        (
-            *_clip_flags(400, 0.00006, 0.993, 243),
-            only("-scale", "1.0", "the noise has the signal's scale in the published networks"),
-            passed("-timestep", "-timestep", "steps of the noise schedule"),
-            passed("-sampling_timesteps", "-sampling_timesteps", "denoising steps"),
-            passed("-num_proposals", "-num_proposals", "hypotheses that are sampled"),
-            ignored("--debug", "nothing to debug here", "none"),
-            ignored("--p2", "both protocols are in the table", "none"),
-        ),
-        _clip_plan("d3dp", lambda given: "d3dp_243"),
+        _D3DP,
+        _D3DP_PLAN,
         "paTRICK-swk/D3DP",
         _RUN,
+    ),
+    Script(
+        "d3dp",
+        "main_draw.py",
+        ("d3dp",),
+        _D3DP,
+        _drawn(_D3DP_PLAN),
+        "paTRICK-swk/D3DP",
+        (INFERENCE,),
     ),
 )

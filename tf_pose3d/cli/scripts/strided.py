@@ -1,15 +1,28 @@
-"""Strided Transformer's script."""
+"""Strided Transformer's scripts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from tf_pose3d.cli.scripts.demo import DEMO_FLAGS, demo_plan
 from tf_pose3d.cli.scripts.files import run_folder
-from tf_pose3d.cli.scripts.script import EVAL, TRAIN, Given, Plan, Script, ignored, only, passed, read
+from tf_pose3d.cli.scripts.script import (
+    EVAL,
+    INFERENCE,
+    TRAIN,
+    Given,
+    Plan,
+    Script,
+    ignored,
+    only,
+    passed,
+    read,
+)
 from tf_pose3d.errors import Pose3DError
 
 __all__ = ["SCRIPTS"]
 
+_SOURCE = "Vegetebird/StridedTransformer-Pose3D"
 _SCHEDULE = "SCHEDULE_PARAMS"
 _RUN = (TRAIN, EVAL)
 _SWITCHED_ON = "always on, as in the release, which takes every text for true; eval.py -no-tta turns it off"
@@ -20,7 +33,7 @@ _PARTS = {"no_refine": "n", "refine": "r"}
 def _plan(given: Given) -> Plan:
     refine = given.has("--refine")
     data = _data_arguments(given)
-    if given.has("train"):
+    if _trains(given):
         made = Plan(TRAIN, config="strided_351_refine" if refine else "strided_351")
         frames = given.value("--frames") or ""
         made.arguments += ["--config", made.config or "", *data]
@@ -40,7 +53,7 @@ def _plan(given: Given) -> Plan:
         return made
     made = Plan(EVAL, data)
     if not given.has("reload"):
-        raise Pose3DError("nothing to test: give --reload --previous_dir DIR, or --train to train")
+        raise Pose3DError("nothing to test: give --reload --previous_dir DIR")
     weights = _part(given, "no_refine")
     if refine:
         if not given.has("refine_reload"):
@@ -54,6 +67,27 @@ def _plan(given: Given) -> Plan:
     return made
 
 
+def _trains(given: Given) -> bool:
+    """Whether a command trains: by default in the release since 2022, by `--train` in that before.
+
+    Raises:
+        Pose3DError: The one would train and the other test.
+    """
+    if given.has("train"):
+        return given.value("train") != "0"
+    if given.has("test"):
+        return False
+    # The older README writes `--reload 1` and tests so; without weights its command tests nothing, and with a
+    # module that no file fills, a random one.
+    if given.value("reload") is not None:
+        return False
+    if given.has("reload") and given.has("--refine") == given.has("refine_reload"):
+        raise Pose3DError(
+            "--reload without --train or --test: the release trains since 2022 and tested before; add one"
+        )
+    return True
+
+
 def _ours(path: str) -> bool:
     return not path.endswith(".pth")
 
@@ -65,8 +99,26 @@ def _data_arguments(given: Given) -> list[str]:
 
 
 def _part(given: Given, part: str) -> str:
-    """The first file of a part in the folder of --previous_dir, or weights of this package's run there."""
-    folder = Path(given.value("previous") or "")
+    return _file_of_part("--previous_dir", given.value("previous") or "", part)
+
+
+def _demo_weights(given: Given, notes: list[str]) -> list[str]:
+    weights = _file_of_part("demo/vis.py's folder", "checkpoint/pretrained", "no_refine")
+    return ["--arch", "strided", "--weights", weights]
+
+
+def _file_of_part(flag: str, named: str, part: str) -> str:
+    """The first file of a part in a folder, or weights of this package's run there.
+
+    Args:
+        flag: What names the folder, for messages.
+        named: The folder.
+        part: A key of `_PARTS`.
+
+    Raises:
+        Pose3DError: There is neither.
+    """
+    folder = Path(named)
     files = sorted(path for path in folder.glob("*.pth") if path.name.startswith(_PARTS[part]))
     if files:
         return str(files[0])
@@ -74,7 +126,7 @@ def _part(given: Given, part: str) -> str:
     if ours:
         return str(ours[-1])
     raise Pose3DError(
-        f"--previous_dir {folder}: no {part}*.pth in it, nor checkpoints/best_weights_*.h5 of this package"
+        f"{flag} {folder}: no {part}*.pth in it, nor checkpoints/best_weights_*.h5 of this package"
     )
 
 
@@ -94,8 +146,8 @@ _FLAGS = (
     passed("--subset", "--subset", "share of the training frames", 1, "TRAIN_FRACTION", (TRAIN,)),
     only("-s --stride", "1", "a window predicts one frame"),
     passed("--gpu", "--gpu_id", "which GPU", programs=_RUN),
-    read("--train", "train", "train.py; without it eval.py", values="maybe"),
-    ignored("--test", "without effect, as in the release: --train decides"),
+    read("--train", "train", "train.py, as without --test and --reload 1", values="maybe"),
+    read("--test", "test", "eval.py", values="maybe"),
     passed(
         "--nepoch",
         "--epochs",
@@ -151,7 +203,16 @@ SCRIPTS: tuple[Script, ...] = (
         ("strided",),
         _FLAGS,
         _plan,
-        "Vegetebird/StridedTransformer-Pose3D",
+        _SOURCE,
         _RUN,
+    ),
+    Script(
+        "strided",
+        "demo/vis.py",
+        ("strided",),
+        DEMO_FLAGS,
+        demo_plan(_demo_weights, "output_3D/output_keypoints_3d.npz"),
+        _SOURCE,
+        (INFERENCE,),
     ),
 )

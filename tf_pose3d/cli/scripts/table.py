@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from tf_pose3d.cli.scripts import clips, lcn, multiview, single_frame, strided, temporal, uplift
+from tf_pose3d.cli.scripts import clips, lcn, multiview, preparation, single_frame, strided, temporal, uplift
 from tf_pose3d.cli.scripts.script import Script, ScriptFlag, likely
 from tf_pose3d.config import nearest, read_config_file
 from tf_pose3d.errors import Pose3DError
 
 __all__ = [
+    "ABSENT",
     "OURS",
     "SCRIPTS",
     "choose_script",
@@ -32,7 +33,27 @@ SCRIPTS: tuple[Script, ...] = (
     *strided.SCRIPTS,
     *multiview.SCRIPTS,
     *clips.SCRIPTS,
+    *preparation.SCRIPTS,
 )
+
+# Scripts of the releases that have no counterpart: (release, name) -> why, and what there is instead.
+ABSENT: Mapping[tuple[str, str], str] = {
+    ("d3dp", "main_3dhp.py"): (
+        "its files hold MPI-INF-3DHP's annot3, and its table is made in MATLAB; P-STMO's files "
+        "(univ_annot3) are read here: train.py --arch d3dp --dataset mpi_inf_3dhp"
+    ),
+    ("d3dp", "main_in_the_wild.py"): (
+        "D3DP reads Human3.6M's joints here, not COCO's; inference.py --input FILE converts a detector's"
+    ),
+    ("motionbert", "infer_wild_mesh.py"): "body meshes are not here: infer_wild.py gives the joints",
+    ("motionbert", "train_mesh.py"): "body meshes are not here",
+    ("motionbert", "train_action.py"): (
+        "action recognition is not here; its heads read the model's output representation, which is"
+    ),
+    ("videopose3d", "prepare_data_2d_custom.py"): (
+        "not needed: inference.py --input FILE.npz reads what infer_video_d2.py writes"
+    ),
+}
 
 # Flags of our programs that may stand among a release's, where it has none of that name: -> values.
 OURS: Mapping[str, str] = {
@@ -45,6 +66,9 @@ OURS: Mapping[str, str] = {
     "--json": "one",
     "--predictions": "one",
     "--h36m_path": "one",
+    "--path_3dhp": "one",
+    "--detector": "one",
+    "--detector_model": "one",
 }
 # Our own flags, which no release has but some families do -> their short names.
 _OWN = {
@@ -115,6 +139,7 @@ def choose_script(words: Sequence[str]) -> tuple[Script, list[str]]:
     path, flags = words[0], words[1:]
     found = [script for script in SCRIPTS if release in (None, script.release) and _is_path_of(path, script)]
     if not found:
+        _refuse_absent(release, PurePosixPath(path).name)
         known = [script.name for script in (names[release] if release else SCRIPTS)]
         what = f"{release} has no script {path}" if release else f"no release here has a script {path}"
         raise Pose3DError(f"{what}{nearest(PurePosixPath(path).name, dict.fromkeys(known))}")
@@ -130,6 +155,17 @@ def choose_script(words: Sequence[str]) -> tuple[Script, list[str]]:
             f"{found[0].name} ..."
         )
     return found[0], flags
+
+
+def _refuse_absent(release: str | None, name: str) -> None:
+    """Says why a script of a release is not here.
+
+    Raises:
+        Pose3DError: It is known.
+    """
+    for (whose, absent), why in ABSENT.items():
+        if release in (None, whose) and name in (absent, absent.removesuffix(".py")):
+            raise Pose3DError(f"{whose} {absent} has no counterpart: {why}")
 
 
 def _list(names: Sequence[str]) -> str:

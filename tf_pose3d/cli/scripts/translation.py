@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from tf_pose3d.cli.flags import underscored
+from tf_pose3d.cli.scripts.preparation import PREPARATIONS
 from tf_pose3d.cli.scripts.script import EVAL, INFERENCE, TRAIN, Plan, ScriptFlag, spelled
 from tf_pose3d.cli.scripts.table import OURS, choose_script, flag_of_family, holders, underscored_name
 from tf_pose3d.config import read_config_file
@@ -21,6 +22,7 @@ _FILES = {
     EVAL: "eval.py",
     INFERENCE: "inference.py",
     "convert": "tools/convert_weights.py",
+    **PREPARATIONS,
 }
 
 
