@@ -70,6 +70,21 @@ def test_the_papers_have_bibtex():
     assert set(tf_pose3d.families()) - {"general"} <= set(held)
 
 
+def test_bibtex_entries_are_whole():
+    """Each has a title, its authors by name, a year, and where it appeared."""
+    text = (DOCS / "citations.bib").read_text(encoding="utf-8")
+    entries = re.findall(r"^@\w+\{(\w+),\n(.*?)^\}$", text, re.MULTILINE | re.DOTALL)
+    assert len(entries) == text.count("\n@")
+    for name, body in entries:
+        fields = dict(re.findall(r"^  (\w+) += \{?(.*?)\}?,?$", body, re.MULTILINE))
+        assert {"title", "author", "year"} <= set(fields), name
+        assert {"booktitle", "journal"} & set(fields), name
+        assert "others" not in fields["author"], name
+        assert re.fullmatch(r"\d{4}", fields["year"]), name
+        assert re.fullmatch(r"\d+--\d+", fields.get("pages", "1--2")), name
+        assert body.count("{") == body.count("}"), name
+
+
 @pytest.mark.slow
 def test_the_manual_builds_in_a_minute(tmp_path):
     pytest.importorskip("mkdocs")
