@@ -22,18 +22,49 @@ DOCS = REPOSITORY / "docs"
 
 
 def texts_of_the_package():
-    """Every text in the package's source, adjacent literals joined; what f-strings fill in is cut out."""
-    texts = set()
-    for path in (REPOSITORY / "tf_pose3d").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                texts.add(" ".join(node.value.split()))
-    return texts
+    """Every text in the package's source, adjacent literals joined.
+
+    What f-strings fill in is cut out, unless it is a constant of a module, which is filled in.
+    """
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (REPOSITORY / "tf_pose3d").rglob("*.py")]
+    constants: dict[str, str] = {}
+    for _ in range(2):
+        # Twice: constants may be made of others.
+        for tree in trees:
+            for node in tree.body:
+                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                    held = pieces_of(node.value, constants)
+                    if len(held) == 1:
+                        constants[node.targets[0].id] = held[0]
+    return {
+        " ".join(piece.split())
+        for tree in trees
+        for node in ast.walk(tree)
+        for piece in pieces_of(node, constants)
+    }
+
+
+def pieces_of(node, constants):
+    """The texts of a literal or f-string between what only a run can fill in."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    if not isinstance(node, ast.JoinedStr):
+        return []
+    pieces = [""]
+    for value in node.values:
+        if isinstance(value, ast.Constant):
+            pieces[-1] += value.value
+        elif isinstance(value.value, ast.Name) and value.value.id in constants:
+            pieces[-1] += constants[value.value.id]
+        else:
+            pieces.append("")
+    return pieces
 
 
 def explained_messages():
     page = (DOCS / "messages.md").read_text(encoding="utf-8")
-    return re.findall(r"^\| `(.+?)` \|", page, re.MULTILINE)
+    cells = re.findall(r"^\| (`.+?`)(?: \(a warning\))? \|", page, re.MULTILINE)
+    return [message for cell in cells for message in re.findall(r"`(.+?)`", cell)]
 
 
 def test_every_message_that_the_manual_explains_is_still_there():
