@@ -566,13 +566,14 @@ def test_a_script_without_counterpart_says_why(release, name, capfd):
         assert f"{release} {name} has no counterpart: " in capfd.readouterr().err
 
 
-def test_released_networks_of_mpi_inf_3dhp_are_refused(tmp_path):
-    """Their joints lie in another order, which nothing in the file tells."""
+def test_released_networks_of_mpi_inf_3dhp_are_told_so(tmp_path):
+    """Their joints lie in another order, which not every file tells."""
     with zipfile.ZipFile(tmp_path / "x.pth.tr", "w") as file:
         file.writestr("archive/data.pkl", pickle.dumps({}))
     words = f"motionagformer train_3dhp.py --eval-only -c {tmp_path} --checkpoint-file x.pth.tr"
-    with pytest.raises(Pose3DError, match="networks released for MPI-INF-3DHP"):
-        translate(words.split())
+    ((_, arguments),) = translate(words.split()).runs
+    assert "--config" not in arguments
+    assert arguments[-4:] == ("--set", "JOINT_ORDER=mpi_inf_3dhp", "--set", "SPACE=metric")
 
 
 def made_human36m(folder):
