@@ -2,10 +2,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import tf_pose3d
 from tf_pose3d.cli.inference import main
 from tf_pose3d.data.calibration import write_cameras
 
@@ -190,3 +192,57 @@ def test_camera_keys_and_groups_reach_the_reader(tmp_path, capsys):
     assert "has no outer for matrix; it has inner" in capsys.readouterr().err
     assert main([*inputs, *output, "--camera_format", "opencv", "--camera_group", "S1"]) == 2
     assert "group are for human36m files" in capsys.readouterr().err
+
+
+class Recorded:
+    """Stands in for a detector: finds what `recording` holds; a video's brightness says of which camera."""
+
+    layout = "coco_17"
+    folder = None
+
+    def __init__(self, model=None):
+        self.frame, self.video = 0, None
+
+    def __call__(self, image, milliseconds):
+        if self.video is None:
+            camera = round(float(image.mean()) / 60)
+            self.video = tf_pose3d.read_keypoints(
+                Recorded.folder / f"cam0{camera}_json", width=1920, height=1080
+            )
+            Recorded.layout = self.video.skeleton.name
+        frame, self.frame = self.frame, self.frame + 1
+        people = [person for person in self.video.people if frame in person.frames]
+        return [person.keypoints[np.searchsorted(person.frames, frame)] for person in people]
+
+
+def test_videos_of_several_cameras(recording, tmp_path, monkeypatch, capsys):
+    import av
+
+    folder, _ = recording
+    monkeypatch.setitem(sys.modules, "a_detector", SimpleNamespace(Recorded=Recorded))
+    Recorded.folder = folder
+    Recorded.layout = tf_pose3d.read_keypoints(folder / "cam01_json").skeleton.name
+    for camera in (1, 2, 3):
+        with av.open(str(tmp_path / f"cam0{camera}.mp4"), "w") as container:
+            stream = container.add_stream("libx264", rate=60, options={"preset": "ultrafast"})
+            stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+            for _ in range(30):
+                image = np.full((1080, 1920, 3), 60 * camera, np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+            container.mux(stream.encode())
+    videos = [str(tmp_path / f"cam0{camera}.mp4") for camera in (1, 2, 3)]
+    cameras = ["--cameras", str(folder / "Calib.toml"), "--fps", "60"]
+    from_files, from_videos = tmp_path / "files.npz", tmp_path / "videos.npz"
+    assert run(folder, "--output", from_files) == 0
+    detector = ["--detector", "a_detector:Recorded"]
+    assert main(["--input", *videos, *cameras, *detector, "--output", str(from_videos)]) == 0
+    assert f"{videos[0]}: 30 frames" in capsys.readouterr().out
+    with np.load(from_files) as expected, np.load(from_videos) as found:
+        np.testing.assert_allclose(found["pose_3d"], expected["pose_3d"], atol=2e-3)
+    # Videos are known as such, and not mixed with other files.
+    monkeypatch.setenv("TF_POSE3D_DETECTOR", str(tmp_path / "none"))
+    assert main(["--input", *videos, *cameras, "--output", str(from_videos)]) == 2
+    assert "the command tf-pose3d-detector gets them" in capsys.readouterr().err
+    mixed = [*videos[:2], str(folder / "cam03_json")]
+    assert main(["--input", *mixed, *cameras, "--output", str(from_videos)]) == 2
+    assert "is a video and" in capsys.readouterr().err

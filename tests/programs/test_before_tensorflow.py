@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -17,6 +18,8 @@ COMMANDS = {
         (["--input", "keypoints.json", "--output", "a.npz"], "--width"),
         (["--input", "keypoints.json", "--width", "9", "--height", "9"], "nothing to write"),
         (["--input", "damaged.json", "--output", "a.npz"], "damaged.json"),
+        (["--input", "clip.mp4", "--output", "a.npz"], "tf-pose3d-detector"),
+        (["--input", "97"], "there is no webcam 97"),
         (["--weights", "missing.h5", "--input", "keypoints.json", "--output", "a.npz"], "missing.h5"),
         (["--arch", "hoif", "--viz_subject", "S11", "--viz_output", "a.gif"], "--weights"),
         (["--arch", "nobody", "--input", "keypoints.json"], "nobody"),
@@ -68,6 +71,7 @@ def results(tmp_path_factory):
     points = [number for joint in range(17) for number in (100.0 + joint, 90.0 + 2 * joint, 0.9)]
     detection = {"image_id": 0, "category_id": 1, "keypoints": points, "score": 0.9}
     (folder / "keypoints.json").write_text(json.dumps([detection]))
+    (folder / "clip.mp4").write_bytes(bytes([0, 0, 0, 24]) + b"ftypisom" + bytes(500))
     (folder / "damaged.json").write_text('[{"image_id": 0,')
     done = subprocess.run(
         [sys.executable, "-c", CODE],
@@ -75,6 +79,7 @@ def results(tmp_path_factory):
         capture_output=True,
         text=True,
         cwd=folder,
+        env={**os.environ, "TF_POSE3D_DETECTOR": str(folder / "none")},
         check=False,
     )
     assert done.returncode == 0, done.stderr

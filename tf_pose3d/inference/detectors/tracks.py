@@ -189,7 +189,9 @@ class Track:
         passed = time - self.since
         now = trunk(self.found)
         moved = (now - self.place) / passed
-        self.speed = self.speed + (1 - math.exp(-passed / _MEMORY)) * (moved - self.speed)
+        # Of someone who has just come, what there is counts.
+        share = max(1 - math.exp(-passed / _MEMORY), 1 / max(self.frames - 1, 1))
+        self.speed = self.speed + share * (moved - self.speed)
         self.since, self.place = time, now
         share = 1 - math.exp(-passed / _COLOUR_MEMORY)
         known = np.where(np.isfinite(self.colours), self.colours, self._shades)

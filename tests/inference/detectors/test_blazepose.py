@@ -1,0 +1,283 @@
+"""BlazePose on real people, beside the runtime that it comes from; pip gets all that this needs.
+
+The video is the demo of Sports2D (BSD-3): a man who jumps from a wall with a somersault, a woman who walks.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.inference.detectors import detect_people, make_detector
+from tf_pose3d.inference.detectors.blazepose import BlazePose
+from tf_pose3d.inference.detectors.files import detector_files, get_detector
+from tf_pose3d.inference.detectors.networks import LandmarkNetwork, PeopleNetwork
+from tf_pose3d.inference.keypoints import dense_keypoints
+
+sys.path.insert(0, str(Path(__file__).parent))
+from crowd import cut_out, paste
+
+sys.path.pop(0)
+
+pytestmark = pytest.mark.slow
+
+# From this frame on a tree covers all but a sliver of the last person.
+_IN_VIEW = 227
+_FRAMES = 230
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Folder of the two networks."""
+    try:
+        return detector_files()[0].parent
+    except Pose3DError:
+        pass
+    try:
+        return get_detector(print, tmp_path_factory.mktemp("detector") / "blazepose")
+    except Pose3DError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """The video."""
+    pytest.importorskip("ai_edge_litert")
+    folder = tmp_path_factory.mktemp("sports2d")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "sports2d==0.8.34",
+        "--dest",
+        str(folder),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("*.whl"))
+    if not wheels:
+        pytest.skip(f"pip could not get sports2d: {done.stderr.strip().splitlines()[-1]}")
+    with zipfile.ZipFile(wheels[0]) as archive:
+        archive.extract("Sports2D/Demo/demo.mp4", folder)
+    return folder / "Sports2D" / "Demo" / "demo.mp4"
+
+
+def frames_of(path):
+    from tf_pose3d.render.video import VideoReader
+
+    yield from VideoReader(path).arrays("rgba")
+
+
+@pytest.fixture(scope="module")
+def found(files, clip):
+    video, interrupted = detect_people(clip, make_detector("blazepose", files))
+    assert not interrupted
+    return video
+
+
+def test_somebody_is_found_in_every_frame_with_a_person(found):
+    assert (found.num_frames, found.fps, found.width, found.height) == (_FRAMES, 30, 1768, 994)
+    seen = np.zeros(_FRAMES, bool)
+    for person in found.people:
+        seen[person.frames] = True
+    assert seen[:_IN_VIEW].mean() >= 0.99
+
+
+def test_two_people_keep_their_ids_through_a_somersault(found):
+    man, woman = sorted(found.people, key=lambda person: -len(person.frames))[:2]
+    assert man.frames[0] == 0
+    assert man.frames[-1] >= _IN_VIEW - 2
+    assert len(man.frames) > 0.93 * _IN_VIEW
+    assert (woman.frames[0], len(woman.frames) >= 145) == (45, True)
+    # Whatever else is taken for people is short.
+    assert all(len(person.frames) <= 10 for person in found.people if person not in (man, woman))
+    for person in (man, woman):
+        assert person.detector_pose.shape == (len(person.frames), 33, 3)
+        thighs = person.detector_pose[:, 23] - person.detector_pose[:, 25]
+        assert 0.2 < np.median(np.linalg.norm(thighs, axis=1)) < 0.6
+
+
+def test_the_same_video_gives_the_same_bytes(files, clip, found):
+    again, _ = detect_people(clip, BlazePose(files, threads=2))
+    assert [person.id for person in again.people] == [person.id for person in found.people]
+    for one, other in zip(found.people, again.people, strict=True):
+        np.testing.assert_array_equal(one.frames, other.frames)
+        np.testing.assert_array_equal(one.keypoints, other.keypoints)
+
+
+_REFERENCE = """
+import json, sys
+import av, mediapipe, numpy as np
+
+path, out = sys.argv[1:]
+results = {}
+for name, options in {"each": {"static_image_mode": True}, "video": {"smooth_landmarks": False}}.items():
+    rows = []
+    with mediapipe.solutions.pose.Pose(model_complexity=1, **options) as pose, av.open(path) as container:
+        for frame in container.decode(video=0):
+            image = frame.to_ndarray(format="rgb24")
+            height, width = image.shape[:2]
+            marks = pose.process(image).pose_landmarks
+            table = np.full((33, 3), np.nan)
+            if marks is not None:
+                table = np.array([(m.x * width, m.y * height, m.visibility) for m in marks.landmark])
+            rows.append(table)
+    results[name] = np.array(rows)
+np.savez(out, **results)
+"""
+
+
+@pytest.fixture(scope="module")
+def reference(clip, tmp_path_factory):
+    """Landmarks of MediaPipe 0.10.21, in an environment of its own: of single images, and of a video."""
+    if sys.version_info >= (3, 13):
+        pytest.skip("MediaPipe 0.10.21 has no wheel for this Python")
+    folder = tmp_path_factory.mktemp("reference")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
+    python = folder / "venv" / "bin" / "python"
+    install = [str(python), "-m", "pip", "install", "-q", "mediapipe==0.10.21", "av"]
+    done = subprocess.run(install, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"pip could not install mediapipe: {done.stderr.strip().splitlines()[-1]}")
+    command = [str(python), "-c", _REFERENCE, str(clip), str(folder / "out.npz")]
+    subprocess.run(command, check=True, capture_output=True)
+    with np.load(folder / "out.npz") as file:
+        return dict(file)
+
+
+def test_landmarks_of_single_images_are_the_references(files, clip, reference):
+    """Both networks and all between them, without any memory: detector, square, landmarks."""
+    people, landmarks = detector_files(files)
+    detect, look = PeopleNetwork(people), LandmarkNetwork(landmarks)
+    apart, agreed = [], 0
+    for (_, image), expected in zip(frames_of(clip), reference["each"], strict=True):
+        scored = detect(image, 0.5)
+        seen = look(image, scored[0][1]) if scored else None
+        there = seen is not None and seen.presence > 0.5
+        agreed += there == bool(np.isfinite(expected[0, 0]))
+        if there and np.isfinite(expected[0, 0]):
+            apart.append(np.linalg.norm(seen.keypoints[:, :2] - expected[:, :2], axis=1))
+    assert agreed >= _FRAMES - 3
+    print(json.dumps({"mean": np.mean(apart), "median": np.median(apart), "p95": np.quantile(apart, 0.95)}))
+    assert np.mean(apart) < 3
+    assert np.median(apart) < 1
+
+
+def test_landmarks_of_the_video_are_the_references(found, reference):
+    """Tracked by each in its own squares. MediaPipe follows one person, this package both."""
+    dense = np.stack([dense_keypoints(person, found.num_frames) for person in found.people])
+    apart, met, there = [], 0, 0
+    for frame, expected in enumerate(reference["video"]):
+        if not np.isfinite(expected[0, 0]):
+            continue
+        there += 1
+        distance = np.linalg.norm(dense[:, frame, :, :2] - expected[:, :2], axis=-1)
+        person = np.nan_to_num(np.median(distance, axis=1), nan=np.inf).argmin()
+        if np.median(distance[person]) < 60:
+            met += 1
+            apart.append(distance[person])
+    assert met >= 0.97 * there
+    print(json.dumps({"mean": np.mean(apart), "median": np.median(apart), "p95": np.quantile(apart, 0.95)}))
+    assert np.median(apart) < 3
+
+
+# Who walks where: cut-outs of the woman or the man, mirrored or not, where the hips begin, pixels to the
+# right in a frame, and the frame of the cut-outs to begin with.
+_SCENES = {
+    "three and one": [
+        ("woman", True, (60, 470), 9, 0),
+        ("woman", False, (1220, 490), -9, 30),
+        ("woman", True, (330, 430), 6, 60),
+        ("man", False, (900, 450), -5, 0),
+    ],
+    "two and two": [
+        ("woman", True, (60, 470), 8, 0),
+        ("woman", False, (1220, 475), -8, 40),
+        ("man", False, (900, 460), -5, 10),
+        ("man", True, (350, 480), 4, 50),
+    ],
+    "one person four times": [
+        ("woman", True, (60, 460), 8, 0),
+        ("woman", False, (1220, 500), -8, 40),
+        ("woman", True, (350, 480), 4, 90),
+        ("woman", False, (930, 440), -4, 10),
+    ],
+}
+_TRUNK = [11, 12, 23, 24]
+
+
+@pytest.fixture(scope="module")
+def people(files, clip, found):
+    """Cut-outs of both people, and the place without them."""
+    network = LandmarkNetwork(detector_files(files)[1])
+    man, woman = sorted(found.people, key=lambda person: -len(person.frames))[:2]
+    from tf_pose3d.inference.detectors.regions import region_between
+
+    cuts, places = {"man": [], "woman": []}, []
+    spans = {"man": (man, 0, 150, 0.9), "woman": (woman, 50, 190, 0.7)}
+    for number, (_, image) in enumerate(frames_of(clip)):
+        if number % 12 == 0 and number <= 200:
+            places.append(image[..., :3])
+        for name, (person, first, last, scale) in spans.items():
+            row = np.flatnonzero(person.frames == number)
+            if first <= number < last and len(row):
+                points = person.keypoints[row[0]]
+                hips, shoulders = points[[23, 24], :2].mean(axis=0), points[[11, 12], :2].mean(axis=0)
+                region = region_between(hips, hips + 1.9 * (shoulders - hips))
+                cuts[name].append(cut_out(network, image, region, scale))
+    empty = np.median(np.stack(places), axis=0).astype(np.uint8)
+    return cuts, np.asarray(Image.fromarray(empty).resize((1280, 720)), np.float32) / 255
+
+
+@pytest.mark.parametrize("scene", list(_SCENES))
+def test_four_people_who_walk_past_each_other_keep_their_ids(files, people, scene):
+    cuts, place = people
+    detector = make_detector("blazepose", files)
+    walkers = _SCENES[scene]
+    ids = [Counter() for _ in walkers]
+    first, last = [set() for _ in walkers], [set() for _ in walkers]
+    for time in range(132):
+        picture, truth = place.copy(), [None] * len(walkers)
+        # Whoever is lower in the picture is nearer.
+        for number in sorted(range(len(walkers)), key=lambda n: walkers[n][2][1]):
+            name, mirrored, start, step, phase = walkers[number]
+            turn = 2 * len(cuts[name]) - 2
+            index = (time + phase) % turn
+            person = cuts[name][min(index, turn - index)]
+            person = person.mirrored() if mirrored else person
+            truth[number] = paste(picture, person, np.array([start[0] + step * time, start[1]]))
+        image = np.concatenate([picture, picture[..., :1]], axis=-1)
+        image = (255 * image).clip(0, 255).astype(np.uint8)
+        everyone = detector(image, 1000 * time / 30)
+        middles = [points[_TRUNK, :2].mean(axis=0) for points in truth]
+        for number, points in enumerate(truth):
+            height = np.linalg.norm(points[[11, 12], :2].mean(axis=0) - points[[27, 28], :2].mean(axis=0))
+            others = [np.linalg.norm(middles[number] - other) for other in middles]
+            # Where two are in one place, nobody can say who was found.
+            if sorted(others)[1] < 0.35 * height or not 20 < middles[number][0] < 1260:
+                continue
+            near = {
+                person.id: np.linalg.norm(person.keypoints[_TRUNK, :2].mean(axis=0) - middles[number])
+                for person in everyone
+            }
+            if near and min(near.values()) < 0.12 * height:
+                who = min(near, key=near.get)
+                ids[number][who] += 1
+                (first if time < 30 else last)[number].add(who)
+    print(scene, [dict(seen) for seen in ids])
+    # Each was one, before and after all met in the middle, and no two were the same.
+    for number in range(4):
+        assert len(ids[number]) == 1
+        assert first[number] == last[number]
+        assert ids[number].total() >= 40
+    assert len({next(iter(seen)) for seen in ids}) == 4

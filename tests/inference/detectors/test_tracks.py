@@ -1,0 +1,209 @@
+"""Who is who, with stick figures for findings: no network is needed."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tf_pose3d.inference.detectors import blazepose
+from tf_pose3d.inference.detectors.blazepose import BlazePose
+from tf_pose3d.inference.detectors.networks import Landmarks
+from tf_pose3d.inference.detectors.regions import Region, region_between
+from tf_pose3d.inference.detectors.tracks import Track, assign, colours, part_of, same_person, trunk
+
+_SHAPE = {
+    0: (0, -95), 11: (18, -60), 12: (-18, -60), 13: (24, -30), 14: (-24, -30), 15: (26, 0), 16: (-26, 0),
+    23: (12, 0), 24: (-12, 0), 25: (13, 45), 26: (-13, 45), 27: (14, 90), 28: (-14, 90),
+}  # fmt: skip
+
+
+def figure(x, y, scale=1.0, lean=0.0):
+    """A finding whose hips lie at a place; 200 pixels high."""
+    points = np.zeros((33, 3), np.float32)
+    for joint in range(33):
+        across, down = _SHAPE.get(joint, (0, -90))
+        points[joint] = (x + scale * (across + lean * down), y + scale * down, 0.9)
+    ends = np.array([[x, y], [x, y - 100 * scale]])
+    return Landmarks(0.99, points, np.zeros((33, 3), np.float32), ends, region_between(*ends))
+
+
+def test_two_looks_at_one_person():
+    assert same_person(figure(300, 200), figure(303, 201))
+    # Limbs of a neighbour do not make another person.
+    mixed = figure(300, 200)
+    mixed.keypoints[[25, 26, 27, 28], 0] += 60
+    assert same_person(figure(300, 200), mixed)
+    assert not same_person(figure(300, 200), figure(360, 200))
+
+
+def test_a_part_of_a_person_is_none():
+    whole = figure(300, 200)
+    assert part_of(figure(300, 170, 0.5), whole)
+    assert part_of(figure(303, 202), whole)
+    # Beside each other, arms crossing: two people.
+    assert not part_of(figure(340, 200), whole)
+    assert not part_of(figure(500, 200), whole)
+
+
+def test_colours_are_those_of_trunk_and_thighs():
+    image = np.zeros((400, 600, 4), np.uint8)
+    image[:200] = (200, 0, 0, 255)
+    image[200:] = (0, 0, 100, 255)
+    shades = colours(image, figure(300, 200))
+    np.testing.assert_allclose(shades[:4], [[200 / 255, 0, 0]] * 4)
+    np.testing.assert_allclose(shades[6:], [[0, 0, 100 / 255]] * 2, atol=0.01)
+    assert np.isnan(colours(image, figure(-500, 200))).all()
+
+
+def grey():
+    return np.full((8, 3), 0.5)
+
+
+def walk(track, start, step, count, fps=30):
+    """Moves a track on; returns its time."""
+    for number in range(1, count + 1):
+        track.take(figure(start + step * number, 200), number / fps, grey())
+        track.look_round([], number / fps)
+    return count / fps
+
+
+def test_the_way_goes_on():
+    track = Track.begin(0, figure(100, 200), 0.0, grey())
+    time = walk(track, 100, 5, 30)
+    assert track.speed[0] == pytest.approx(150, rel=0.05)
+    np.testing.assert_allclose(track.expected(time + 0.2), trunk(figure(280, 200)), atol=2)
+    track.lost = True
+    # The square is filtered, and so a little behind.
+    assert track.ahead(time + 0.2).x == pytest.approx(280, abs=6)
+    # Found there, and neither far off nor of another size.
+    assert track.cost(figure(282, 200), grey(), time + 0.2) < 1
+    assert track.cost(figure(520, 200), grey(), time + 0.2) == np.inf
+    assert track.cost(figure(282, 200, 2.5), grey(), time + 0.2) == np.inf
+
+
+def test_other_clothes_cost():
+    track = Track.begin(0, figure(100, 200), 0.0, grey())
+    same = track.cost(figure(104, 200), grey(), 0.1)
+    assert track.cost(figure(104, 200), grey() + 0.4, 0.1) == pytest.approx(same + 0.2)
+
+
+def test_near_somebody_the_way_before_counts():
+    track = Track.begin(0, figure(100, 200), 0.0, grey())
+    time = walk(track, 100, 5, 30)
+    track.look_round([np.array([290.0, 170.0])], time)
+    assert track.near
+    # Carried off by another who comes the other way, step by step: not for long.
+    taken = []
+    for number in range(1, 13):
+        there = figure(250 - 5 * number, 200)
+        now = time + number / 30
+        taken.append(np.isfinite(track.cost(there, grey(), now)))
+        if taken[-1]:
+            track.take(there, now, grey())
+        track.look_round([np.array([290.0 - 5 * number, 170.0])], now)
+    assert taken[0]
+    assert not taken[-1]
+    assert track.speed[0] == pytest.approx(150, rel=0.05)
+    assert np.isfinite(track.cost(figure(310, 200), grey(), time + 12 / 30))
+
+
+def test_squares_follow_quietly():
+    """Jitter of the points that tell the square is filtered; a jump after a loss is taken whole."""
+    rng = np.random.default_rng(0)
+    track = Track.begin(0, figure(300, 200), 0.0, grey())
+    places = []
+    for number in range(1, 90):
+        track.take(figure(300 + rng.normal(0, 1), 200), number / 30, grey())
+        places.append(track.region.x)
+    assert np.std(places[30:]) < 0.6
+    track.lost = True
+    track.take(figure(340, 200), 4.0, grey())
+    assert track.region.x == pytest.approx(340)
+
+
+def test_pairs():
+    costs = np.array([[0.5, 0.2, np.inf], [0.1, 0.15, np.inf], [np.inf] * 3])
+    assert assign(costs) == [(1, 0), (0, 1)]
+    assert assign(np.zeros((0, 3))) == []
+
+
+class World:
+    """Stands in for both networks: figures at known places, the foremost seen where they overlap."""
+
+    def __init__(self, monkeypatch):
+        self.places, self.detections = {}, 0
+        monkeypatch.setattr(blazepose, "detector_files", lambda model: ("people", "landmarks"))
+        monkeypatch.setattr(blazepose, "PeopleNetwork", lambda path, threads: self.people)
+        monkeypatch.setattr(blazepose, "LandmarkNetwork", lambda path, threads: self.landmarks)
+
+    def people(self, image, least, window):
+        self.detections += 1
+        seen = []
+        for x, y in self.places.values():
+            if not any(abs(x - other) < 30 for other, _ in seen):
+                seen.append((x, y))
+        return [(0.9, figure(x, y).region) for x, y in seen]
+
+    def landmarks(self, image, region: Region):
+        # The nearest; of two that are about as near the one in front.
+        near = [(abs(x - region.x) // 40, number, x, y) for number, (x, y) in enumerate(self.places.values())]
+        if not near or min(near)[0] > 3:
+            return dataclasses.replace(figure(0, 0), presence=0.1)
+        _, _, x, y = min(near)
+        return figure(x, y)
+
+
+@pytest.fixture
+def world(monkeypatch):
+    return World(monkeypatch)
+
+
+def ids(detector, world, frame, size=(400, 900)):
+    image = np.full((*size, 4), 128, np.uint8)
+    found = detector(image, 1000 * frame / 30)
+    result = {}
+    for name, (x, _) in world.places.items():
+        near = [one.id for one in found if abs(float(one.keypoints[23, 0]) - 12 - x) < 1]
+        result[name] = near[0] if near else None
+    return result
+
+
+def test_people_are_looked_for_only_where_needed(world):
+    world.places = {"a": (300, 200)}
+    detector = BlazePose()
+    for frame in range(31):
+        assert ids(detector, world, frame) == {"a": "0"}
+    # Four windows of the long image at the start, after half a second and after a second.
+    assert world.detections == 12
+    assert detector(np.zeros((400, 900, 4), np.uint8), 1100.0)[0].pose_3d.shape == (33, 3)
+
+
+def test_two_who_cross_keep_their_ids(world):
+    detector = BlazePose()
+    seen = []
+    for frame in range(90):
+        world.places = {"front": (150 + 6 * frame, 200), "behind": (690 - 6 * frame, 204)}
+        seen.append(ids(detector, world, frame))
+    assert seen[0] == {"front": "0", "behind": "1"}
+    assert seen[-1] == seen[0]
+    assert {one["front"] for one in seen} <= {"0", None}
+    assert sum(one["front"] == "0" for one in seen) > 80
+
+
+def test_who_leaves_and_comes_back_late_is_another(world):
+    detector = BlazePose()
+    world.places = {"a": (300, 200)}
+    assert ids(detector, world, 0) == {"a": "0"}
+    world.places = {}
+    for frame in range(1, 100, 3):
+        assert ids(detector, world, frame) == {}
+    world.places = {"a": (300, 200)}
+    assert ids(detector, world, 100) == {"a": "1"}
+
+
+def test_a_crowd_is_said(world):
+    world.places = {str(number): (60 + 130 * number, 200) for number in range(20)}
+    detector = BlazePose()
+    found = detector(np.zeros((400, 2800, 4), np.uint8), 0.0)
+    assert len(found) == 16
+    assert detector.crowded
