@@ -9,7 +9,9 @@ import pytest
 from tf_pose3d.cli.motion_report import main
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.inference.motion.record import Motion
+from tf_pose3d.inference.motion_readers import read_motion
 from tf_pose3d.inference.writers import write_motion
+from tf_pose3d.skeleton import get_skeleton, make_skeleton
 
 
 @pytest.fixture
@@ -35,6 +37,16 @@ def test_with_and_without_truth(files, capsys):
     assert figures["root_drift_mm"] < 30
     assert main(["camera.npz"]) == 0
     assert "camera axes: feet, floor and path are not measured" in capsys.readouterr().out
+
+
+def test_a_truth_of_fewer_joints(files, capsys):
+    skeleton = make_skeleton("toes", (*get_skeleton("h36m_17").joints, "l_big_toe", "r_big_toe"))
+    read = read_motion("rough.trc").poses
+    poses = np.concatenate([read, read[:, [6, 3]] + [0.1, 0, 0]], axis=1)
+    write_motion("toes.trc", Motion(poses, skeleton, 0, 50.0, world=True, level="file"))
+    for pair in (["toes.trc", "truth.trc"], ["rough.trc", "toes.trc"]):
+        assert main([*pair, "--json", "report.json"]) == 0
+    assert json.loads(Path("report.json").read_text())["figures"]["mpjpe_mm"] < 0.01
 
 
 def test_frames_that_lack_joints_count_for_nothing(files, capsys):

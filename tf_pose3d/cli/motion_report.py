@@ -45,20 +45,24 @@ def motion_report(arguments: Sequence[str] | None = None, log: Callable[[str], N
     from tf_pose3d.evaluation.motion_metrics import metrics_table, motion_metrics
     from tf_pose3d.files import write_json
     from tf_pose3d.inference.motion_readers import ReadMotionOptions, read_motion
-    from tf_pose3d.skeleton import convert_joints
+    from tf_pose3d.skeleton import convert_joints, missing_joints
 
     parsed = make_parser().parse_args(arguments)
     log = log or (lambda line: print(line, flush=True))
     options = ReadMotionOptions(parsed.up, parsed.unit, parsed.fps, max_gap=0)
     motion = read_motion(parsed.file, options)
+    other = None if parsed.truth is None else read_motion(parsed.truth, options)
+    if other is not None and missing_joints(other.skeleton, motion.skeleton):
+        # The truth tells fewer joints: those are compared.
+        poses = convert_joints(motion.poses, motion.skeleton, other.skeleton)
+        motion = motion.in_layout(poses, other.skeleton)
     lacking = motion.present & ~motion.known.all(axis=1)
     if (lacking == motion.present).all():
         raise Pose3DError(f"{parsed.file}: no frame has all of its {motion.skeleton.num_joints} joints")
     if lacking.any():
         log(f"{parsed.file}: {int(lacking.sum())} frames lack joints, and count for nothing")
     truth = None
-    if parsed.truth is not None:
-        other = read_motion(parsed.truth, options)
+    if other is not None:
         truth = other.poses
         if other.skeleton != motion.skeleton:
             truth = convert_joints(truth, other.skeleton, motion.skeleton)

@@ -354,4 +354,8 @@ def _draw(parsed: Namespace, result: Triangulation, staged: list[Motion], log: L
         result, parsed.viz_skip, parsed.viz_downsample, parsed.viz_limit, videos or None, staged
     )
     count = draw(scene, parsed.viz_output, parsed.viz_size, None, parsed.viz_bitrate, show_progress=True)
-    log(f"wrote {parsed.viz_output}: {count} frame{'s' * (count != 1)}, {scene.fps:g} per second")
+    alone = len(staged) > 1 and parsed.placement in ("root", "floor")
+    who = (
+        f" of person {result.person.id} alone, as people in place would stand in each other" if alone else ""
+    )
+    log(f"wrote {parsed.viz_output}{who}: {count} frame{'s' * (count != 1)}, {scene.fps:g} per second")

@@ -69,7 +69,8 @@ def triangulation_scene(
         skip, downsample, limit: Which frames, see `tf_pose3d.render.select_frames`.
         videos: View -> its video.
         staged: The people after the stage between lifting and writing; None: as they were measured. Cameras
-            are drawn where people are where they were measured, or moved to the floor with them.
+            are drawn where people are where they were measured, or moved to the floor with them; of people in
+            place, the first alone is drawn.
 
     Raises:
         Pose3DError: There is no person, or no frame is left.
@@ -85,6 +86,9 @@ def triangulation_scene(
     everyone = [held.unplaced() for held in result.people] if staged is None else list(staged)
     shift = _shift(person, everyone[0])
     forward = result.rig.rotation[0, 2] if everyone[0].world else np.array([0.0, 1.0, 0.0])
+    if everyone[0].placement in ("root", "floor"):
+        # In place, people would stand in each other.
+        everyone = everyone[:1]
     everyone = [_upright(held) for held in everyone]
     drawn = everyone[0].poses
     # Of the followed person each joint must be found somewhere; the others are drawn as far as they go.
