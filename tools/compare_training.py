@@ -98,8 +98,8 @@ def train(seed, arguments, folder, tests):
         loss.backward()
         theirs.step()
         losses.append((ours, float(loss.detach())))
-        if (number + 1) % 50 == 0:
-            means = np.mean(losses[-50:], axis=0)
+        if (number + 1) % 20 == 0:
+            means = np.mean(losses[-20:], axis=0)
             spent = time.process_time() - start
             print(
                 f"seed {seed}, step {number + 1}: {means[0]:.4f} {means[1]:.4f}, {spent:.0f} s of CPU",

@@ -63,3 +63,11 @@ def test_radii_that_do_not_fit_are_refused():
         as_config("d3dp").replace(RADII=[[1.0, 1.0]] * 2)
     with pytest.raises(Pose3DError, match="PROPOSALS is 1"):
         as_config("d3dp").replace(RADII=[[1.0, 1.0]] * 17, PROPOSALS=1)
+
+
+def test_a_lifter_samples_as_its_config_says():
+    small = {"FRAMES": 5, "CHANNELS": 8, "LAYERS": 1, "NUM_HEADS": 2}
+    model = tf_pose3d.build_model(as_config("d3dp").replace(PROPOSALS=2, SAMPLING_STEPS=1, **small))
+    Lifter(model, model.config.replace(PROPOSALS=4, AGGREGATION="joint"))
+    assert (model.proposals, model.aggregation) == (4, "joint")
+    assert model(np.zeros((1, 5, 17, 2), np.float32))["pose_3d_hypotheses"].shape[1] == 4

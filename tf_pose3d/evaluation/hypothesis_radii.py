@@ -68,7 +68,7 @@ def observe_hypotheses(
     Returns:
         Spread and error `(N, J)` in metres, roots at 0, and `(N,)` who is seen.
     """
-    model.set_sampling(config.PROPOSALS, config.SAMPLING_STEPS, config.EVAL_FLIP, config.AGGREGATION)
+    model.follow(config)
     predictor = FrameSequencePredictor(model, flip=False, output=model.spread_output)
     numbers = np.arange(data.num_centres)
     found = predictor(data, config.BATCH_SIZE, numbers)

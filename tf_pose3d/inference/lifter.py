@@ -116,6 +116,9 @@ class Lifter:
         if max_gap < 0:
             raise Pose3DError(f"max_gap is {max_gap}, expected 0 or more frames")
         config = config if config is not None else model.config
+        # Networks that sample take numbers from the config, not from their weights' alone.
+        if hasattr(model, "follow"):
+            model.follow(config)
         self.model = model
         self.family: Family = get_family(config.ARCH)
         self.config = config

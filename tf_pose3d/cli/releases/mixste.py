@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+from typing import TYPE_CHECKING
 
 from tf_pose3d.cli.releases.motionbert import overlap_flag
 from tf_pose3d.cli.releases.release import Flag
 from tf_pose3d.cli.releases.videopose3d import TemporalRelease
+
+if TYPE_CHECKING:
+    import keras
+
+    from tf_pose3d.models.d3dp.config import D3DPConfig
 
 __all__ = ["D3DPRelease", "MixSTERelease"]
 
@@ -41,3 +48,8 @@ class D3DPRelease(MixSTERelease):
             Flag(("-sampling_timesteps",), "SAMPLING_STEPS", "denoising steps", int, metavar="K"),
             Flag(("-timestep",), "DIFFUSION_STEPS", "steps of the noise schedule", int, metavar="T"),
         ]
+
+    def load_model(self, arguments: argparse.Namespace, config: D3DPConfig) -> keras.Model:
+        model = super().load_model(arguments, config)
+        model.follow(config)
+        return model

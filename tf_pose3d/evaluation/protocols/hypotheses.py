@@ -62,8 +62,7 @@ class HypothesesProtocol(MetricClipProtocol):
     ) -> Iterator[Evaluation]:
         if isinstance(config, D3DPConfig):
             # The network is the trained one; how often it is asked is the evaluation's.
-            settings = config.PROPOSALS, config.SAMPLING_STEPS, config.EVAL_FLIP, config.AGGREGATION
-            model.set_sampling(*settings)
+            model.follow(config)
         store = data.store
         frames, video = clip_frames(store.lengths, config.clip_frames, config.clip_frames, "shift")
         rows = frames + store.offsets[video][:, None]

@@ -12,6 +12,7 @@ from keras import ops
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.geometry.hypotheses import best_seen_joints, spread
 from tf_pose3d.layers.initial_weights import linear
+from tf_pose3d.models.d3dp.config import D3DPConfig
 from tf_pose3d.models.mixste.model import MixSTE
 from tf_pose3d.skeleton import get_skeleton
 
@@ -106,6 +107,10 @@ class D3DP(MixSTE):
         """Other numbers of hypotheses and of denoising steps, with or without mirrored averaging."""
         self.proposals, self.flip, self.aggregation = proposals, flip, aggregation
         self.times = sampling_times(len(self.left), steps)
+
+    def follow(self, config: D3DPConfig) -> None:
+        """Samples and aggregates as a config says, which may be another than that of the training."""
+        self.set_sampling(config.PROPOSALS, config.SAMPLING_STEPS, config.EVAL_FLIP, config.AGGREGATION)
 
     def build(self, input_shape: object = None) -> None:
         super().build(input_shape)
