@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fuzzing.numbers import are_held, held_numbers
 from fuzzing.reader import Reader
 
 __all__ = ["READERS"]
@@ -139,6 +140,11 @@ def _wrong_calibration(calibration: Any, path: Path) -> str:
                 return f"camera {camera.name} holds numbers that are none of a camera's"
     if len(set(calibration.names)) != len(calibration.names) or not calibration.names:
         return "cameras without names of their own"
+    known = held_numbers(path)
+    # Qualisys writes pixels in sixty-fourths.
+    for camera in calibration.cameras:
+        if not are_held(camera.matrix[:2], np.append(known, 1.0), (1.0, 1 / 64)):
+            return f"intrinsics of camera {camera.name} that are not in the file"
     return ""
 
 
@@ -181,8 +187,10 @@ def _written(ending: str) -> Callable[[Path], Path]:
 
 def _read_motion(path: Path) -> Any:
     from tf_pose3d.inference.motion_readers import read_motion
+    from tf_pose3d.inference.motion_readers.options import ReadMotionOptions
 
-    return read_motion(path)
+    # Filled gaps would be numbers that no file holds.
+    return read_motion(path, ReadMotionOptions(max_gap=0))
 
 
 def _wrong_poses(motion: Any, path: Path) -> str:
@@ -191,7 +199,14 @@ def _wrong_poses(motion: Any, path: Path) -> str:
         return "poses that are no metres"
     if not 0 < motion.fps <= 10_000 or not 0 <= motion.root < motion.skeleton.num_joints:
         return "a rate or a root that there is not"
-    return "" if len(motion.frame_numbers) == len(motion.poses) else "frames without numbers"
+    if len(motion.frame_numbers) != len(motion.poses):
+        return "frames without numbers"
+    if path.suffix == ".bvh":
+        return ""  # It holds angles.
+    known, units = held_numbers(path), (1.0, 0.01, 0.001)
+    strange = [not are_held(joint, known, units) for joint in motion.poses.swapaxes(0, 1)]
+    # Joints that lost their names are made of others: pelvis, spine, neck, head.
+    return "positions that are not in the file" if sum(strange) > 4 else ""
 
 
 def _read_bvh(path: Path) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fuzzing.numbers import are_held, held_numbers
 from fuzzing.reader import Reader
 
 from tf_pose3d.data.sequence import Sequence
@@ -71,6 +72,55 @@ def _read_humaneva(path: Path) -> list[Sequence]:
 
     files = (path / "data_3d_humaneva15.npz", path / "data_2d_humaneva15_gt.npz")
     return read_humaneva(*files, ["Train/S1"])
+
+
+def _custom(folder: Path) -> Path:
+    """As VideoPose3D's prepare_data_2d_custom.py writes videos of one's own."""
+    root = folder / "custom"
+    root.mkdir()
+    videos = {name: {"custom": [_numbers(_FRAMES, 17, 2).astype("f4")]} for name in ("a.mp4", "b.mp4")}
+    metadata = {
+        "layout_name": "coco",
+        "num_joints": 17,
+        "keypoints_symmetry": [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]],
+        "video_metadata": {name: {"w": 1280, "h": 720} for name in videos},
+    }
+    np.savez(root / "data_2d_custom_mine.npz", positions_2d=_boxed(videos), metadata=_boxed(metadata))
+    return root
+
+
+def _read_custom(path: Path) -> list[Sequence]:
+    from tf_pose3d.data.custom import read_custom
+
+    return read_custom(path / "data_2d_custom_mine.npz", input_skeleton="coco_17")
+
+
+def _manifest(folder: Path) -> Path:
+    """What a run over a folder has done, as `inference.py --output_dir` notes it."""
+    from tf_pose3d.inference.folder.manifest import Manifest, manifest_name
+
+    root = folder / "results"
+    root.mkdir()
+    manifest = Manifest(root / manifest_name())
+    manifest.add({"settings": "abc", "values": {"threads": 1}})
+    manifest.add({"file": "walk.json", "status": "done", "settings": "abc", "outputs": {"walk.npz": {}}})
+    manifest.add({"file": "jump.json", "status": "failed", "settings": "abc", "error": "no people"})
+    manifest.close()
+    return root
+
+
+def _read_manifest(path: Path) -> Any:
+    from tf_pose3d.inference.folder.manifest import read_manifests, read_settings
+
+    return read_manifests(path), read_settings(path)
+
+
+def _wrong_manifest(held: Any, path: Path) -> str:
+    content = b"".join(file.read_bytes() for file in path.iterdir())
+    for name in held[0]:
+        if json.dumps(name).encode() not in content and name.encode("utf-8", "replace") not in content:
+            return f"{name} is not in the file"
+    return ""
 
 
 def _amass(folder: Path) -> Path:
@@ -143,33 +193,11 @@ def _wrong_sequences(sequences: list[Sequence], path: Path) -> str:
             return "2D and 3D poses of different lengths"
     if not sequences:
         return "nothing"
-    known = _file_numbers(path)
+    known = held_numbers(path)
     for one in sequences:
-        if one.pose_2d is not None and not np.isin(one.pose_2d, known).all():
+        if one.pose_2d is not None and not are_held(one.pose_2d, known):
             return f"2D poses of {one.name} that are not in the file"
     return ""
-
-
-def _file_numbers(folder: Path) -> np.ndarray:
-    """Every number in a folder's npz files, in single precision."""
-    from tf_pose3d.data.archive import load_archive
-
-    found: list[np.ndarray] = []
-
-    def collect(value: Any) -> None:
-        if isinstance(value, dict):
-            for part in value.values():
-                collect(part)
-        elif isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object):
-            for part in value:
-                collect(part)
-        elif isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
-            with np.errstate(over="ignore"):
-                found.append(value.astype(np.float32).ravel())
-
-    for path in sorted(folder.glob("*.npz")):
-        collect(load_archive(path))
-    return np.unique(np.concatenate(found))
 
 
 def _camera() -> dict[str, Any]:
@@ -746,6 +774,8 @@ def _wrong_arrays(arrays: Iterable[np.ndarray], path: Path) -> str:
 READERS = [
     Reader("Human3.6M npz", _human36m, _read_human36m, _wrong_sequences),
     Reader("HumanEva npz", _humaneva, _read_humaneva, _wrong_sequences),
+    Reader("VideoPose3D custom data set", _custom, _read_custom, _wrong_sequences),
+    Reader("manifest of a folder", _manifest, _read_manifest, _wrong_manifest),
     Reader("AMASS npz", _amass, _read_amass, _wrong_sequences),
     Reader("motion npz", _motion, _read_motion, _wrong_motion),
     Reader("LCN items", _lcn_items, _read_lcn_items, _wrong_columns),

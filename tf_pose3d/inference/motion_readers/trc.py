@@ -17,13 +17,18 @@ __all__ = ["read"]
 _UNITS = {"mm": 0.001, "cm": 0.01, "m": 1.0}
 # Lines before the first frame.
 _HEAD = 5
+_LARGEST_FRAME = 10**9
+# Frames that a file may span, however few it holds: an hour at 30 Hz.
+_SPARSE = 108_000
 
 
 def read(path: Path, options: ReadMotionOptions) -> Motion:
-    """Reads markers by name; empty cells, nan and 0 0 0 are missing markers.
+    """Reads markers by name; empty cells, nan and 0 0 0 are missing markers, and so are all of a frame that
+    the numbers in the first column leave out.
 
     Raises:
-        Pose3DError: A damaged line with its number, an unknown unit, or no marker with a known name.
+        Pose3DError: A damaged line with its number, frames out of order, an unknown unit, or no marker with a
+            known name.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
@@ -37,11 +42,15 @@ def read(path: Path, options: ReadMotionOptions) -> Motion:
     names = [cell.strip() for cell in lines[3].rstrip().split("\t")[2::3]]
     if not names or not all(names):
         raise Pose3DError(f"{path}, line 4: a marker without a name, expected Frame#, Time and names")
-    rows = []
+    rows, frames = [], []
     for number, line in enumerate(lines[_HEAD:], start=_HEAD + 1):
         if line.strip():
-            rows.append(_row(line, len(names), f"{path}, line {number}"))
-    values = np.array(rows, np.float64).reshape(len(rows), len(names), 3)
+            where = f"{path}, line {number}"
+            rows.append(_row(line, len(names), where))
+            frames.append(_frame(line, frames, where))
+    values = np.full((frames[-1] - frames[0] + 1 if rows else 0, len(names), 3), np.nan)
+    if rows:
+        values[np.array(frames, np.int64) - frames[0]] = np.reshape(rows, (len(rows), len(names), 3))
     values[(values == 0).all(axis=2)] = np.nan
     unit = facts.get("Units", "").strip().lower()
     if unit and unit not in _UNITS:
@@ -60,6 +69,23 @@ def _row(line: str, count: int, where: str) -> list[float]:
     if len(cells) < width or any(cell.strip() for cell in cells[width:]):
         raise Pose3DError(f"{where} has {len(cells)} columns, expected {width}: is it cut off?")
     return [_number(cell, where) for cell in cells[2:width]]
+
+
+def _frame(line: str, before: list[int], where: str) -> int:
+    """The number in the first column, which goes on from the line before; frames may be left out."""
+    text = line.partition("\t")[0]
+    number = _number(text, where)
+    if not (number.is_integer() and abs(number) < _LARGEST_FRAME):
+        raise Pose3DError(f"{where}: Frame# {text.strip()[:40]!r} is no whole number")
+    if before and number <= before[-1]:
+        raise Pose3DError(f"{where}: frame {number:.0f} follows frame {before[-1]}, expected a later one")
+    most = max(_SPARSE, 100 * len(before))
+    if before and number - before[0] >= most:
+        raise Pose3DError(
+            f"{where}: frame {number:.0f} of a file that has {len(before)} frames since frame {before[0]}, "
+            f"expected one before {before[0] + most}"
+        )
+    return int(number)
 
 
 def _number(cell: str, where: str) -> float:

@@ -1,0 +1,132 @@
+"""Every number that a file holds, by other means than the readers that are tried."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["are_held", "held_numbers"]
+
+_NUMBER = re.compile(rb"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)(?:[eE][-+]?[0-9]+)?")
+# Values of a dataset that a sample, which holds some hundred, can have after a change.
+_MOST = 10**6
+
+
+def held_numbers(place: Path) -> np.ndarray:
+    """Sorted float64 numbers without those that are not finite: of a file, or of all files in a folder."""
+    files = sorted(path for path in place.rglob("*") if path.is_file()) if place.is_dir() else [place]
+    parts = [np.zeros(1), *(part for path in files for part in _parts(path))]
+    numbers = np.concatenate([np.asarray(part, np.float64).ravel() for part in parts])
+    return np.unique(numbers[np.isfinite(numbers)])
+
+
+def are_held(values: np.ndarray, known: np.ndarray, factors: Sequence[float] = (1.0,)) -> bool:
+    """Whether all finite values are among the known numbers, to single precision, their signs apart.
+
+    Args:
+        values: Any shape.
+        known: As `held_numbers` gives them.
+        factors: Between what a file says and what is read, e.g. 0.001 of millimetres; any one counts.
+    """
+    values = np.abs(np.asarray(values, np.float64))
+    values = np.unique(values[np.isfinite(values)])
+    missing = np.ones(len(values), bool)
+    sizes = np.unique(np.abs(known))
+    for factor in factors:
+        scaled = sizes * abs(factor)
+        place = np.searchsorted(scaled, values)
+        for side in (-1, 0):
+            near = scaled[np.clip(place + side, 0, len(scaled) - 1)]
+            missing &= np.abs(near - values) > 1e-5 * values + 1e-6
+    return not missing.any()
+
+
+def _parts(path: Path) -> Iterator[Any]:
+    content = path.read_bytes()
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        content = content.decode("utf-16", "replace").encode()
+    if content[:2] == b"PK" or content[:6] == b"\x93NUMPY":
+        yield from _archive_parts(path)
+    elif content[:1] == b"\x80":
+        from tf_pose3d.unpickling import PlainUnpickler, plain_data
+
+        yield from _nested(plain_data(PlainUnpickler(io.BytesIO(content)).load(), len(content)))
+    else:
+        if content[:4] == b"\x89HDF":
+            yield from _hdf5_parts(path)
+        if b"\0" in content:
+            yield from _words(content)
+        yield from _text_parts(content)
+
+
+def _words(content: bytes) -> Iterator[np.ndarray]:
+    """What the bytes are as numbers, wherever these may begin: C3D's points, HDF5's arrays."""
+    for kind in ("<f4", "<f8"):
+        size = int(kind[2])
+        for start in range(size):
+            words = content[start : start + (len(content) - start) // size * size]
+            with np.errstate(all="ignore"):
+                yield np.frombuffer(words, kind).astype(np.float64)
+
+
+def _text_parts(content: bytes) -> Iterator[Any]:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        yield [float(found.replace(b"_", b"")) for found in _NUMBER.findall(content)]
+    else:
+        yield from _nested(document)
+
+
+def _hdf5_parts(path: Path) -> Iterator[Any]:
+    import h5py
+
+    def inside(group: Any) -> Iterator[Any]:
+        for name in group:
+            # What cannot be opened, or announces more than is there, nothing can have been read of.
+            with contextlib.suppress(KeyError, OSError, RuntimeError):
+                held = group[name]
+                if isinstance(held, h5py.Group):
+                    yield from inside(held)
+                elif held.dtype.kind in "fiu" and held.size < _MOST:
+                    yield held[()]
+
+    with h5py.File(path) as file:
+        yield from inside(file)
+
+
+def _archive_parts(path: Path) -> Iterator[Any]:
+    from tf_pose3d.data.archive import load_archive
+
+    if path.suffix == ".npy":
+        yield from _nested(np.load(path))
+    else:
+        yield from _nested(load_archive(path))
+
+
+def _nested(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _nested(part)
+    elif isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object):
+        for part in value:
+            yield from _nested(part)
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
+        with np.errstate(over="ignore"):
+            yield value.astype(np.float64)
+    elif isinstance(value, (int, float)):
+        try:
+            yield float(value)
+        except OverflowError:
+            return
+    elif isinstance(value, str):
+        # Numbers that were written as texts.
+        yield from _text_parts(value.encode("utf-8", "replace")) if not value.isspace() and value else ()
