@@ -39,7 +39,8 @@ def are_held(values: np.ndarray, known: np.ndarray, factors: Sequence[float] = (
     values = np.abs(np.asarray(values, np.float64))
     values = np.unique(values[np.isfinite(values)])
     missing = np.ones(len(values), bool)
-    sizes = np.unique(np.abs(known))
+    # Beyond this nothing is read that could be compared.
+    sizes = np.unique(np.abs(known[np.abs(known) < 1e30]))
     for factor in factors:
         scaled = sizes * abs(factor)
         place = np.searchsorted(scaled, values)

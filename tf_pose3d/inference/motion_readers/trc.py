@@ -42,7 +42,8 @@ def read(path: Path, options: ReadMotionOptions) -> Motion:
     names = [cell.strip() for cell in lines[3].rstrip().split("\t")[2::3]]
     if not names or not all(names):
         raise Pose3DError(f"{path}, line 4: a marker without a name, expected Frame#, Time and names")
-    rows, frames = [], []
+    rows: list[list[float]] = []
+    frames: list[int] = []
     for number, line in enumerate(lines[_HEAD:], start=_HEAD + 1):
         if line.strip():
             where = f"{path}, line {number}"
