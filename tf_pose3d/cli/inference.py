@@ -278,6 +278,7 @@ def _lift_recording(
     from tf_pose3d.inference.lifting import lift_paths, lift_sequences
     from tf_pose3d.inference.motion.record import Motion
     from tf_pose3d.inference.selection import choose_recording
+    from tf_pose3d.inference.trajectory import default_camera
     from tf_pose3d.inference.writers import check_motion_file
 
     family = release.family
@@ -302,18 +303,23 @@ def _lift_recording(
     root = family.root_joint(config)
     if sequence.pose_3d is not None:
         log(get_protocol(family).recording_error(poses, sequence.pose_3d, root))
+    supposed = sequence.camera is not None and not getattr(source.dataset, "has_poses", True)
+    if supposed and sequence.camera is not None:
+        # Videos of one's own come without their camera.
+        camera = default_camera(sequence.camera.width, sequence.camera.height)
+        sequence = dataclasses.replace(sequence, camera=camera)
     motion = Motion.from_sequence(sequence, poses, root)
     paths = lift_paths(family, model, config, [read])
     if paths is not None:
         motion = dataclasses.replace(motion, path=paths[0])
-    _write_recording(arguments, motion, log)
+    _write_recording(arguments, motion, not supposed, log)
 
 
-def _write_recording(arguments: Namespace, motion: Motion, log: Log) -> None:
+def _write_recording(arguments: Namespace, motion: Motion, focal_known: bool, log: Log) -> None:
     """Writes a lifted recording and draws it."""
 
     def steps_of(flags: Namespace, path: str) -> MotionSteps:
-        return dataclasses.replace(motion_steps(flags, path), focal_known=True)
+        return dataclasses.replace(motion_steps(flags, path), focal_known=focal_known)
 
     def warn(message: str) -> None:
         print(f"inference.py: warning: {message}", file=sys.stderr, flush=True)

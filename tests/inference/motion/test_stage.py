@@ -283,3 +283,16 @@ def test_the_network_s_path_leads_through_the_world(walk):
     held = dataclasses.replace(walk.motion, keypoints=still, path=path)
     (staged,) = run_stage([held], world_steps())
     assert path_error(staged.motion, walk.world) < 0.05
+
+
+def test_files_for_animation_follow_the_network_s_path(walk):
+    path = walk.motion.camera.from_world(walk.world)[:, 0]
+    (staged,) = run_stage([dataclasses.replace(walk.motion, path=path)], MotionSteps.for_file("walk.bvh"))
+    assert staged.motion.placement == "world"
+    assert path_error(staged.motion, walk.world) < 0.05
+    (asked,) = run_stage(
+        [dataclasses.replace(walk.motion, path=path)], MotionSteps.for_file("walk.bvh", placement="floor")
+    )
+    (alone,) = run_stage([walk.motion], MotionSteps.for_file("walk.bvh"))
+    for held in (asked, alone):
+        assert held.motion.placement == "floor"

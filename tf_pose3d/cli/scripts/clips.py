@@ -74,8 +74,8 @@ def _motionagformer_3dhp(given: Given) -> Plan:
     made = _motionagformer(given, given.value("config") or "motionagformer_l_3dhp")
     names = dict(itertools.pairwise(made.arguments))
     if "--weights" in names and is_pytorch(names["--weights"]):
-        # Nothing in the file says in every case that it is of this data set, whose joints lie in another order;
-        # a config that says Human3.6M's is left out, as the file tells the rest.
+        # Nothing in the file says in every case that it is of this data set, whose joints lie in another
+        # order; a config that says Human3.6M's is left out, as the file tells the rest.
         if made.program == EVAL:
             made.arguments = ["--arch", "motionagformer", "--weights", names["--weights"]]
             made.arguments += ["--dataset", "mpi_inf_3dhp"]

@@ -66,6 +66,8 @@ def run_stage(motions: Sequence[Motion], steps: MotionSteps) -> list[StagedMotio
         return [_seen_from(held) for held in staged]
     if steps.level == "off" and not any(motion.world for motion in motions):
         return [_in_camera(held, steps.placement) for held in staged]
+    if steps.follow_path and all(held.motion.path is not None for held in staged):
+        steps = dataclasses.replace(steps, placement="world")
     world = find_world([held.motion for held in staged], steps)
     placed = place_in_world([held.motion for held in staged], world, steps)
     return [

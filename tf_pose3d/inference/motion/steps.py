@@ -39,6 +39,8 @@ class MotionSteps:
             path that the person walks, seen by a camera that stands still, feet at rest where they rest.
         stature: Metres of the person, to whom the poses are scaled; None: the lifter's size.
         focal_known: The camera's focal length is not a supposed one.
+        follow_path: Nobody asked for a placement: people whom a network of the root's path has placed are put
+            on that path where poses are level.
         rotations: The motion becomes joint rotations: each joint has a place in each frame with a pose, and
             layouts of the world without a pelvis get one.
 
@@ -55,6 +57,8 @@ class MotionSteps:
     stature: float | None = None
     focal_known: bool = False
     rotations: bool = False
+    # Not compared: it changes nothing where no network has placed anybody.
+    follow_path: bool = dataclasses.field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.smooth is not None:
@@ -116,6 +120,7 @@ class MotionSteps:
         asked = pitch is not None or roll is not None or placement == "world"
         if level is None:
             level = "auto" if asked or (not plain and placement != "camera") else "off"
+        follow_path = placement is None
         if placement is None:
             placement = "floor" if not plain else LIFTED if level == "off" else "root"
         return cls(
@@ -128,6 +133,7 @@ class MotionSteps:
             stature,
             focal_known,
             rotations=_ending(path) in _ROTATIONS,
+            follow_path=follow_path,
         )
 
     @classmethod
