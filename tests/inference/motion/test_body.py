@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tf_pose3d.inference.motion.body import lacks_body, to_body
+from tf_pose3d.inference.motion.constant_bones import find_pelvis
 from tf_pose3d.skeleton import get_skeleton, make_skeleton
 
 
@@ -32,8 +33,18 @@ def test_a_body_stays():
     assert lacks_body(skeleton) == []
 
 
+def test_a_hand_that_nobody_sees_is_left_out():
+    names = tuple(name for name in get_skeleton("halpe_26").joints if name not in ("l_wrist", "pelvis"))
+    skeleton = make_skeleton("halpe_26", names)
+    body, target = to_body(np.zeros((3, 24, 3)), skeleton)
+    assert set(target.joints) == {*get_skeleton("h36m_17").joints, "l_big_toe", "r_big_toe"} - {"l_wrist"}
+    assert body.shape == (3, 18, 3)
+    assert find_pelvis(target) is not None
+    assert lacks_body(skeleton) == []
+
+
 def test_half_a_person_stays():
     skeleton = make_skeleton("legs", ("l_hip", "l_knee", "l_ankle", "r_hip", "r_knee", "r_ankle"))
     poses = np.zeros((2, 6, 3))
     assert to_body(poses, skeleton)[1] is skeleton
-    assert "l_shoulder" in lacks_body(skeleton)
+    assert lacks_body(skeleton) == ["spine", "neck"]

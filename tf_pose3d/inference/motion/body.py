@@ -12,13 +12,15 @@ __all__ = ["as_body", "lacks_body", "to_body"]
 # The skeleton that rotations and the stage know best; toes, where they are known, tell how feet are held.
 _BODY = "h36m_17"
 _TOES = ("l_big_toe", "r_big_toe")
+# What limbs and head hang on.
+_TRUNK = ("pelvis", "l_hip", "r_hip", "spine", "neck")
 
 
 def lacks_body(skeleton: Skeleton) -> list[str]:
-    """The joints that a layout lacks to make a pelvis, a spine and limbs; none where it has them."""
+    """The joints that a layout lacks to make a pelvis and a spine; none where it has them."""
     if find_pelvis(skeleton) is not None and "spine" in skeleton.joints:
         return []
-    return list(missing_joints(skeleton, _BODY))
+    return [joint for joint in missing_joints(skeleton, _BODY) if joint in _TRUNK]
 
 
 def to_body(poses: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, Skeleton]:
@@ -42,19 +44,23 @@ def to_body(poses: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, Skeleton
 def as_body(poses: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, Skeleton]:
     """Poses of any layout as h36m_17 and, where the layout has them, the big toes.
 
+    Joints that a layout does not tell are left out.
+
     Args:
         poses: `(F, J, 3)`, joints missing or not.
         skeleton: Names the J joints.
 
     Returns:
-        Poses `(F, 17 or 19, 3)` and their layout.
-
-    Raises:
-        Pose3DError: A layout that lacks joints for it.
+        Poses `(F, K, 3)` and their layout, of 17 joints, 19 with toes, or fewer.
     """
-    body, target = convert_joints(poses, skeleton, _BODY), get_skeleton(_BODY)
-    if set(_TOES) <= set(skeleton.joints):
-        toes = poses[:, [skeleton.index(name) for name in _TOES]]
+    target, missing = get_skeleton(_BODY), missing_joints(skeleton, _BODY)
+    if missing:
+        names = tuple(joint for joint in target.joints if joint not in missing)
+        target = make_skeleton("part of h36m_17", names)
+    body = convert_joints(poses, skeleton, target)
+    known = [toe for toe in _TOES if toe in skeleton.joints and f"{toe[:2]}ankle" in target.joints]
+    if known:
+        toes = poses[:, [skeleton.index(name) for name in known]]
         body = np.concatenate([body, toes.astype(body.dtype)], axis=1)
-        target = make_skeleton("h36m_17 and toes", (*target.joints, *_TOES))
+        target = make_skeleton(f"{target.name} and toes", (*target.joints, *known))
     return body, target
