@@ -148,7 +148,7 @@ class TriangulatedPerson:
         Raises:
             Pose3DError: No frame has a pose, or the layout has no pelvis and none can be made.
         """
-        steps = MotionSteps.for_measured(".bvh", placement=placement)
+        steps = MotionSteps.for_measured("rotations.bvh", placement=placement)
         return rig_of(Path(f"person {self.id}"), self.staged(steps).motion)
 
     def angles(self) -> dict[str, npt.NDArray[np.float64]]:
