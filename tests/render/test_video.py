@@ -19,6 +19,26 @@ def test_frames_by_number(video):
     np.testing.assert_allclose([grey(frame) for frame in frames], [40, 70, 110], atol=3)
 
 
+def test_frames_that_are_numbered_anew(video):
+    """Where frames are not at even times, several numbers may be of one frame, and others of none."""
+    reader = VideoReader(video)
+    plain = [grey(frame) for frame in reader.frames(range(8), (50, 40))]
+    other = reader.renumbered(np.array([0, 2, 2, 2, 5]))
+    frames = [grey(frame) for frame in other.frames([0, 1, 3, 4, 5, 6], (50, 40))]
+    assert frames == [plain[0], plain[2], plain[2], plain[5]]
+    assert len(list(reader.frames(range(8), (50, 40)))) == 8
+    assert VideoReader.of(other) is other
+    assert VideoReader.of(video).path == video
+
+
+def test_arrays_have_times(video):
+    times, images = zip(*VideoReader(video).arrays("rgba"), strict=True)
+    np.testing.assert_allclose(times, np.arange(len(times)) / 50, atol=1e-6)
+    assert {image.shape for image in images} == {(500, 500, 4)}
+    plain = [image for _, image in VideoReader(video).arrays()]
+    np.testing.assert_array_equal([image[..., :3] for image in images], plain)
+
+
 def test_shape_must_be_that_of_the_2d_poses(video):
     VideoReader(video).check_shape((1000, 1002))
     with pytest.raises(Pose3DError, match="is 500x500, but the 2D poses lie in an image of 1920x1080"):

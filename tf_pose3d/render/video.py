@@ -161,11 +161,23 @@ class VideoReader:
 
 
 def frame_pixels(frame: av.VideoFrame, pixels: str) -> np.ndarray:
-    """The frame as an array, by one thread: of several, each overwrites the start of the next one's rows."""
+    """The frame as an array, `"rgb24"` or `"rgba"`.
+
+    FFmpeg's own way to four bytes a pixel leaves the last columns of some widths as they were, and where several
+    threads convert, each overwrites the start of the next one's rows.
+    """
     try:
-        return frame.to_ndarray(format=pixels, threads=1)
+        image = frame.to_ndarray(format="rgb24", threads=1)
     except TypeError:  # Before PyAV 15 there is but one.
-        return frame.to_ndarray(format=pixels)
+        image = frame.to_ndarray(format="rgb24")
+    if pixels == "rgb24":
+        return image
+    padded = np.empty((*image.shape[:2], 4), np.uint8)
+    # One after the other is six times faster than all at once.
+    for channel in range(3):
+        padded[..., channel] = image[..., channel]
+    padded[..., 3] = 255
+    return padded
 
 
 def write_mp4(path: str | Path, pictures: Iterable[Image.Image], fps: float, bitrate: int = 3000) -> int:

@@ -57,8 +57,7 @@ def test_detectors_that_are_none(name, message):
 
 
 def test_the_manuals_example(tmp_path, monkeypatch):
-    """RTMPose through ONNX Runtime, as docs/video.md has it, with a network of RTMPose's inputs and
-    outputs."""
+    """RTMPose through ONNX Runtime, as docs/video.md has it, with a network of its inputs and outputs."""
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
     page = (Path(__file__).parents[3] / "docs" / "video.md").read_text()

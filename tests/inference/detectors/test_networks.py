@@ -1,5 +1,9 @@
 """BlazePose's networks without their files: anchors, groups of boxes, heat maps."""
 
+import importlib.util
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -91,3 +95,16 @@ def test_a_file_that_is_no_network(tmp_path):
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(Pose3DError, match=r"net\.tflite cannot be loaded as a network of BlazePose"):
         PeopleNetwork(path)
+
+
+def test_tensorflows_interpreter_only_where_litert_is_missing(monkeypatch):
+    found = importlib.util.find_spec
+    if found("ai_edge_litert") is not None:
+        assert networks._interpreter().__module__.startswith("ai_edge_litert")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if "litert" in name else found(name))
+    stand_in = SimpleNamespace(lite=SimpleNamespace(Interpreter="its own"))
+    monkeypatch.setitem(sys.modules, "tensorflow", stand_in)
+    assert networks._interpreter() == "its own"
+    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace())
+    with pytest.raises(Pose3DError, match=r'needs LiteRT, which is not installed: pip install "\.\[video\]"'):
+        networks._interpreter()
