@@ -163,8 +163,8 @@ class VideoReader:
 def frame_pixels(frame: av.VideoFrame, pixels: str) -> np.ndarray:
     """The frame as an array, `"rgb24"` or `"rgba"`.
 
-    FFmpeg's own way to four bytes a pixel leaves the last columns of some widths as they were, and where several
-    threads convert, each overwrites the start of the next one's rows.
+    FFmpeg's own way to four bytes a pixel leaves the last columns of some widths as they were, and where
+    several threads convert, each overwrites the start of the next one's rows.
     """
     try:
         image = frame.to_ndarray(format="rgb24", threads=1)
