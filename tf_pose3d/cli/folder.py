@@ -58,7 +58,7 @@ def add_folder_flags(parser: Parser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="lifters at a time (default: one for each core, or --threads)",
+        help="lifters at a time (default: the number of cores, over --threads)",
     )
     group.add_argument(
         "--threads",
@@ -240,6 +240,10 @@ def _settings(setup: Setup) -> dict[str, Any]:
     values = {name: value for name, value in vars(setup.arguments).items() if name not in _NO_SETTINGS}
     for name in _FILES:
         values[name] = file_mark(setup.weights if name == "weights" else values.get(name))
+    if setup.weights is not None and setup.arguments.backend is not None:
+        from tf_pose3d.inference.runtimes import BACKENDS
+
+        values["exported"] = file_mark(setup.weights.with_suffix(BACKENDS[setup.arguments.backend].ending))
     return {**{f"--{name}": value for name, value in values.items()}, **setup.config.to_dict()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -74,6 +75,10 @@ class OnnxRuntime(Runtime):
         options = onnxruntime.SessionOptions()
         # Errors alone: what it warns of, users can do nothing about.
         options.log_severity_level = 3
+        # What other libraries obey by themselves; a folder's workers set it.
+        threads = os.environ.get("OMP_NUM_THREADS", "")
+        if threads.isdecimal():
+            options.intra_op_num_threads = int(threads)
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
