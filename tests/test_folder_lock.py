@@ -165,3 +165,36 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     with pytest.raises(Pose3DError, match="No space left"):
         FolderLock(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_shards_of_one_run_share_a_folder(tmp_path):
+    def lock(cluster, part):
+        return FolderLock(tmp_path, cluster, log=lambda line: None, part=part, flag="--output_dir")
+
+    first, second = lock("a", "1-of-2"), lock("a", "2-of-2")
+    for cluster, part in (("a", "1-of-2"), ("b", "1-of-3"), ("", "")):
+        with pytest.raises(Pose3DError, match=r"is in use by process .* or give another --output_dir$"):
+            lock(cluster, part)
+    first.release()
+    second.require()
+    lock("a", "1-of-2").release()
+    second.release()
+    whole = lock("", "")
+    with pytest.raises(Pose3DError, match="is in use by process"):
+        lock("a", "1-of-2")
+    whole.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dead_shard_blocks_nobody(tmp_path, holder):
+    held = json.loads(note(tmp_path).read_text())
+    holder.kill()
+    holder.wait()
+    note(tmp_path).unlink()
+    (tmp_path / ".run.1-of-2.lock").write_text(json.dumps({**held, "cluster": "a"}))
+    said = []
+    FolderLock(tmp_path, "a", log=said.append, part="2-of-2").release()
+    assert said == []
+    FolderLock(tmp_path, log=said.append).release()
+    assert "has ended without a word" in said[0]
+    assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from tf_pose3d import progress
-from tf_pose3d.progress import Progress, format_duration
+from tf_pose3d.progress import Progress, format_duration, progress_to
 
 
 @pytest.fixture
@@ -51,3 +51,13 @@ def test_what_is_not_known_yet_is_said(clock):
 
 def test_the_last_epoch_with_validation_to_come_says_so(clock):
     assert "to the end of the run" in shown(later_seconds=5.0)
+
+
+def test_progress_can_go_to_a_function_instead():
+    stream, heard = io.StringIO(), []
+    with progress_to(lambda *told: heard.append(told)), Progress(3, "lifting", stream) as progress:
+        progress.update()
+        assert not progress.due(2)
+        progress.update(steps=2)
+    assert heard == [("lifting", 1, 3), ("lifting", 3, 3)]
+    assert stream.getvalue() == ""

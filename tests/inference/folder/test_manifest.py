@@ -14,6 +14,8 @@ from tf_pose3d.inference.folder.manifest import (
     read_settings,
 )
 
+WHOLE = {"file": "a", "status": "done", "settings": "s", "stem": "a", "version": "1"}
+
 
 @pytest.fixture
 def opened(tmp_path):
@@ -24,7 +26,7 @@ def opened(tmp_path):
 
 def test_the_latest_line_of_a_file_counts(tmp_path, opened):
     for status in ("failed", "done"):
-        opened.add({"file": "a", "status": status})
+        opened.add({**WHOLE, "status": status})
     opened.add({"settings": "s", "values": {"x": 1}})
     assert read_manifests(tmp_path)["a"]["status"] == "done"
     assert read_settings(tmp_path) == {"s": {"x": 1}}
@@ -34,14 +36,14 @@ def test_the_latest_line_of_all_shards_counts(tmp_path, monkeypatch):
     for part, stamp in (("2-of-2", "2026-01-01T00:00:02Z"), ("1-of-2", "2026-01-01T00:00:01Z")):
         monkeypatch.setattr(manifest.time, "strftime", lambda *_, stamp=stamp: stamp)
         held = Manifest(tmp_path / manifest_name(part))
-        held.add({"file": "a", "part": part})
+        held.add({**WHOLE, "part": part})
         held.close()
     assert read_manifests(tmp_path)["a"]["part"] == "2-of-2"
 
 
 def test_every_cut_leaves_the_lines_before(tmp_path, opened):
-    opened.add({"file": "a", "status": "done"})
-    opened.add({"file": "b \ud800 \n", "status": "done"})
+    opened.add(WHOLE)
+    opened.add({**WHOLE, "file": "b \ud800 \n"})
     path = tmp_path / manifest_name()
     content = path.read_bytes()
     assert set(read_manifests(tmp_path)) == {"a", "b \ud800 \n"}
@@ -50,7 +52,7 @@ def test_every_cut_leaves_the_lines_before(tmp_path, opened):
         path.write_bytes(content[:length])
         assert set(read_manifests(tmp_path)) == {"a"}
         again = Manifest(path)
-        again.add({"file": "c"})
+        again.add({**WHOLE, "file": "c"})
         again.close()
         assert set(read_manifests(tmp_path)) == {"a", "c"}
         for line in path.read_bytes().splitlines():
@@ -70,7 +72,7 @@ def test_a_file_of_something_else_is_left_alone(tmp_path, content):
 
 
 def test_a_full_disk_is_said(tmp_path, opened, small_file_limit):
-    opened.add({"file": "a"})
+    opened.add(WHOLE)
     with (
         pytest.raises(Pose3DError, match=r"cannot write .*manifest\.jsonl: File too large"),
         small_file_limit(),

@@ -228,6 +228,50 @@ def test_a_file_that_goes_away(folder, run):
     assert "gone.json: No such file or directory" in result.failed["gone.json"]
 
 
+def test_names_in_any_encoding(tmp_path, folder, run):
+    place = folder(a="one")
+    for name in (b"\xff.json", b"new\nline.json", "\u8d70.json".encode()):
+        (place / os.fsdecode(name)).write_text("fail" if name.startswith(b"\xff") else "two")
+    result = run(place)
+    assert (result.done, list(result.failed)) == (3, ["\udcff.json"])
+    for line in run.lines:
+        line.encode()
+    assert any(r"\udcff.json failed" in line for line in run.lines)
+    assert set(contents(tmp_path / "out")) == {"a.txt", "new\nline.txt", "\u8d70.txt"}
+    assert run(place).skipped == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"settings": ["s"]},
+        {"outputs": ["a.txt"]},
+        {"outputs": {"a.txt": 1}},
+        {"outputs": {"\0": {"bytes": 1}}},
+        {"outputs": {"../mine.txt": {"bytes": 4}}},
+        {"outputs": {"/etc/hostname": {"bytes": 4}}},
+        {"input": "now"},
+        {"version": None},
+        {"status": {}},
+        {"stem": 3},
+    ],
+)
+def test_a_manifest_that_somebody_changed(tmp_path, folder, run, damage):
+    """Nothing is skipped for it, and nothing outside the folder is touched."""
+    place = folder(a="one")
+    run(place)
+    (tmp_path / "mine.txt").write_text("mine")
+    line = lines(tmp_path / "out")["a.json"]
+    with (tmp_path / "out" / "manifest.jsonl").open("a") as file:
+        file.write(json.dumps({**line, **damage, "time": "2999-01-01T00:00:00Z"}) + "\n")
+    # Of a damaged line the one before counts.
+    skipped = 1 if {"settings", "version", "status", "stem"} & damage.keys() else 0
+    assert run(place).skipped == skipped
+    assert run(place).skipped == 1
+    assert contents(tmp_path / "out") == {"a.txt": "one 1"}
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
 def test_what_killed_runs_left_is_removed(tmp_path, folder, run):
     place = folder(a="one")
     for part in ("all", "1-of-2", "2-of-2"):

@@ -97,10 +97,12 @@ def has_manifest(folder: Path, pattern: str = _PATTERN) -> bool:
 
 def _lines(folder: Path) -> list[Line]:
     """All lines of all manifests in a folder, oldest first; damaged ones are passed over."""
-    found: list[Line] = []
+    found: list[tuple[str, Line]] = []
     for path in sorted(folder.glob(_PATTERN)):
         if not has_manifest(folder, path.name):
             continue
+        # A clock that went back does not change the order within a file.
+        latest = ""
         try:
             with path.open("rb") as file:
                 for text in file:
@@ -109,11 +111,11 @@ def _lines(folder: Path) -> list[Line]:
                     except (ValueError, RecursionError):
                         continue
                     if isinstance(line, dict):
-                        found.append(line)
+                        latest = max(latest, str(line.get("time", "")))
+                        found.append((latest, line))
         except OSError as error:
             raise Pose3DError(f"{path} cannot be read: {error.strerror or error}") from None
-    # Lines of one file keep their order among equal times.
-    return sorted(found, key=lambda line: str(line.get("time", "")))
+    return [line for _, line in sorted(found, key=lambda held: held[0])]
 
 
 def read_manifests(folder: Path) -> dict[str, Line]:
@@ -122,7 +124,13 @@ def read_manifests(folder: Path) -> dict[str, Line]:
     Raises:
         Pose3DError: A manifest cannot be read.
     """
-    return {line["file"]: line for line in _lines(folder) if isinstance(line.get("file"), str)}
+    return {line["file"]: line for line in _lines(folder) if _is_of_file(line)}
+
+
+def _is_of_file(line: Line) -> bool:
+    """Whether a line says what became of a file; others, damaged ones among them, count for nothing."""
+    texts = [line.get(name) for name in ("file", "status", "settings", "stem", "version")]
+    return all(isinstance(text, str) for text in texts)
 
 
 def read_settings(folder: Path) -> dict[str, dict[str, Any]]:

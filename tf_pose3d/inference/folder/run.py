@@ -172,7 +172,7 @@ class _Run:
     ) -> None:
         self._task, self._output, self._shard, self._lock = task, output, shard, lock
         self._settings, self._fingerprint = settings, fingerprint
-        self._log, self._warn = log, warn
+        self._log, self._warn = _printable(log), _printable(warn)
         self._before = read_manifests(output)
         # Each result and the input that it is of.
         self._owners = {name: file for file, line in self._before.items() for name in _outputs_in(line)}
@@ -220,14 +220,14 @@ class _Run:
         same = (line.get("status"), line.get("settings"), line.get("stem"), line.get("input"))
         if same != ("done", self._fingerprint, stem, list(dataclasses.astuple(stamp))):
             return False
-        outputs = line.get("outputs")
-        if not isinstance(outputs, dict) or not outputs:
+        outputs, names = line.get("outputs"), _outputs_in(line)
+        if not isinstance(outputs, dict) or not names or len(names) < len(outputs):
             return False
         try:
             return all(
                 (self._output / name).stat().st_size == held["bytes"] for name, held in outputs.items()
             )
-        except (OSError, TypeError, KeyError):
+        except (OSError, TypeError, KeyError, ValueError):
             return False
 
     def _say_differences(self, others: dict[str, int]) -> None:
@@ -272,7 +272,7 @@ class _Run:
 
     def _note_versions(self) -> None:
         versions = {
-            str(line["version"])
+            line["version"]
             for line in self._before.values()
             if line.get("status") == "done" and line.get("version") not in (None, __version__)
         }
@@ -394,7 +394,10 @@ class _Run:
         # Results of an earlier run of this file that this one does not have: fewer people, other formats.
         for name in _outputs_in(self._before.get(one.job.name, {})):
             if name not in outputs and self._owners.get(name) == one.job.name:
-                (self._output / name).unlink(missing_ok=True)
+                try:
+                    (self._output / name).unlink(missing_ok=True)
+                except OSError as error:
+                    self._warn(f"{name}, of an earlier run, cannot be removed: {error.strerror or error}")
         self._owners |= dict.fromkeys(outputs, one.job.name)
         return outputs
 
@@ -422,11 +425,18 @@ class _Run:
         display.print(self._warn, f"{display.count()} {one.job.name} failed: {reason}")
 
 
+def _printable(log: Log) -> Log:
+    """The same for lines with names of files in any encoding."""
+    return lambda line: log(line.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
 def _outputs_in(line: dict[str, Parsed]) -> list[str]:
     """Names of the results that a line of the manifest tells; none that lead elsewhere."""
     outputs = line.get("outputs")
     names = list(outputs) if isinstance(outputs, dict) else []
-    return [name for name in names if not os.path.isabs(name) and ".." not in name.split("/")]
+    return [
+        name for name in names if not os.path.isabs(name) and ".." not in name.split("/") and "\0" not in name
+    ]
 
 
 def _engine(name: str, task: Task, workers: int | None, threads: int, total: int) -> Engine:
