@@ -39,8 +39,10 @@ def lite_project(text: str) -> str:
     if name not in text or found is None or "[project.optional-dependencies]\n" not in text:
         raise ValueError("pyproject.toml: no name, dependencies or extras as this tool expects them")
     lines = found[1].splitlines()
-    heavy = [line for line in lines if re.match(r'\s*"([\w-]+)', line)[1] in HEAVY]
-    if len(heavy) != len(HEAVY):
+    names = [re.match(r'\s*"([\w-]+)', line) for line in lines]
+    # A library may have a line for each version of Python, and comments stand between.
+    heavy = [line for line, name in zip(lines, names, strict=True) if name and name[1] in HEAVY]
+    if {name[1] for name in names if name} & set(HEAVY) != set(HEAVY):
         raise ValueError(f"pyproject.toml: expected {', '.join(HEAVY)} among the dependencies")
     light = [line for line in lines if line not in heavy]
     text = text.replace(name, f'name = "{NAME}"')
