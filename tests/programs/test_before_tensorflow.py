@@ -18,6 +18,8 @@ COMMANDS = {
         (["--input", "keypoints.json", "--output", "a.npz"], "--width"),
         (["--input", "keypoints.json", "--width", "9", "--height", "9"], "nothing to write"),
         (["--input", "damaged.json", "--output", "a.npz"], "damaged.json"),
+        (["--input", ".", "--output_dir", "."], "is the folder that is read"),
+        (["--input", "nowhere", "--output_dir", "out"], "nowhere does not exist"),
         (["--input", "clip.mp4", "--output", "a.npz"], "tf-pose3d-detector"),
         (["--input", "97"], "there is no webcam 97"),
         (["--weights", "missing.h5", "--input", "keypoints.json", "--output", "a.npz"], "missing.h5"),
