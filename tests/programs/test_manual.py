@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tf_pose3d
 from tf_pose3d import layers, losses, metrics
+from tf_pose3d.cli import inference
 from tf_pose3d.config import shipped_configs
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -114,6 +117,36 @@ def test_bibtex_entries_are_whole():
         assert re.fullmatch(r"\d{4}", fields["year"]), name
         assert re.fullmatch(r"\d+--\d+", fields.get("pages", "1--2")), name
         assert body.count("{") == body.count("}"), name
+
+
+def test_the_readme_is_short_and_what_it_shows_is_there():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 100
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (REPOSITORY / target).exists(), target
+
+
+def test_the_readmes_lifting_runs_as_it_stands(tmp_path, monkeypatch, capfd):
+    """The keypoints of a real video, which come along, lift to a walk without a warning."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^python inference.py (--input docs/\S+ .*)$", text, re.MULTILINE)
+    words = shlex.split(command)
+    words[words.index("--viz_output") + 1] = str(tmp_path / "walk.html")
+    monkeypatch.chdir(REPOSITORY)
+    assert inference.main([*words, "--output", str(tmp_path / "walk.npz")]) == 0
+    told = capfd.readouterr()
+    assert "75 frames of 1768x994 at 30 per second, person 1 of 2" in told.out + told.err
+    assert "warning" not in told.err
+    assert (tmp_path / "walk.html").stat().st_size > 10_000
+    with np.load(tmp_path / "walk.npz") as held:
+        joints = [str(name) for name in held["joints"]]
+        pose = held["pose_3d"]
+        assert held["present"].all()
+    ankles = pose[:, joints.index("l_ankle")] - pose[:, joints.index("r_ankle")]
+    apart = np.linalg.norm(ankles, axis=-1)
+    # A step's length, and hardly anything where one foot passes the other.
+    assert 0.4 < apart.max() < 1.2
+    assert apart.min() < 0.35
 
 
 @pytest.mark.slow
