@@ -7,9 +7,10 @@
 
 PyTorch's networks are plain forms of the releases' (`sequence_families_baseline.py`), or with `--original`
 those of a clone of the release itself. `--clock processor` counts the process's processor time, of all its
-threads, instead of time on the wall: for machines that do other work, too. `--memory` measures in a process
-each what a training step needs above the loaded program with its network; `--stream` what one frame of a
-stream takes.
+threads, instead of time on the wall: for machines that do other work, too; with `--threads 1` and
+TF_NUM_INTRAOP_THREADS=1, as threads that find no free core wait busily, which counts. `--memory` measures
+in a process each what a training step needs above the loaded program with its network; `--stream` what one
+frame of a stream takes.
 
 Inference is a forward pass, training one step on a batch. Beside each figure stand the FLOPs of the matrix
 products and what share they are of the processor's peak, which is measured by a large product in the same

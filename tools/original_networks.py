@@ -61,7 +61,7 @@ class DropPath(nn.Module):
 
 
 def _stand_in_for_timm() -> None:
-    if importlib.util.find_spec("timm") is not None:
+    if "timm" in sys.modules or importlib.util.find_spec("timm") is not None:
         return
     layers = types.ModuleType("timm.models.layers")
     layers.DropPath = DropPath  # type: ignore[attr-defined]
