@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +26,20 @@ def test_without_ray_the_command_that_installs_it_is_said(tmp_path, folder, made
         Pose3DError, match=r'^--engine ray needs Ray, which is not installed: pip install "\.\[ray\]"$'
     ):
         run_folder(made_up(), place, tmp_path / "out", engine="ray", log=lambda line: None)
+
+
+def test_a_cluster_that_is_not_there(tmp_path, folder, made_up, monkeypatch):
+    pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+        for given in (address, f"ray://{address}"):
+            monkeypatch.setenv("RAY_ADDRESS", given)
+            with pytest.raises(
+                Pose3DError, match=f"^--engine ray: no cluster answers at RAY_ADDRESS {given}: "
+            ):
+                run_folder(made_up(), folder(a="one"), tmp_path / "out", engine="ray", log=lambda line: None)
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +30,8 @@ __all__ = ["RayEngine"]
 
 # Actors that die before they are ready, one after another, until the run gives up.
 _MOST_FALSE_STARTS = 3
+# Seconds that a cluster gets to answer.
+_ANSWER = 10.0
 # Waits between two questions to the actors how far they are.
 _ASK_EVERY = 8
 
@@ -80,6 +84,24 @@ class _Actor:
         self.asked: Any = None
 
 
+def _require_answer(address: str) -> None:
+    """Finds a cluster that is not there in seconds, for which Ray takes minutes.
+
+    Args:
+        address: As RAY_ADDRESS has it: `host:port`, `ray://host:port`; others are Ray's to understand.
+
+    Raises:
+        Pose3DError: Nobody listens there.
+    """
+    found = re.fullmatch(r"(?:ray://)?([^:/]+):([0-9]{1,5})", address)
+    if found is None:
+        return
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise Pose3DError(f"--engine ray: no cluster answers at RAY_ADDRESS {address}: {error}") from None
+
+
 class RayEngine:
     """So many actors on the cluster that RAY_ADDRESS names, or of this machine, else on one of its own.
 
@@ -95,6 +117,7 @@ class RayEngine:
 
     def __init__(self, task: Task, count: int | None, threads: int, most: int) -> None:
         require_extra("ray", "Ray", "ray", "--engine ray")
+        _require_answer(os.environ.get("RAY_ADDRESS", ""))
         # Nothing is to be told to Ray's makers unasked.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         import ray
