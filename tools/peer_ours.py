@@ -1,0 +1,130 @@
+"""This package's side of `benchmark_peers.py`: what `train.py` and `eval.py` run, on given inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from peer_works import Work, inputs, recording
+
+__all__ = ["start"]
+
+
+def start(work: Work, threads: int, mixed_precision: bool = False) -> tuple[Callable[[], Any], int]:
+    """(a function that does the work once, poses that it gives)."""
+    from tf_pose3d.cli.program import start_tensorflow
+
+    start_tensorflow()
+    import keras
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    keras.utils.set_random_seed(0)
+    if mixed_precision:
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    from tf_pose3d.models.family import get_family
+    from tf_pose3d.models.loading import load_config
+
+    config = load_config(work.config).replace(**work.settings)
+    family = get_family(config.ARCH)
+    if work.kind == "train":
+        tf.config.experimental.enable_op_determinism()
+    model = family.build_model(config)
+    makers = {"train": _train, "predict": _predict, "video": _video}
+    return makers[work.kind](work, family, config, model)
+
+
+def _batch(work: Work, model: Any) -> dict[str, Any]:
+    import tensorflow as tf
+
+    from tf_pose3d.data.windows import pack_visible
+
+    batch = {name: tf.constant(values) for name, values in inputs(work).items()}
+    if work.mask_stride:
+        batch.update(pack_visible(batch["stride_mask"]))
+    if work.original == "LCN":
+        intrinsics = np.zeros((work.size, 11), np.float32)
+        intrinsics[:, :4] = [1000, 1000, 2.3, 2.3]
+        batch["intrinsics"] = tf.constant(intrinsics)
+    if getattr(model, "sequence_output", "") == "pose_image_sequence":
+        poses = batch.pop("pose_3d")
+        batch["pose_image"] = poses - poses[:, :, :1]
+    return batch
+
+
+def _train(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable[[], Any], int]:
+    import tensorflow as tf
+
+    from tf_pose3d.training.optimizers import make_optimizer
+
+    loss_of, optimizer = family.loss(config), make_optimizer(config, 1000)
+    variables = family.trained_variables(model, config)
+    optimizer.build(variables)
+    batch = _batch(work, model)
+
+    @tf.function(autograph=False, jit_compile=config.JIT_COMPILE)
+    def step(batch: dict[str, Any]) -> Any:
+        with tf.GradientTape() as tape:
+            loss = loss_of(model(batch, training=True), batch)
+        optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+        return loss
+
+    return lambda: float(step(batch)), work.size
+
+
+def _predict(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable[[], Any], int]:
+    import tensorflow as tf
+
+    from tf_pose3d.layers.normed_linear import folded_weights
+
+    output = getattr(model, "sequence_output", "pose_3d")
+    batch = _batch(work, model)
+    batch = {name: values for name, values in batch.items() if not name.startswith("pose")}
+    if work.original == "LCN":
+        from tf_pose3d.models.lcn.folded import FoldedLCN
+
+        run = tf.function(FoldedLCN(model), autograph=False)
+        keypoints = batch["keypoints_2d"][:, 0]
+        return lambda: run(keypoints).numpy(), work.size
+
+    @tf.function(autograph=False, jit_compile=config.JIT_COMPILE)
+    def forward(batch: dict[str, Any]) -> Any:
+        return tf.cast(model(batch, training=False)[output], tf.float32)
+
+    with folded_weights(model):
+        forward(batch)
+    poses = work.size * (work.frames if hasattr(model, "sequence_output") else 1)
+    return lambda: forward(batch).numpy(), poses
+
+
+def _video(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable[[], Any], int]:
+    from tf_pose3d.camera import Camera
+    from tf_pose3d.data.sequence import Sequence
+    from tf_pose3d.data.windows import Windows
+    from tf_pose3d.evaluation.keyframes import interpolate_keyframes
+    from tf_pose3d.evaluation.prediction import Predictor
+    from tf_pose3d.skeleton import get_skeleton
+
+    if work.mask_stride:
+        config = config.replace(MASK_STRIDE=work.mask_stride)
+    skeleton = get_skeleton(family.skeleton(config))
+    truth = np.zeros((work.size, work.joints, 3), np.float32)
+    camera = Camera("0", 1000, 1000)
+    video = Sequence("S1", "Walking", "Walking 1", skeleton, 50.0, camera, recording(work), truth)
+    windows = Windows([video], family.data_spec(config, "test"))
+    predictor = Predictor(model, flip=True, jit_compile=config.JIT_COMPILE)
+    stride = getattr(config, "SEQUENCE_STRIDE", 1)
+
+    def lift() -> np.ndarray:
+        if stride == 1:
+            return predictor(windows, config.BATCH_SIZE)
+        frames = windows.centre_frames()[1]
+        numbers = np.flatnonzero(frames % stride == 0)
+        poses = np.zeros((work.size, work.joints, 3), np.float32)
+        poses[numbers] = predictor(windows, config.BATCH_SIZE, numbers)
+        interpolate_keyframes(poses, frames, stride)
+        return poses
+
+    return lift, work.size
