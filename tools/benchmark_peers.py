@@ -77,7 +77,10 @@ class Side:
             text=True,
             env=environment,
         )
-        self.poses = self._answer()["poses"]
+
+    def wait(self) -> int:
+        """Poses that a call gives, once the side is built and warm."""
+        return self._answer()["poses"]
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -163,8 +166,8 @@ def verdict(ours: list[float], theirs: list[float]) -> str:
     return "behind" if quartiles(ours)[0] > quartiles(theirs)[2] else "level"
 
 
-def measure(name: str, sides: dict[str, Side], options: argparse.Namespace) -> dict[str, Any]:
-    """What the rounds gave, by side."""
+def measure(sides: dict[str, Side], options: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
+    """Seconds of a call in each round: side -> clock -> rounds."""
     times: dict[str, dict[str, list[float]]] = {side: {"wall": [], "processor": []} for side in sides}
     for number in range(options.rounds):
         order = list(sides)
@@ -173,8 +176,7 @@ def measure(name: str, sides: dict[str, Side], options: argparse.Namespace) -> d
             answer = sides[side].measure(options.seconds)
             for clock, values in times[side].items():
                 values.append(answer[clock])
-    poses = {side: process.poses for side, process in sides.items()}
-    return {"work": name, "poses": poses, "times": times}
+    return times
 
 
 def rows_of(result: dict[str, Any], clock: str) -> list[list[str]]:
@@ -245,13 +247,17 @@ def run_row(
                 continue
             if side == "compiled" and work.original in _TENSORFLOW:
                 continue
+            sides[side] = Side(side, name, folder, options.threads, options.clock == "wall")
+        poses: dict[str, int] = {}
+        for side in list(sides):
             try:
-                sides[side] = Side(side, name, folder, options.threads, options.clock == "wall")
+                poses[side] = sides[side].wait()
             except SideFailed as failure:
                 said.append(f"{name}: {TITLES[side]} does not run: {failure}")
+                sides.pop(side).close()
         if "ours" not in sides or (len(sides) == 1 and not options.alone):
             return None, said
-        result = measure(name, sides, options)
+        result: dict[str, Any] = {"work": name, "poses": poses, "times": measure(sides, options)}
     except SideFailed as failure:
         return None, [*said, f"{name}: ended within the rounds: {failure}"]
     finally:

@@ -77,7 +77,20 @@ ORIGINALS = {
         "goldbricklemon/uplift-upsample-3dhpe",
         "common.net.uplift_upsample_transformer",
         ("einops", "tf_keras"),
-        changed="runs on tf_keras, Keras 2; TensorFlow Addons' AdamW is its Adam after a step of decay",
+        {
+            f"common.net.{module}": (
+                (
+                    f"super({layer}, self).__init__(self, **kwargs)",
+                    f"super({layer}, self).__init__(**kwargs)",
+                ),
+            )
+            for module, layer in (
+                ("vision_transformer", "TransformerBlock"),
+                ("uplift_upsample_transformer", "StridedTransformerBlock"),
+            )
+        },
+        changed="runs on tf_keras, Keras 2, whose layers refuse the `self` that two blocks give as an argument; "
+        "TensorFlow Addons' AdamW is its Adam after a step of decay",
     ),
     "LCN": Original(
         "CHUNYUWANG/lcn-pose",
@@ -182,7 +195,7 @@ class _Changed(importlib.machinery.SourceFileLoader):
         super().__init__(name, path)
         self._changes = changes
 
-    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> types.CodeType:
+    def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> types.CodeType:  # type: ignore[override]
         text = data.decode("utf-8")
         for old, new in self._changes:
             if old not in text:
