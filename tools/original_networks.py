@@ -89,7 +89,7 @@ ORIGINALS = {
                 ("uplift_upsample_transformer", "StridedTransformerBlock"),
             )
         },
-        changed="runs on tf_keras, Keras 2, whose layers refuse the `self` that two blocks give as an argument; "
+        changed="runs on tf_keras, Keras 2, which refuses the `self` that two layers give as an argument; "
         "TensorFlow Addons' AdamW is its Adam after a step of decay",
     ),
     "LCN": Original(
