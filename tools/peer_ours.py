@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ def start(work: Work, threads: int, mixed_precision: bool = False) -> tuple[Call
     """(a function that does the work once, poses that it gives)."""
     from tf_pose3d.cli.program import start_tensorflow
 
+    if work.original == "DenseWarper":
+        sys.exit("tools/benchmark_densewarper.py times this package's")
     start_tensorflow()
     import keras
     import tensorflow as tf
@@ -44,7 +47,7 @@ def _batch(work: Work, model: Any) -> dict[str, Any]:
     batch = {name: tf.constant(values) for name, values in inputs(work).items()}
     if work.mask_stride:
         batch.update(pack_visible(batch["stride_mask"]))
-    if work.original == "LCN":
+    if work.original in ("LCN", "EHFusion"):
         intrinsics = np.zeros((work.size, 11), np.float32)
         intrinsics[:, :4] = [1000, 1000, 2.3, 2.3]
         batch["intrinsics"] = tf.constant(intrinsics)
