@@ -64,3 +64,27 @@ def held_stderr() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+# What /proc/cpuinfo calls instructions that multiply numbers of half precision.
+_INSTRUCTIONS = {
+    "bfloat16": {"amx_bf16": "AMX", "avx512_bf16": "AVX512-BF16"},
+    "float16": {"amx_fp16": "AMX", "avx512_fp16": "AVX512-FP16"},
+}
+
+
+def half_precision_on_cpu(dtype: str) -> str:
+    """What this processor makes of products in half precision, as a phrase of a line.
+
+    Args:
+        dtype: `"bfloat16"` or `"float16"`.
+    """
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            flags = next((line.split() for line in file if line.startswith("flags")), [])
+    except OSError:
+        return "whether this processor multiplies it faster than float32 is not known"
+    for flag, name in _INSTRUCTIONS[dtype].items():
+        if flag in flags:
+            return f"which this processor multiplies faster by its {name} instructions"
+    return "which this processor has no instructions for: it is only slower"

@@ -11,7 +11,7 @@ from tf_pose3d.camera import Camera
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.evaluation.prediction import Predictor
+from tf_pose3d.evaluation.prediction import Predictor, predict_poses, predictor_of
 from tf_pose3d.models.family import get_family
 
 SMALL = {"FILTER_WIDTHS": [3, 3], "CHANNELS": 8}
@@ -111,3 +111,32 @@ def test_missing_intrinsics_give_no_silent_nan():
     windows = Windows([sequence], spec)
     with pytest.raises(Pose3DError, match=r"Walking.*no camera intrinsics"):
         Predictor(model)(windows, 4)
+
+
+def test_predictors_are_kept_until_the_weights_change():
+    family, config, model = make("videopose3d")
+    windows = Windows(make_sequences([7, 12]), family.data_spec(config, "test"))
+    kept = predictor_of(model)
+    before = predict_poses(model, windows, 16)
+    assert predictor_of(model) is kept
+    assert predictor_of(model, flip=False) is not kept
+    for variable in model.variables:
+        variable.assign(variable + 0.01)
+    after = predict_poses(model, windows, 16)
+    np.testing.assert_allclose(after, Predictor(model)(windows, 16), rtol=1e-5, atol=1e-6)
+    assert np.abs(after - before).max() > 1e-3
+
+
+def test_windows_by_video():
+    family, config, _ = make("videopose3d")
+    sequences = [dataclasses.replace(one, fps=100) for one in make_sequences([3, 1, 8])]
+    windows = Windows(sequences, family.data_spec(config, "test"))
+    numbers = np.random.default_rng(0).permutation(windows.num_centres)
+    video, frame = windows.centre_frames(numbers)
+    seen = []
+    for number, phase, those, places in windows.by_video(numbers):
+        np.testing.assert_array_equal(video[those], number)
+        np.testing.assert_array_equal(frame[those], phase + 2 * places)
+        seen.extend(those)
+    assert sorted(seen) == list(range(12))
+    assert list(windows.by_video(np.zeros(0, int))) == []

@@ -83,7 +83,8 @@ def test_as_the_evaluation_predicts(models, recording, name):
 @pytest.mark.parametrize("name", ["uplift", "videopose3d", "ehfusion", "strided"])
 def test_long_clips_are_lifted_in_stretches(models, recording, name, monkeypatch):
     whole = Lifter(models[name]).lift(recording.pose_2d, **image_size(recording), layout="h36m_17").pose_3d
-    monkeypatch.setattr("tf_pose3d.inference.lifter._CHUNK", 3)
+    for name_of_size in ("_CHUNK", "_SEQUENCE_CHUNK"):
+        monkeypatch.setattr(f"tf_pose3d.inference.lifter.{name_of_size}", 3)
     parts = Lifter(models[name]).lift(recording.pose_2d, **image_size(recording), layout="h36m_17").pose_3d
     np.testing.assert_allclose(parts, whole, atol=1e-5)
 

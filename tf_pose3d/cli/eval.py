@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tf_pose3d.cli.data_flags import add_data_flags, find_test_source
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags
+from tf_pose3d.cli.precision import apply_precision
 from tf_pose3d.cli.program import parse, run_program, start_tensorflow
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import require_writable_folder, resolve_weights, write_json
@@ -81,6 +82,7 @@ def evaluate_weights(
     with make_strategy("one", config.GPU_ID).scope():
         # The network is the trained one: what flags overwrite concerns its input only.
         model = load_model(weights, trained)
+    apply_precision(model, parsed, config, "eval")
     run = run_evaluation(
         model,
         config,

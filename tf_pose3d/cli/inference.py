@@ -24,6 +24,7 @@ from tf_pose3d.cli.motion_flags import (
 )
 from tf_pose3d.cli.multicamera import is_multicamera, triangulate_input
 from tf_pose3d.cli.pictures import add_picture_flags, check_output, check_pictures, draw_pictures
+from tf_pose3d.cli.precision import apply_precision
 from tf_pose3d.cli.program import parse, run_program, start_tensorflow
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
@@ -202,7 +203,9 @@ def load_network(
     from tf_pose3d.training.distribution import make_strategy
 
     with make_strategy("one", config.GPU_ID).scope():
-        return release.load_model(arguments, config)
+        model = release.load_model(arguments, config)
+    apply_precision(model, arguments, config, "inference")
+    return model
 
 
 def _check_backend(arguments: Namespace, config: TrainingConfig, weights: Path | None) -> None:

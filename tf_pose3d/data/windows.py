@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as SequenceType
 from typing import Any
 
@@ -136,6 +136,28 @@ class Windows:
             middle = self._clips[indices, self.spec.length // 2]
             return sequence, middle - self.store.offsets[sequence]
         return sequence, (indices - self._first_window[sequence]) * self.spec.step
+
+    def by_video(self, indices: np.ndarray) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+        """Windows sorted by their video and, at a stride of k frames, by which of its k phases they lie in.
+
+        Args:
+            indices: `(n,)` window numbers.
+
+        Yields:
+            The video's number; the phase, its first frame; positions `(m,)` in `indices`; and the places
+            `(m,)` of these windows among the phase's frames.
+        """
+        sequence, frame = self.centre_frames(indices)
+        # One sort for all: looking each video up would be quadratic in their number.
+        order = np.argsort(sequence, kind="stable")
+        ends = np.flatnonzero(np.diff(sequence[order])) + 1
+        for mine in np.split(order, ends) if len(order) else []:
+            video = int(sequence[mine[0]])
+            stride = self.spec.stride * int(self.store.multiples[video])
+            phase = frame[mine] % stride
+            for first in np.unique(phase):
+                those = mine[phase == first]
+                yield video, int(first), those, frame[those] // stride
 
     def notes(self) -> list[str]:
         """Lines about the data that the user should know, such as videos shorter than a window."""

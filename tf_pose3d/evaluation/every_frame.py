@@ -10,7 +10,7 @@ import numpy as np
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.evaluation.keyframes import interpolate_keyframes
-from tf_pose3d.evaluation.prediction import Predictor
+from tf_pose3d.evaluation.prediction import predictor_of
 from tf_pose3d.models.family import Family, window_spec
 
 __all__ = ["frames_to_predict", "predict_every_frame"]
@@ -58,7 +58,7 @@ def predict_every_frame(
     indices = frames_to_predict(setting, windows) if indices is None else indices
     frame = windows.centre_frames()[1]
     predicted = np.zeros((len(frame), windows.store.skeleton.num_joints, 3), np.float32)
-    predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
+    predictor = predictor_of(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
     predicted[indices] = predictor(
         windows.with_mask_strides(window_spec(family, setting, "test").mask_strides),
         setting.BATCH_SIZE,

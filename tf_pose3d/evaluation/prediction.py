@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import tensorflow as tf
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.evaluation.temporal_prediction import temporal_predictor
 
-__all__ = ["Predictor", "predict_poses", "predict_with_loss"]
+__all__ = ["Predictor", "predict_poses", "predict_with_loss", "predictor_of"]
 
 # Windows whose frames are encoded together, and windows per forward pass on a CPU. The first bounds
 # memory, the second keeps a pass's activations near the cache; on a GPU the caller's batch size holds.
@@ -200,6 +201,42 @@ class Predictor:
         return run
 
 
+# Where a model keeps its predictors: beside the attributes that Keras tracks.
+_HELD = "_tf_pose3d_predictors"
+
+
+class _Held:
+    """Predictors by how they predict, each with the checksum of the weights that it copied.
+
+    An object of its own, as Keras looks into what containers a model holds when it saves.
+    """
+
+    def __init__(self) -> None:
+        self.predictors: dict[tuple[bool, bool, float], tuple[Predictor, int]] = {}
+
+
+def predictor_of(
+    model: keras.Model, flip: bool = True, jit_compile: bool = False, overlap: float = 0.0
+) -> Predictor:
+    """The predictor of a model, the same for every call: only the first one traces.
+
+    Where a predictor keeps copies of the weights, it is made anew when they have changed.
+
+    Args:
+        model, flip, jit_compile, overlap: See `Predictor`.
+    """
+    held = vars(model).setdefault(_HELD, _Held()).predictors
+    key = (flip, jit_compile, overlap)
+    copied = 0
+    if hasattr(model, "lift_sequence") or hasattr(model, "lift_windows"):
+        for variable in model.variables:
+            copied = zlib.crc32(np.asarray(variable).tobytes(), copied)
+    found = held.get(key)
+    if found is None or found[1] != copied:
+        found = held[key] = (Predictor(model, flip, jit_compile, overlap), copied)
+    return found[0]
+
+
 def predict_poses(
     model: keras.Model,
     windows: Windows,
@@ -222,7 +259,7 @@ def predict_poses(
     Returns:
         `(n, J, 3)` float32, metres, root-centred, camera frame.
     """
-    return Predictor(model, flip, jit_compile, overlap)(windows, batch_size, indices, progress)
+    return predictor_of(model, flip, jit_compile, overlap)(windows, batch_size, indices, progress)
 
 
 def predict_with_loss(

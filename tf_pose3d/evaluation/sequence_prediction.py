@@ -143,12 +143,7 @@ def _videos(windows: Windows, numbers: np.ndarray) -> Iterator[tuple[np.ndarray,
 
     At a stride of k frames a video is k such sequences.
     """
-    store, spec = windows.store, windows.spec
-    sequence, frame = windows.centre_frames(numbers)
-    for video in np.unique(sequence):
-        mine = np.flatnonzero(sequence == video)
-        stride = spec.stride * int(store.multiples[video])
-        for phase in np.unique(frame[mine] % stride):
-            those = mine[frame[mine] % stride == phase]
-            rows = store.offsets[video] + np.arange(phase, store.lengths[video], stride)
-            yield rows, those, frame[those] // stride
+    store = windows.store
+    for video, phase, those, places in windows.by_video(numbers):
+        stride = windows.spec.stride * int(store.multiples[video])
+        yield store.offsets[video] + np.arange(phase, store.lengths[video], stride), those, places

@@ -64,18 +64,13 @@ def _padded_videos(
         At a stride of k frames a video is k such sequences.
     """
     store, spec = windows.store, windows.spec
-    sequence, frame = windows.centre_frames(indices)
     reach = spec.length - 1
     before = reach if spec.causal else reach // 2
-    for video in np.unique(sequence):
-        mine = np.flatnonzero(sequence == video)
+    for video, phase, those, begins in windows.by_video(indices):
         stride = spec.stride * int(store.multiples[video])
-        length, offset = int(store.lengths[video]), int(store.offsets[video])
-        for phase in np.unique(frame[mine] % stride):
-            those = mine[frame[mine] % stride == phase]
-            positions = np.arange(phase, length, stride)
-            rows = offset + np.pad(positions, (before, reach - before), "edge")
-            yield rows, those, frame[those] // stride, int(video)
+        positions = np.arange(phase, int(store.lengths[video]), stride)
+        rows = int(store.offsets[video]) + np.pad(positions, (before, reach - before), "edge")
+        yield rows, those, begins, video
 
 
 class SequencePredictor:
@@ -129,9 +124,11 @@ class SequencePredictor:
             self._run = self._compile(frames.shape[1])
         result = np.empty((len(indices), len(flip_order), 3), np.float32)
         for rows, those, begins, _ in _padded_videos(windows, indices):
-            keypoints = frames[rows, :, :2]
+            # From the first window that is asked for to the last.
+            start, end = int(begins.min()), int(begins.max()) + 1
+            keypoints = frames[rows[start : end + reach], :, :2]
             views = np.stack([keypoints, _mirrored(keypoints, input_flip)] if self._flip else [keypoints])
-            count = len(rows) - reach
+            count = end - start
             poses = np.concatenate(
                 [
                     self._run(views[:, first : first + _SEQUENCE_FRAMES + reach]).numpy()
@@ -140,7 +137,7 @@ class SequencePredictor:
                 axis=1,
             )
             pose = (poses[0] + _mirrored(poses[1], flip_order)) / 2 if self._flip else poses[0]
-            result[those] = pose[begins]
+            result[those] = pose[begins - start]
             if progress is not None:
                 progress(len(those))
         return result

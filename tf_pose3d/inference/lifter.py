@@ -61,8 +61,9 @@ __all__ = [
     "make_lifter",
 ]
 
-# Windows between two looks at whether to stop.
-_CHUNK = 1024
+# Windows between two looks at whether to stop, and of networks that lift stretches of video at once, whose
+# pieces overlap by a receptive field. Fixed: results never follow from what else the machine does.
+_CHUNK, _SEQUENCE_CHUNK = 1024, 4096
 # Frames per second where nothing says: the models' own.
 _FPS = 50.0
 
@@ -532,12 +533,13 @@ class Lifter:
         indices = np.arange(0, sequence.num_frames, stride)
         numbers = 4 if self._says_spread else 3
         predicted = np.zeros((sequence.num_frames, self.skeleton.num_joints, numbers), np.float32)
+        chunk = _SEQUENCE_CHUNK if hasattr(self.model, "lift_sequence") else _CHUNK
         done = 0
         try:
             with Progress(len(indices), "lifting") as progress:
                 count = (lambda done: progress.update(steps=done)) if show_progress else None
-                for start in range(0, len(indices), _CHUNK):
-                    part = indices[start : start + _CHUNK]
+                for start in range(0, len(indices), chunk):
+                    part = indices[start : start + chunk]
                     predicted[part] = self._predict(sequence, part, count)
                     done = start + len(part)
         except KeyboardInterrupt:
@@ -562,8 +564,12 @@ class Lifter:
         reach = (self.spec.length - 1) * self.spec.stride * multiple
         # Sampled frames lie where they would lie in the whole clip.
         step = max(self.spec.mask_strides or (self.spec.stride,)) * multiple
-        first = max(int(indices[0]) - reach, 0) // step * step
-        last = min(int(indices[-1]) + reach + 1, sequence.num_frames)
+        before, after = (reach, 0) if self.spec.causal else (reach // 2, reach - reach // 2)
+        if hasattr(self.model, "sequence_output"):
+            # Clips lie anywhere round the frames.
+            before = after = reach
+        first = max(int(indices[0]) - before, 0) // step * step
+        last = min(int(indices[-1]) + after + 1, sequence.num_frames)
         stretch = dataclasses.replace(
             sequence,
             pose_2d=None if sequence.pose_2d is None else sequence.pose_2d[first:last],

@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum, UnbiasedBatchNormalization
+from tf_pose3d.layers.products import product
 from tf_pose3d.ops.normed_activation import normed_activation
 from tf_pose3d.types import Tensor
 
@@ -35,6 +36,9 @@ class NormedLinear(keras.layers.Layer):
 
     Input: rows `(R, C)`. Output: `(R, D)`.
     """
+
+    # See `narrow_products`.
+    product_dtype: str | None = None
 
     def __init__(
         self,
@@ -110,8 +114,7 @@ class NormedLinear(keras.layers.Layer):
         return ops.leaky_relu(product, self.slope) if self.slope else ops.relu(product)
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        kernel = ops.cast(self.effective_kernel, inputs.dtype)
-        return self.activate(ops.matmul(inputs, kernel), training)
+        return self.activate(product(inputs, self.effective_kernel, self.product_dtype), training)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return (*input_shape[:-1], self.units)

@@ -12,6 +12,7 @@ from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
 from tf_pose3d.layers.initial_weights import linear, linear_initializers
 from tf_pose3d.layers.layer_normalization import LayerNormalization, UnbiasedLayerNormalization
+from tf_pose3d.layers.products import product
 from tf_pose3d.layers.strided_length import CONVOLUTION_TAPS, strided_length
 
 __all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock"]
@@ -37,6 +38,9 @@ class MLP(keras.layers.Layer):
 
     Input and output: `(B, N, C)`.
     """
+
+    # See `narrow_products`.
+    product_dtype: str | None = None
 
     def __init__(
         self,
@@ -66,7 +70,8 @@ class MLP(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        hidden = ops.matmul(ops.reshape(inputs, (-1, self.dim)), self.expand.kernel)
+        rows = ops.reshape(inputs, (-1, self.dim))
+        hidden = product(rows, ops.convert_to_tensor(self.expand.kernel), self.product_dtype)
         hidden = _activate(hidden, self.expand.bias, self.activation_name)
         if self.inner_dropout is not None:
             hidden = self.inner_dropout(hidden, training=training)
@@ -212,6 +217,9 @@ class StridedMLP(keras.layers.Layer):
     reads. Output: `(B, M, C)` with M = `strided_length(N, stride, padding)`.
     """
 
+    # See `narrow_products`.
+    product_dtype: str | None = None
+
     def __init__(
         self,
         dim: int,
@@ -262,7 +270,8 @@ class StridedMLP(keras.layers.Layer):
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         kept, hidden_dim = len(self.positions), self.hidden_dim
-        hidden = ops.matmul(ops.reshape(inputs, (-1, self.dim)), self.expand_kernel[0])
+        rows = ops.reshape(inputs, (-1, self.dim))
+        hidden = product(rows, self.expand_kernel[0], self.product_dtype)
         hidden = _activate(hidden, self.expand_bias, self.activation_name)
         if self.inner_dropout is not None:
             hidden = self.inner_dropout(hidden, training=training)
@@ -273,9 +282,8 @@ class StridedMLP(keras.layers.Layer):
             hidden = ops.take(hidden, self.tap_rows, axis=1)
         taps = ops.reshape(hidden, (-1, CONVOLUTION_TAPS * hidden_dim))
         kernel = ops.reshape(self.contract_kernel, (CONVOLUTION_TAPS * hidden_dim, self.dim))
-        output = ops.reshape(
-            ops.matmul(taps, kernel) + self.contract_bias, (-1, self.output_length, self.dim)
-        )
+        output = product(taps, kernel, self.product_dtype) + self.contract_bias
+        output = ops.reshape(output, (-1, self.output_length, self.dim))
         return output if self.dropout is None else self.dropout(output, training=training)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:

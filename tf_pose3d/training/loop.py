@@ -18,7 +18,9 @@ from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.examples import Examples
 from tf_pose3d.data.steps import epoch_steps
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.layers.products import SMALLEST, narrow_products
 from tf_pose3d.models.family import Family
+from tf_pose3d.process import half_precision_on_cpu
 from tf_pose3d.progress import Progress, format_duration
 from tf_pose3d.signals import StopSignals
 from tf_pose3d.training.checkpoints import (
@@ -37,6 +39,8 @@ from tf_pose3d.weights.backbones import start_from_backbone
 
 __all__ = ["Interrupted", "Trainer", "TrainingResult"]
 
+# Share of a network's weights in large matrix products from which on these alone are narrowed.
+_LEAST_NARROWED = 0.25
 # Keys that a resumed run may change: they steer how long and where, not what is computed.
 _FREE_KEYS = {"EPOCHS", "GPU_ID", "CHECKPOINT_INTERVAL", "DATASET_TEST_3D_SUBSAMPLE_STEP", "EVAL_FLIP"}
 
@@ -142,18 +146,19 @@ class Trainer:
         self.best_weights: Path | None = None
         self.last_weights: Path | None = None
 
+        self._said_precision = False
         keras.utils.set_random_seed(config.SHUFFLE_SEED)
         tf.config.experimental.enable_op_determinism()
-        keras.config.set_dtype_policy(config.MIXED_PRECISION or "float32")
+        keras.config.set_dtype_policy("float32")
         with strategy.scope():
-            self.model = family.build_model(config)
+            self.model = self._build(family)
             if initial_weights is not None:
                 family.load_initial_weights(self.model, initial_weights)
             else:
                 start_from_backbone(self.model, config, log)
             self.average = None
             if config.EMA_ENABLED:
-                self.average = family.build_model(config)
+                self.average = self._build(family)
                 self.average.set_weights(self.model.get_weights())
             self.optimizer = make_optimizer(config, steps, self.plan.longer)
             if config.MIXED_PRECISION == "mixed_float16":
@@ -165,6 +170,30 @@ class Trainer:
             self.bad_step = keras.Variable(-1, dtype="int64", trainable=False, name="bad_step")
         self.loss = family.loss(config)
         self._train_step = self._make_train_step()
+
+    def _build(self, family: Family) -> keras.Model:
+        """A network that computes as MIXED_PRECISION says.
+
+        Its large matrix products alone are narrowed; a network of convolutions or graphs, which has few, is
+        in half precision throughout but for what Keras's policy leaves out.
+        """
+        policy = self.config.MIXED_PRECISION
+        model = family.build_model(self.config)
+        if policy is None:
+            return model
+        dtype = policy.removeprefix("mixed_")
+        share = narrow_products(model, dtype)
+        what = f"matrix products over {SMALLEST} features and more, {share:.0%} of the weights, in {dtype}"
+        if share < _LEAST_NARROWED:
+            what = f"layers compute in {dtype}"
+            keras.config.set_dtype_policy(policy)
+            keras.utils.set_random_seed(self.config.SHUFFLE_SEED)
+            model = family.build_model(self.config)
+        if not self._said_precision:
+            self._said_precision = True
+            on_cpu = not tf.config.list_physical_devices("GPU")
+            self.log(f"{policy}: {what}{', ' + half_precision_on_cpu(dtype) if on_cpu else ''}")
+        return model
 
     @property
     def validated_model(self) -> keras.Model:

@@ -15,7 +15,7 @@ from tf_pose3d.data.mpi_inf_3dhp import TRAINING_WIDTH, image_size
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.metrics import mpjpe
-from tf_pose3d.evaluation.prediction import Predictor
+from tf_pose3d.evaluation.prediction import predictor_of
 from tf_pose3d.evaluation.protocols.protocol import Protocol
 from tf_pose3d.evaluation.protocols.uplift import Evaluation, save_window_predictions
 from tf_pose3d.evaluation.sequence_prediction import FrameSequencePredictor
@@ -140,7 +140,7 @@ class MpiInf3dhpProtocol(Protocol[TrainingConfig, Windows, Evaluation]):
             if getattr(setting, "window_per_frame", False):
                 poses = _centres(model, setting, data, chosen, shown)
             else:
-                predictor = Predictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
+                predictor = predictor_of(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
                 poses = predictor(data, setting.BATCH_SIZE, chosen, shown)
         if getattr(setting, "JOINT_ORDER", None) == "mpi_inf_3dhp":
             # The release multiplies with half of the width of each image, where training had 2048 pixels.

@@ -10,6 +10,7 @@ from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.normed_relu import normed_relu
+from tf_pose3d.layers.products import product
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
 
@@ -32,6 +33,9 @@ class LinearBlock(keras.layers.Layer):
     Input: `(B, C)`. Output: `(B, units)`.
     """
 
+    # See `narrow_products`.
+    product_dtype: str | None = None
+
     def __init__(self, units: int, dropout: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
@@ -45,7 +49,7 @@ class LinearBlock(keras.layers.Layer):
         self.norm.build((None, self.units))
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        rows = ops.matmul(inputs, self.dense.kernel)
+        rows = product(inputs, ops.convert_to_tensor(self.dense.kernel), self.product_dtype)
         return normed_relu(rows, self.dense.bias, self.norm, self.dropout, self.seed_generator, training)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
