@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tf_pose3d import config as config_module
 from tf_pose3d.cli import eval as eval_program
 from tf_pose3d.cli import inference as inference_program
 from tf_pose3d.cli import prepare_human36m, prepare_humaneva
@@ -94,6 +95,7 @@ WEIGHTS = {
     "h36m.pth.tar": ("densewarper_h36m", {}),
     "3dhp.pth.tar": ("densewarper_3dhp", {}),
     "pose2d.pth.tar": ("pose2d_h36m", {}),
+    "pose2d.h5": ("pose2d_h36m", {}),
     "checkpoint/pretrain/MB_release/best_epoch.bin": ("motionbert_pretrain", {}),
     "checkpoint/pose3d/FT_MB_release_MB_ft_h36m/best_epoch.bin": ("motionbert_ft", {}),
     "checkpoint/pose3d/FT_MB_lite_MB_ft_h36m_global_lite/best_epoch.bin": ("motionbert_global_lite", {}),
@@ -795,7 +797,8 @@ def small_world(tmp_path_factory):
     (folder / "config").mkdir()
     for name in ("h36m_351", "h36m_351_pt", "amass_351", *BY_NAME):
         config = load_config(name)
-        config.replace(**SMALL[families_short(config.ARCH)]).save(folder / "config" / f"{name}.json")
+        changes = {**SMALL[families_short(config.ARCH)], **views_of(config.ARCH)}
+        config.replace(**changes).save(folder / "config" / f"{name}.json")
     for path, (name, keys) in WEIGHTS.items():
         config = load_config(name)
         config = config.replace(**{**SMALL[families_short(config.ARCH)], **keys, **views_of(config.ARCH)})
@@ -838,7 +841,9 @@ def test_a_documented_command_runs(old, ours, difference, small_world, monkeypat
     monkeypatch.chdir(small_world)
     words = words_of(re.sub(r" (-e|--epochs|--epoch) \d+", r" \1 1", old))
     # A shipped config's network is a small one, too.
-    words = [f"config/{word}.json" if word in BY_NAME else word for word in words]
+    small = {path.stem: path for path in (small_world / "config").glob("*.json")}
+    shipped = config_module.shipped_configs()
+    monkeypatch.setattr(config_module, "shipped_configs", lambda: {**shipped, **small})
     monkeypatch.syspath_prepend(small_world)
     # The refined network's two files are a release's; a run of this package has one.
     refined = "--refine_reload" in words
@@ -864,10 +869,10 @@ def test_a_documented_command_runs(old, ours, difference, small_world, monkeypat
     keys = {**SMALL[short], **views_of(families()[short])}
     if program == "train":
         keys |= {"EPOCHS": 1, "STEPS_PER_EPOCH": 1, "BATCH_SIZE": 2}
-        keys |= {"PRETRAINED": None if short == "pose2d" else "pose2d.pth.tar"} if short in IMAGED else {}
+        keys |= {"PRETRAINED": None if short == "pose2d" else "pose2d.h5"} if short in IMAGED else {}
     if short in IMAGED:
         keys |= {f"DATASET_{split}_3D_SUBSAMPLE_STEP": 60 for split in ("VAL", "TEST")}
-    if program == "inference" and short != "lcn" and "--config" not in arguments:
+    if program == "inference" and short != "lcn":
         keys = {}
     if refined:
         keys |= {"REFINE": False}
@@ -890,10 +895,11 @@ def test_a_documented_command_runs(old, ours, difference, small_world, monkeypat
 
 
 IMAGED = ("pose2d", "densewarper")
-# Shipped configs that commands name without a path.
+# Shipped configs that commands of evaluation mean, whose weights here are of small networks.
 BY_NAME = (
     *("motionbert", "motionbert_ft", "motionbert_global_lite"),
     *("motionagformer_xs", "motionagformer_s_3dhp"),
+    *("densewarper_h36m", "densewarper_3dhp", "pose2d_h36m"),
 )
 
 
