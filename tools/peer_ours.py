@@ -25,8 +25,6 @@ def start(work: Work, threads: int, mixed_precision: bool = False) -> tuple[Call
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     keras.utils.set_random_seed(0)
-    if mixed_precision:
-        keras.mixed_precision.set_global_policy("mixed_bfloat16")
     from tf_pose3d.models.family import get_family
     from tf_pose3d.models.loading import load_config
 
@@ -35,6 +33,11 @@ def start(work: Work, threads: int, mixed_precision: bool = False) -> tuple[Call
     if work.kind == "train":
         tf.config.experimental.enable_op_determinism()
     model = family.build_model(config)
+    if mixed_precision:
+        from tf_pose3d.layers.products import narrow_products
+
+        if not narrow_products(model, "bfloat16"):
+            sys.exit(f"--mixed_precision: {config.ARCH} has no large matrix products")
     makers = {"train": _train, "predict": _predict, "video": _video}
     return makers[work.kind](work, family, config, model)
 
