@@ -34,12 +34,22 @@ def start(work: Work, threads: int, mixed_precision: bool = False) -> tuple[Call
         tf.config.experimental.enable_op_determinism()
     model = family.build_model(config)
     if mixed_precision:
-        from tf_pose3d.layers.products import narrow_products
-
-        if not narrow_products(model, "bfloat16"):
-            sys.exit(f"--mixed_precision: {config.ARCH} has no large matrix products")
+        _narrow(work, model)
     makers = {"train": _train, "predict": _predict, "video": _video}
     return makers[work.kind](work, family, config, model)
+
+
+def _narrow(work: Work, model: Any) -> None:
+    """Large products in bfloat16, where `train.py` and `eval.py` have them so; elsewhere the side ends."""
+    from tf_pose3d.layers.attention import MultiHeadAttention
+    from tf_pose3d.layers.products import narrow_products
+
+    attends = any(isinstance(layer, MultiHeadAttention) for layer in model._flatten_layers())
+    if work.kind != "train" and attends:
+        sys.exit("networks that attend are evaluated in float32, with --mixed_precision, too")
+    # With fewer, training narrows whole layers.
+    if narrow_products(model, "bfloat16") < 0.25:
+        sys.exit("no large matrix products")
 
 
 def _batch(work: Work, model: Any) -> dict[str, Any]:
