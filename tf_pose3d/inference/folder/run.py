@@ -192,7 +192,7 @@ class _Run:
             if one is not None:
                 self._queue.append(one)
                 other = self._before.get(job.name, {}).get("settings")
-                if other not in (None, fingerprint):
+                if isinstance(other, str) and other != fingerprint:
                     others[other] = others.get(other, 0) + 1
         self._say_differences(others)
 
