@@ -1,5 +1,6 @@
 """Exported models: the same poses, and what each format refuses."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -108,7 +109,9 @@ def test_refusals(tmp_path):
 
 
 def test_onnx_without_its_libraries(tmp_path, monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    find = importlib.util.find_spec
+    missing = ("tf2onnx", "onnxruntime")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in missing else find(name))
     with pytest.raises(Pose3DError, match=r'ONNX needs tf2onnx and onnxruntime: pip install "\.\[onnx\]"'):
         export.export_model(build_model(MartinezFamily.config_class()), tmp_path / "x.onnx", "onnx")
 
