@@ -89,7 +89,7 @@ def write_tflite(path: Path, module: tf.Module, concrete: Parsed) -> Run:
 def _number_of(name: str) -> int:
     """5 of Identity_5:0, 0 of Identity."""
     digits = name.partition(":")[0].rpartition("_")[2]
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdecimal() else 0
 
 
 def require_onnx() -> None:

@@ -195,7 +195,7 @@ def _require_outputs(path: Path, found: Sequence[str], expected: Sequence[str], 
 def _number_of(name: Parsed) -> int:
     """5 of Identity_5:0 or StatefulPartitionedCall:5, 0 of Identity."""
     text, _, place = name.partition(":")
-    if text.startswith("StatefulPartitionedCall") and place.isdigit():
+    if text.startswith("StatefulPartitionedCall") and place.isdecimal():
         return int(place)
     digits = text.rpartition("_")[2]
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdecimal() else 0

@@ -141,10 +141,10 @@ def _wrong_calibration(calibration: Any, path: Path) -> str:
     if len(set(calibration.names)) != len(calibration.names) or not calibration.names:
         return "cameras without names of their own"
     known = held_numbers(path)
-    # Qualisys writes pixels in sixty-fourths.
+    # Qualisys writes pixels in sixty-fourths, and principal points from the whole sensor's corner.
     for camera in calibration.cameras:
-        if not are_held(camera.matrix[:2], np.append(known, 1.0), (1.0, 1 / 64)):
-            return f"intrinsics of camera {camera.name} that are not in the file"
+        if not are_held(camera.matrix.diagonal(), np.append(known, 1.0), (1.0, 1 / 64)):
+            return f"focal lengths of camera {camera.name} that are not in the file"
     return ""
 
 

@@ -97,7 +97,7 @@ def _hdf5_parts(path: Path) -> Iterator[Any]:
                 held = group[name]
                 if isinstance(held, h5py.Group):
                     yield from inside(held)
-                elif held.dtype.kind in "fiu" and held.size < _MOST:
+                elif held.dtype.kind in "fiub" and held.size < _MOST:
                     yield held[()]
 
     with h5py.File(path) as file:

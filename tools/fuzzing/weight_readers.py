@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fuzzing.numbers import are_held, held_numbers
 from fuzzing.reader import Reader
 
 from tf_pose3d.zip_files import ZIP_DAMAGE
@@ -176,20 +177,14 @@ def _read_weights(path: Path) -> Any:
 
 
 def _wrong_weights(held: Any, path: Path) -> str:
-    import h5py
-
     config, _, weights = held
     if config is not None and not isinstance(config, dict):
         return "a config that is no object"
-    stored: list[np.ndarray] = []
-    with h5py.File(path, "r") as file:
-        file.visititems(
-            lambda name, item: stored.append(item[()]) if isinstance(item, h5py.Dataset) else None
-        )
+    known = held_numbers(path)
     for weight in weights:
         if not np.isfinite(weight).all():
             return "weights that are not finite"
-        if not any(np.shape(one) == weight.shape and np.allclose(one, weight) for one in stored):
+        if not are_held(weight, known):
             return "weights that are not in the file"
     return ""
 

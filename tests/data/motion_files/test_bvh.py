@@ -68,6 +68,7 @@ def test_angles_multiply_in_the_order_of_the_channels_and_positions_replace_offs
         (("MOTION", "}\nMOTION"), "a closing brace too many"),
         (("Frames: 1", "Frames: 2"), "9 values after Frame Time:, expected 2 frames of 9"),
         (("Frames: 1", "Frames: some"), "line 14: Frames: 'some'"),
+        (("Frames: 1", "Frames: \u00b2"), "line 14: Frames: '\u00b2'"),
         (("0,04", "0"), "line 15: Frame Time: 0, expected seconds a frame"),
         (("0 90 0\n", "0 90 x\n"), "line 16: values"),
         (("0 90 0\n", "0 90 nan\n"), "frame 0 holds a value that is not finite"),

@@ -162,7 +162,7 @@ def accept_release_flags(
 
 
 def _is_flag(word: str) -> bool:
-    return word.startswith("-") and word != "-" and not word[1:].replace(".", "", 1).isdigit()
+    return word.startswith("-") and word != "-" and not word[1:].replace(".", "", 1).isdecimal()
 
 
 def _other(short: str, program: str, name: str) -> str:

@@ -262,7 +262,7 @@ def parse_amc(
         if words[0].startswith(":"):
             if words[0].lower() in (":degrees", ":radians"):
                 degrees = words[0].lower() == ":degrees"
-        elif len(words) == 1 and words[0].isdigit():
+        elif len(words) == 1 and words[0].isdecimal():
             frames.append({})
         elif not frames:
             raise _fail(

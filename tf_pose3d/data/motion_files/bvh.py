@@ -178,7 +178,7 @@ def _read_header(lines: list[str], after: int, where: str) -> tuple[int, float, 
         name, _, value = line.partition(":")
         key = " ".join(name.lower().split())
         if key == "frames":
-            if not value.strip().isdigit() or int(value) == 0:
+            if not value.strip().isdecimal() or int(value) == 0:
                 raise _fail(where, number, f"Frames: {value.strip()!r}, expected a number above 0")
             count = int(value)
         elif key == "frame time":

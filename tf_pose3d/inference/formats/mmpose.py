@@ -106,7 +106,7 @@ def _file_numbers(source: Source) -> tuple[Sequence[int], tuple[str, ...]]:
     if source.kind != "folder":
         return [], ()
     names = [path.stem for path in source.json_files]
-    if any(not any(character.isdigit() for character in name) for name in names):
+    if any(not any(character.isdecimal() for character in name) for name in names):
         order = sorted(names, key=natural_order)
         return [order.index(name) for name in names], ()
     numbers, warnings = image_numbers(names, str(source))

@@ -150,7 +150,7 @@ def _numbers(source: Source) -> tuple[dict[str, int], tuple[str, ...]]:
             f"{source} holds the files of several cameras ({', '.join(cameras)}): give each its own folder, "
             "or all with --cameras to triangulate"
         )
-    if any(not any(character.isdigit() for character in name) for name in names):
+    if any(not any(character.isdecimal() for character in name) for name in names):
         order = sorted(names, key=natural_order)
         return {name: row for row, name in enumerate(order)}, ()
     return image_numbers(names, str(source))

@@ -46,7 +46,7 @@ def _clip(path: Path, options: ReadMotionOptions) -> Motion:
     names = clips.names.tolist()
     if options.clip in names:
         number = names.index(options.clip)
-    elif options.clip.isdigit() and int(options.clip) < len(clips):
+    elif options.clip.isdecimal() and int(options.clip) < len(clips):
         number = int(options.clip)
     else:
         raise Pose3DError(

@@ -48,7 +48,7 @@ def joints_of_edges(checkpoint: Checkpoint, name: str, self_loops: bool, hop: in
 def count_numbered(checkpoint: Checkpoint, prefix: str, suffix: str) -> int:
     """How many tensors are called `prefix<number>suffix`."""
     names = [name for name in checkpoint.tensors if name.startswith(prefix) and name.endswith(suffix)]
-    return sum(name[len(prefix) : -len(suffix)].isdigit() for name in names)
+    return sum(name[len(prefix) : -len(suffix)].isdecimal() for name in names)
 
 
 def norm_assignments(norm: UnbiasedBatchNormalization, prefix: str) -> Iterator[Assignment]:
