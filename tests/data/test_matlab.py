@@ -101,3 +101,13 @@ def test_a_variable_that_unpacks_to_more_than_it_warrants(tmp_path):
     (tmp_path / "x.mat").write_bytes(b"M" * 126 + b"IM" + struct.pack("<II", 15, len(packed)) + packed)
     with pytest.raises(Pose3DError, match="unpacks to more than"):
         load_matlab(tmp_path / "x.mat")
+
+
+def test_an_empty_variable_of_impossible_lengths(tmp_path):
+    shape = (0, *(2**31 - 1,) * 3)
+    inside = struct.pack("<IIII", 6, 8, 6, 0) + struct.pack("<II4i", 5, 16, *shape)
+    inside += struct.pack("<II", 1, 1) + b"x" + b"\0" * 7 + struct.pack("<II", 9, 0)
+    content = b"M" * 126 + b"IM" + struct.pack("<II", 14, len(inside)) + inside
+    (tmp_path / "x.mat").write_bytes(content)
+    with pytest.raises(Pose3DError, match="a variable of shape"):
+        load_matlab(tmp_path / "x.mat")

@@ -33,6 +33,8 @@ _COMPLEX = 0x0800
 # A variable may grow so much when it is unpacked, beyond a size that always may be.
 _MOST_GROWTH, _ALWAYS_ALLOWED = 300, 1 << 26
 _DEEPEST = 8
+# Numbers in an array, far beyond any file's.
+_MOST = 2**40
 
 
 class _Damaged(Exception):
@@ -106,7 +108,8 @@ def _matrix(content: memoryview, order: str, depth: int = 0) -> tuple[str, Any]:
     if len(flags) != 2 or flags.dtype.kind != "u":
         raise _Damaged("a variable without flags")
     shape = tuple(int(length) for length in elements.numbers())
-    if not 2 <= len(shape) <= 32 or min(shape) < 0:
+    # An empty variable may announce lengths whose product no array can have.
+    if not 2 <= len(shape) <= 32 or min(shape) < 0 or math.prod(max(length, 1) for length in shape) > _MOST:
         raise _Damaged(f"a variable of shape {shape[:8]}")
     name = bytes(elements.next()[1]).decode("utf-8", "replace")
     kind, count = int(flags[0]) & 0xFF, math.prod(shape)
