@@ -55,8 +55,9 @@ def number_column(
     path: str | Path,
     shape: tuple[int, ...] = (),
     dtype: type = np.float32,
+    least: float = -LARGEST,
 ) -> np.ndarray:
-    """One key of all items as an array `(N, *shape)`.
+    """One key of all items as an array `(N, *shape)`, of numbers not below `least`.
 
     Raises:
         Pose3DError: An item lacks it, or holds something else; the message names the item.
@@ -70,7 +71,7 @@ def number_column(
     flat = column.reshape(len(items), -1)
     for fine, what in (
         (np.isfinite(flat), "finite"),
-        (np.abs(flat) <= LARGEST, f"between -{LARGEST:g} and {LARGEST:g}"),
+        ((flat >= least) & (flat <= LARGEST), f"between {least:g} and {LARGEST:g}"),
         (not np.issubdtype(dtype, np.integer) or flat == np.round(flat), "a whole number"),
     ):
         fine = np.broadcast_to(fine, flat.shape).all(axis=1)

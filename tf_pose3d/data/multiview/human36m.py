@@ -52,7 +52,7 @@ def read_human36m_views(
     items = read_items(path)
     images, kept = locate_images(folder, value_column(items, "image", path), data_format, log)
     items = [items[number] for number in kept]
-    view = number_column(items, "camera_id", path, dtype=np.int32)
+    view = number_column(items, "camera_id", path, dtype=np.int32, least=0)
     facts = [number_column(items, key, path, dtype=np.int32) for key in ("subject", "action", "subaction")]
     subject, action, subaction = facts
     unknown = ~np.isin(action, list(ACTION_NAMES))
@@ -70,7 +70,7 @@ def read_human36m_views(
         joints=_SKELETON.joints,
         view=view,
         # Images count from 1.
-        frame=number_column(items, "image_id", path, dtype=np.int32) - 1,
+        frame=number_column(items, "image_id", path, dtype=np.int32, least=1) - 1,
         recording=recording,
         camera=camera,
         keypoints_2d=number_column(items, "joints_2d", path, (*joints, 2)),

@@ -61,7 +61,7 @@ def read_mpi_inf_3dhp_views(
     items = read_items(path)
     images, kept = locate_images(folder, value_column(items, "image", path), data_format, log)
     items = [items[number] for number in kept]
-    view = number_column(items, "camera_id", path, dtype=np.int32)
+    view = number_column(items, "camera_id", path, dtype=np.int32, least=0)
     # The release stores the subject's number under the name action.
     subject, sequence = (number_column(items, key, path, dtype=np.int32) for key in ("action", "seq"))
     labels = [f"{number} of S{one}" for number, one in zip(view, subject, strict=True)]
@@ -78,7 +78,7 @@ def read_mpi_inf_3dhp_views(
         joints=_SKELETON.joints,
         view=view,
         # Images count from 1.
-        frame=number_column(items, "image_id", path, dtype=np.int32) - 1,
+        frame=number_column(items, "image_id", path, dtype=np.int32, least=1) - 1,
         recording=recording,
         camera=camera,
         keypoints_2d=number_column(items, "joints_2d", path, (joints, 2))[:, order],
