@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +15,27 @@ from tf_pose3d.skeleton import get_skeleton
 if TYPE_CHECKING:
     import keras
 
-__all__ = ["ClipPredictor"]
+__all__ = ["ClipPredictor", "overlapping_stretches"]
 
 # Frames in one pass: their activations stay near the cache and bound the memory.
 _CHUNK = 1024
 _MIRRORED_PRINCIPAL_POINT, _MIRRORED_TANGENTIAL = 4, 9
+
+
+def overlapping_stretches(frames: int, reach: int) -> Iterator[tuple[slice, slice]]:
+    """Stretches of a clip that a network lifts one after the other.
+
+    Args:
+        frames: Of the clip.
+        reach: Frames on either side that a frame's pose depends on.
+
+    Yields:
+        Frames to read, and which of these are the stretch; the stretches together are the clip.
+    """
+    for first in range(0, frames, _CHUNK):
+        last = min(first + _CHUNK, frames)
+        before, after = max(first - reach, 0), min(last + reach, frames)
+        yield slice(before, after), slice(first - before, last - before)
 
 
 class ClipPredictor:
@@ -81,14 +97,11 @@ class ClipPredictor:
             views, cameras = [frames, mirrored], [intrinsics, other]
         batch, intrinsics = np.concatenate(views), np.stack(cameras)
         parts: list[dict[str, np.ndarray]] = []
-        for first in range(0, len(keypoints), _CHUNK):
-            last = min(first + _CHUNK, len(keypoints))
-            before, after = max(first - self.reach, 0), min(last + self.reach, len(keypoints))
-            raw = self.network.lift_frames(batch[:, before:after], intrinsics)
-            kept = slice(first - before, last - before)
+        for read, kept in overlapping_stretches(len(keypoints), self.reach):
+            raw = self.network.lift_frames(batch[:, read], intrinsics)
             parts.append({name: value[:, kept] for name, value in raw.items()})
             if progress is not None:
-                progress(last - first)
+                progress(kept.stop - kept.start)
         joined = {name: np.concatenate([part[name] for part in parts], axis=1) for name in parts[0]}
         return self._averaged(joined) if self.flip else joined
 

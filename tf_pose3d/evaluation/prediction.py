@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_pose3d.data.windows import Windows
+from tf_pose3d.evaluation.mirroring import mirror_joints
 from tf_pose3d.evaluation.temporal_prediction import temporal_predictor
 
 __all__ = ["Predictor", "predict_poses", "predict_with_loss", "predictor_of"]
@@ -21,12 +22,6 @@ __all__ = ["Predictor", "predict_poses", "predict_with_loss", "predictor_of"]
 _CHUNK = 4096
 _CPU_BATCH = 32
 _CPU_FRAMES = 256
-
-
-def _mirror(poses: tf.Tensor, flip_order: tf.Tensor) -> tf.Tensor:
-    """Swaps left and right joints (axis -2) and negates x."""
-    signs = tf.constant([-1.0] + [1.0] * (poses.shape[-1] - 1), poses.dtype)
-    return tf.gather(poses, flip_order, axis=-2) * signs
 
 
 class Predictor:
@@ -130,7 +125,7 @@ class Predictor:
             if not flip:
                 return poses
             straight, mirrored = tf.split(poses, 2)
-            return (straight + _mirror(mirrored, flip_order)) / 2
+            return (straight + mirror_joints(mirrored, flip_order)) / 2
 
         return encode, lift
 
@@ -144,7 +139,7 @@ class Predictor:
 
         def encode_all(keypoints: np.ndarray) -> list[tf.Tensor]:
             pieces = [tf.constant(keypoints[i : i + _CHUNK]) for i in range(0, len(keypoints), _CHUNK)]
-            images = [_mirror(piece, flip_order) for piece in pieces] if self._flip else []
+            images = [mirror_joints(piece, flip_order) for piece in pieces] if self._flip else []
             return [encode(piece) for piece in pieces + images]
 
         index = windows.rows(tf.constant(indices, tf.int64))
@@ -194,9 +189,9 @@ class Predictor:
             poses = tf.cast(model(batch, training=False)["pose_3d"], tf.float32)
             if not flip:
                 return poses
-            image = {**batch, "keypoints_2d": _mirror(batch["keypoints_2d"], input_flip)}
+            image = {**batch, "keypoints_2d": mirror_joints(batch["keypoints_2d"], input_flip)}
             mirrored = tf.cast(model(image, training=False)["pose_3d"], tf.float32)
-            return (poses + _mirror(mirrored, flip_order)) / 2
+            return (poses + mirror_joints(mirrored, flip_order)) / 2
 
         return run
 
@@ -299,12 +294,12 @@ def predict_with_loss(
         if flip:
             image = {
                 **batch,
-                "keypoints_2d": _mirror(batch["keypoints_2d"], input_flip),
-                "pose_3d": _mirror(batch["pose_3d"], flip_order),
+                "keypoints_2d": mirror_joints(batch["keypoints_2d"], input_flip),
+                "pose_3d": mirror_joints(batch["pose_3d"], flip_order),
             }
             outputs = model(image, training=False)
             losses.append(loss(outputs, image))
-            poses = (poses + _mirror(tf.cast(outputs["pose_3d"], tf.float32), flip_order)) / 2
+            poses = (poses + mirror_joints(tf.cast(outputs["pose_3d"], tf.float32), flip_order)) / 2
         return poses, losses
 
     poses, targets, actions = [], [], []

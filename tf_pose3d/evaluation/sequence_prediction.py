@@ -10,17 +10,12 @@ import tensorflow as tf
 
 from tf_pose3d.data.clips import covering_clips
 from tf_pose3d.data.windows import Windows
+from tf_pose3d.evaluation.mirroring import mirror_joints
 
 __all__ = ["FrameSequencePredictor"]
 
 # Tokens of a pass on a CPU, whose activations bound the memory.
 _CPU_TOKENS = 8192
-
-
-def _mirror(values: tf.Tensor, flip_order: tf.Tensor) -> tf.Tensor:
-    """Swaps left and right joints (axis -2) and negates x."""
-    signs = tf.constant([-1.0] + [1.0] * (values.shape[-1] - 1), values.dtype)
-    return tf.gather(values, flip_order, axis=-2) * signs
 
 
 class FrameSequencePredictor:
@@ -56,12 +51,12 @@ class FrameSequencePredictor:
         def run(keypoints: tf.Tensor) -> tf.Tensor:
             clips = keypoints
             if flip:
-                clips = tf.concat([clips, _mirror(clips, order)], axis=0)
+                clips = tf.concat([clips, mirror_joints(clips, order)], axis=0)
             poses = tf.cast(model({"keypoints_2d": clips}, training=False)[output], tf.float32)
             if not flip:
                 return poses
             straight, mirrored = tf.split(poses, 2)
-            return (straight + _mirror(mirrored, order)) / 2
+            return (straight + mirror_joints(mirrored, order)) / 2
 
         return run
 

@@ -15,6 +15,7 @@ from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.window_rows import window_batch
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.evaluation.clip_prediction import overlapping_stretches
 from tf_pose3d.inference.runtimes import BACKENDS, Runtime, open_exported
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.general.assembly import assemble_clip
@@ -27,8 +28,6 @@ _POSE = "pose_3d"
 _CLIP_OUTPUTS = ("bones", "log_lengths", "pose_3d", "radius_90")
 # Windows, or single frames, of one pass: enough for efficient matrix products, few enough for the cache.
 _WINDOWS, _FRAMES = 32, 256
-# Frames of a clip in one pass.
-_CHUNK = 1024
 
 
 def exported_file(weights: str | os.PathLike[str], backend: str) -> Path:
@@ -182,15 +181,11 @@ class ExportedClips:
         screen = np.nan_to_num(screen)[None]
         intrinsics = camera.intrinsics()[None]
         parts: list[dict[str, np.ndarray]] = []
-        for first in range(0, len(keypoints), _CHUNK):
-            last = min(first + _CHUNK, len(keypoints))
-            before, after = max(first - self.reach, 0), min(last + self.reach, len(keypoints))
-            batch = {"keypoints_2d": screen[:, before:after], "intrinsics": intrinsics}
-            found = self._network.runtime.run(batch)
-            kept = slice(first - before, last - before)
+        for read, kept in overlapping_stretches(len(keypoints), self.reach):
+            found = self._network.runtime.run({"keypoints_2d": screen[:, read], "intrinsics": intrinsics})
             parts.append({name: found[name][0, kept] for name in ("bones", "log_lengths", "radius_90")})
             if progress is not None:
-                progress(last - first)
+                progress(kept.stop - kept.start)
         bones, lengths, radius = (np.concatenate([part[name] for part in parts]) for name in parts[0])
         return assemble_clip(bones, lengths, self._settings), radius
 
