@@ -1,11 +1,12 @@
 import io
+import zlib
 
 import h5py
 import numpy as np
 import pytest
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.hdf5_values import hdf5_values, opened_hdf5
+from tf_pose3d.hdf5_values import hdf5_attribute, hdf5_values, opened_hdf5, require_stored_attributes
 from tf_pose3d.weight_files.hdf5 import read_config
 
 
@@ -87,3 +88,100 @@ def test_missing(tmp_path):
         opened_hdf5(path, path, "; expected cameras"),
     ):
         pass
+
+
+TEXTS = ["left knee", "", "right knee" * 30]
+
+
+@pytest.fixture(params=["earliest", "latest"])
+def texts(request):
+    """Texts of any length in every place that HDF5 has for them, as older and newer files lay these out."""
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=request.param, track_order=request.param == "latest") as file:
+        kind = h5py.string_dtype()
+        for number in range(20):  # more than a header holds: from some number on in a heap of their own
+            file.attrs[f"state {number}"] = "text" * number
+        file.attrs["names"] = np.array(TEXTS, object)
+        file.attrs["none"] = h5py.Empty(kind)
+        file.attrs["counts"] = np.arange(3)
+        other = file.create_group("group")
+        other.attrs["names"] = np.array([b"fixed", b"length"])
+        file.create_dataset("whole", data=TEXTS, dtype=kind)
+        file.create_dataset("pieces", data=TEXTS * 9, dtype=kind, chunks=(5,))
+        packing = {"compression": "gzip", "shuffle": True}
+        file.create_dataset("packed", data=TEXTS * 9, dtype=kind, chunks=(5,), **packing)
+        file["lists"] = np.array([np.arange(3), np.arange(2)], h5py.vlen_dtype(np.int32))
+        record = np.array([(1, "a")], [("number", "i4"), ("text", kind)])
+        file["records"] = record
+    return buffer.getvalue()
+
+
+def test_texts_of_any_length(texts):
+    with opened_hdf5(io.BytesIO(texts), "x.h5") as file:
+        assert [hdf5_attribute(file, f"state {n}") for n in range(20)] == ["text" * n for n in range(20)]
+        assert hdf5_attribute(file, "names").tolist() == TEXTS
+        assert hdf5_attribute(file["group"], "names").tolist() == [b"fixed", b"length"]
+        assert hdf5_attribute(file, "counts").tolist() == [0, 1, 2]
+        assert hdf5_attribute(file, "gone", "default") == "default"
+        require_stored_attributes(file)
+        for name, times in (("whole", 1), ("pieces", 9), ("packed", 9)):
+            assert [text.decode() for text in hdf5_values(file, name, "x.h5")] == TEXTS * times
+        assert [part.tolist() for part in hdf5_values(file, "lists", "x.h5")] == [[0, 1, 2], [0, 1]]
+
+
+def test_texts_within_records_are_not_read(texts):
+    with (
+        opened_hdf5(io.BytesIO(texts), "x.h5") as file,
+        pytest.raises(
+            Pose3DError, match=r"x\.h5: records cannot be read: it is of a type that is not read here"
+        ),
+    ):
+        hdf5_values(file, "records", "x.h5")
+
+
+@pytest.mark.parametrize("name", ["state 19", "names", "whole", "pieces"])
+def test_lengths_beyond_the_file_are_refused_before_memory_is_taken(texts, name):
+    """The HDF5 library takes what a length announces, and finds out after that."""
+    lengths = {"state 19": 4 * 19, "names": 300, "whole": 300, "pieces": 300}
+    description = lengths[name].to_bytes(4, "little")
+    refused = 0
+    place = texts.find(description)
+    while place >= 0:
+        damaged = texts[:place] + (1 << 31).to_bytes(4, "little") + texts[place + 4 :]
+        try:
+            with opened_hdf5(io.BytesIO(damaged), "x.h5") as file:
+                in_dataset = name in ("whole", "pieces")
+                hdf5_values(file, name, "x.h5") if in_dataset else hdf5_attribute(file, name)
+        except Pose3DError as error:
+            # Newer headers have checksums, too.
+            refused += "announces 214748" in str(error) or "checksum" in str(error)
+        place = texts.find(description, place + 1)
+    assert refused
+
+
+def test_a_packed_text_beyond_the_file():
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        kind = h5py.string_dtype()
+        dataset = file.create_dataset("packed", (8,), kind, chunks=(8,), compression="gzip")
+        described = (1 << 31).to_bytes(4, "little") + (2048).to_bytes(8, "little") + b"\1\0\0\0"
+        dataset.id.write_direct_chunk((0,), zlib.compress(described * 8))
+    with (
+        opened_hdf5(io.BytesIO(buffer.getvalue()), "x.h5") as file,
+        pytest.raises(
+            Pose3DError, match=r"x\.h5: packed cannot be read: it announces 17179869184 bytes in a file"
+        ),
+    ):
+        hdf5_values(file, "packed", "x.h5")
+
+
+def test_a_piece_larger_than_the_file(tmp_path):
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        file.create_dataset("wide", (4, 4), "f8", chunks=(1 << 14, 1 << 13), maxshape=(None, None))
+        file["wide"].id.write_direct_chunk((0, 0), b"12345678")
+    with (
+        opened_hdf5(io.BytesIO(buffer.getvalue()), "x.h5") as file,
+        pytest.raises(Pose3DError, match=r"x\.h5: wide announces pieces of 1073741824 bytes"),
+    ):
+        hdf5_values(file, "wide", "x.h5")

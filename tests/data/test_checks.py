@@ -36,7 +36,7 @@ def test_numbers_beyond_single_precision_become_infinite():
     ("value", "expected"),
     [
         ([1, 2.5], [1, 2.5]),
-        (np.array([True]), [1]),
+        (np.array([True]), None),
         ([[1], [2, 3]], None),
         (["1"], None),
         (1j, None),
@@ -76,3 +76,7 @@ def test_what_is_no_array_of_coordinates(values, message):
 
 def test_coordinates_pass():
     check_coordinates(np.zeros((0, 17, 3), np.float16), (3,), "x.npz")
+
+
+def test_masks_are_numbers_where_they_may_be():
+    assert real_numbers(np.array([True, False]), mask=True).tolist() == [1, 0]

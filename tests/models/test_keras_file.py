@@ -60,6 +60,21 @@ def test_weights_that_are_announced_and_not_stored(sound, tmp_path):
         load_keras_file(path)
 
 
+@pytest.mark.parametrize("bad", [np.nan, 1e30])
+def test_weights_that_are_none(sound, tmp_path, bad):
+    def change(content):
+        buffer = io.BytesIO(content)
+        with h5py.File(buffer, "r+") as file:
+            names = []
+            file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+            file[names[0]][...] = bad
+        return buffer.getvalue()
+
+    path = changed(sound, tmp_path / "x.keras", "model.weights.h5", change)
+    with pytest.raises(Pose3DError, match=r"x\.keras: weight \S+ holds (NaN|a number beyond 1e\+12)"):
+        load_keras_file(path)
+
+
 def test_a_member_that_unpacks_to_gigabytes(sound, tmp_path):
     path = changed(sound, tmp_path / "x.keras", "model.weights.h5", lambda content: bytes(100 << 20))
     with pytest.raises(Pose3DError, match="unpacks to 104857600 bytes"):

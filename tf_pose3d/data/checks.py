@@ -42,13 +42,18 @@ def check_coordinates(values: Parsed, widths: tuple[int, ...], where: str) -> No
         )
 
 
-def real_numbers(value: Parsed) -> np.ndarray | None:
-    """Numbers in nested lists or arrays as float64; None of anything else, such as texts or ragged lists."""
+def real_numbers(value: Parsed, mask: bool = False) -> np.ndarray | None:
+    """Numbers in nested lists or arrays as float64; None of anything else, such as texts or ragged lists.
+
+    Args:
+        value: What a file holds.
+        mask: Whether true and false are 1 and 0: coordinates are neither.
+    """
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return None
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in ("fiub" if mask else "fiu"):
         return None
     with np.errstate(over="ignore", invalid="ignore"):
         return array.astype(np.float64)

@@ -118,7 +118,7 @@ def _test(path: Path, wanted: str | None) -> Iterator[Sequence]:
         pixels, pose = _poses(part, f"{path}: {name}")
         if "valid" not in part:
             raise Pose3DError(f"{path}: {name} has no valid, the mask of the frames that count")
-        mask = real_numbers(part["valid"])
+        mask = real_numbers(part["valid"], mask=True)
         if mask is None:
             raise Pose3DError(f"{path}: {name}: valid is {shown(part['valid'])}, expected a number a frame")
         valid = mask.reshape(-1)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from tf_pose3d.errors import Pose3DError, shown
-from tf_pose3d.hdf5_values import opened_hdf5, require_stored
+from tf_pose3d.hdf5_values import opened_hdf5, require_stored, require_stored_attributes
 from tf_pose3d.json_text import decode_text, parse_json
 from tf_pose3d.models.family import get_family, register_networks
 from tf_pose3d.types import Parsed
+from tf_pose3d.weight_files.hdf5 import weight_fault
 from tf_pose3d.zip_files import ZIP_DAMAGE, check_growth
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def load_keras_file(path: str | os.PathLike) -> keras.Model:
         path: `.keras` file.
 
     Raises:
-        Pose3DError: Missing or damaged, or no network of this package.
+        Pose3DError: Missing or damaged, or no network of this package, or of weights that are none.
     """
     held = _description(path)
     config = held.get("config") or {}
@@ -51,12 +52,17 @@ def load_keras_file(path: str | os.PathLike) -> keras.Model:
     import keras
 
     try:
-        return keras.models.load_model(path)
+        network = keras.models.load_model(path)
     except Pose3DError as error:
         raise Pose3DError(f"{path}: {error}") from None
     # What Keras, the HDF5 library and zipfile make of damage.
     except (*ZIP_DAMAGE, OSError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise Pose3DError(f"{path} is damaged or of another version of Keras: {_reason(error)}") from error
+    for weight in network.weights:
+        fault = weight_fault(keras.ops.convert_to_numpy(weight))
+        if fault:
+            raise Pose3DError(f"{path}: weight {weight.path} {fault}")
+    return network
 
 
 def _reason(error: BaseException) -> str:
@@ -92,7 +98,8 @@ def _check_weights(content: bytes, path: str | os.PathLike) -> None:
     """Checks that no array of the weights announces more than is stored."""
     where = f"{path}: {_WEIGHTS}"
 
-    def check(name: str, item: object) -> None:
+    def check(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        require_stored_attributes(item)
         if isinstance(item, h5py.Dataset):
             require_stored(item, f"{where}: {name}")
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
+from tf_pose3d.hdf5_values import hdf5_attribute
 from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import opened_hdf5, stored_dataset
@@ -183,7 +184,7 @@ def _value(dataset: h5py.Dataset, variable: keras.Variable, path: str | os.PathL
 
 def _state(file: h5py.File, path: str | os.PathLike) -> dict[str, Any]:
     """The counters, checked; see `load_checkpoint`."""
-    text = file.attrs.get("state")
+    text = hdf5_attribute(file, "state")
     if not isinstance(text, str):
         raise DamagedCheckpoint(f"{path} has no text of the training state: it is no checkpoint, or damaged")
     state = parse_json(text, f"{path}: its state")

@@ -28,7 +28,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import write_whole
-from tf_pose3d.hdf5_values import check_heaps
+from tf_pose3d.hdf5_values import checked_hdf5, hdf5_attribute
 from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
@@ -48,6 +48,7 @@ __all__ = [
     "read_weights",
     "save_weights",
     "stored_dataset",
+    "weight_fault",
 ]
 
 _CONFIG = "tf_pose3d_config"
@@ -58,6 +59,8 @@ _PATH = "tf_pose3d_path"
 _ATTRIBUTE_BYTES = 64512
 # Where newer Keras 2 releases keep variables that belong to the model itself.
 _TOP_LEVEL = "top_level_model_weights"
+# Weights of trained networks stay far below, and averages of their layers' values, too.
+_LARGEST_WEIGHT = 1e12
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
@@ -127,10 +130,7 @@ def _as_hdf5(
             _write_names(group, "weight_names", names)
             for name, weight in zip(names, weights, strict=True):
                 value = _converted(keras.ops.convert_to_numpy(weight), weight.dtype)
-                if not np.isfinite(value).all():
-                    raise Pose3DError(
-                        f"cannot write {path}: weight {name} of the model holds NaN or infinity"
-                    )
+                _check_numbers(value, f"cannot write {path}: weight {name} of the model")
                 group.create_dataset(name, data=value)
         if _TOP_LEVEL not in layers:
             _write_names(file.create_group(_TOP_LEVEL), "weight_names", [])
@@ -237,8 +237,7 @@ def load_weights(model: keras.Model, path: str | os.PathLike, strict: bool = Tru
         for layer, weights in common:
             for weight, (name, dataset) in zip(weights, present[layer], strict=True):
                 value = _converted(dataset[()], weight.dtype)
-                if not np.isfinite(value).all():
-                    raise Pose3DError(f"{path}: layer {layer}, weight {name} holds NaN or infinity")
+                _check_numbers(value, f"{path}: layer {layer}, weight {name}")
                 values.append((weight, value))
     for weight, value in values:
         weight.assign(value)
@@ -270,8 +269,7 @@ def read_weights(
         for layer in wanted:
             values[layer] = [dataset[()].astype(np.float32) for _, dataset in present[layer]]
             for value, (name, _) in zip(values[layer], present[layer], strict=True):
-                if not np.isfinite(value).all():
-                    raise Pose3DError(f"{path}: layer {layer}, weight {name} holds NaN or infinity")
+                _check_numbers(value, f"{path}: layer {layer}, weight {name}")
     return values
 
 
@@ -282,7 +280,7 @@ def read_config(path: str | os.PathLike) -> dict[str, Any] | None:
         Pose3DError: the file is missing, not HDF5 or damaged, or its config is not a JSON object.
     """
     with opened_hdf5(path) as file:
-        text = file.attrs.get(_CONFIG)
+        text = hdf5_attribute(file, _CONFIG)
     if text is None:
         return None
     if not isinstance(text, str):
@@ -460,11 +458,11 @@ def _write_names(group: h5py.Group, attribute: str, names: list[str]) -> None:
 def _read_names(group: h5py.Group, attribute: str) -> list[str] | None:
     """The inverse of `_write_names`; None where there is no such attribute."""
     if attribute in group.attrs:
-        pieces = [group.attrs[attribute]]
+        pieces = [hdf5_attribute(group, attribute)]
     else:
         pieces = []
         while f"{attribute}{len(pieces)}" in group.attrs:
-            pieces.append(group.attrs[f"{attribute}{len(pieces)}"])
+            pieces.append(hdf5_attribute(group, f"{attribute}{len(pieces)}"))
         if not pieces:
             return None
     names = [name for piece in pieces if not isinstance(piece, h5py.Empty) for name in np.atleast_1d(piece)]
@@ -483,8 +481,7 @@ def opened_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
         _require_hdf5(path)
     source = path if held is None else io.BytesIO(held)
     try:
-        check_heaps(source)
-        with h5py.File(source, "r", locking=False) as file:
+        with checked_hdf5(source) as file:
             yield file
     except Pose3DError:
         raise
@@ -557,7 +554,7 @@ def _datasets(root: h5py.Group, layer: str, path: str | os.PathLike) -> _FileLay
     if names is None:
         raise Pose3DError(f"{path} is damaged: layer {layer} is listed but not stored")
     datasets = _FileLayer()
-    place = group.attrs.get(_PATH)
+    place = hdf5_attribute(group, _PATH)
     datasets.place = place if isinstance(place, str) else None
     for name in names:
         dataset = stored_dataset(group, name)
@@ -584,6 +581,21 @@ def _check_shapes(
                 f"{path} does not fit the model: layer {layer}, weight {number} ({name}): "
                 f"file has {dataset.shape}, model needs {tuple(weight.shape)}"
             )
+
+
+def weight_fault(value: np.ndarray) -> str:
+    """What no weight of a trained network can be, as a message goes on: NaN, infinity, or above 1e12."""
+    if not np.isfinite(value).all():
+        return "holds NaN or infinity"
+    if value.size and max(value.max(), -value.min()) > _LARGEST_WEIGHT:
+        return f"holds a number beyond {_LARGEST_WEIGHT:g}, which no weight is"
+    return ""
+
+
+def _check_numbers(value: np.ndarray, what: str) -> None:
+    fault = weight_fault(value)
+    if fault:
+        raise Pose3DError(f"{what} {fault}")
 
 
 def _listed(names: list[str]) -> str:

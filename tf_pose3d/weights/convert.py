@@ -14,6 +14,7 @@ from tf_pose3d.config import Config
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, save_model
+from tf_pose3d.weight_files.hdf5 import weight_fault
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 
 if TYPE_CHECKING:
@@ -200,8 +201,9 @@ def assignment_values(
         if value is None or value.shape != shape:
             shapes = " + ".join(str(array.shape) for array in arrays)
             raise Pose3DError(f"{held.source}: {names} has shape {shapes}, the model's weight needs {shape}")
-        if not np.isfinite(value).all():
-            raise Pose3DError(f"{held.source}: {names} holds NaN or infinity")
+        fault = weight_fault(value)
+        if fault:
+            raise Pose3DError(f"{held.source}: {names} {fault}")
         values.append((assignment.variable, value))
     return values
 

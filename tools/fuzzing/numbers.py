@@ -93,7 +93,7 @@ def _hdf5_parts(path: Path) -> Iterator[Any]:
     def inside(group: Any) -> Iterator[Any]:
         for name in group:
             # What cannot be opened, or announces more than is there, nothing can have been read of.
-            with contextlib.suppress(KeyError, OSError, RuntimeError):
+            with contextlib.suppress(KeyError, OSError, RuntimeError, UnicodeDecodeError):
                 held = group[name]
                 if isinstance(held, h5py.Group):
                     yield from inside(held)

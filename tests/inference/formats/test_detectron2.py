@@ -4,6 +4,9 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import pytest
+
+from tf_pose3d.errors import Pose3DError
 
 _SPEC = importlib.util.spec_from_file_location("made_up", Path(__file__).with_name("made_up.py"))
 made_up = importlib.util.module_from_spec(_SPEC)
@@ -32,3 +35,16 @@ def test_heat_map_scores_are_no_probabilities(tmp_path, coco):
     np.testing.assert_allclose(got[keep][..., :2], coco[keep], atol=1e-3)
     assert got[keep][..., 2].min() > 0.75
     assert np.isnan(got[5]).all()
+
+
+def test_true_and_false_are_no_coordinates(tmp_path):
+    boxes, keypoints = (np.empty(2, object) for _ in range(2))
+    for frame in range(2):
+        boxes[frame] = [[], np.zeros((1, 5))]
+        keypoints[frame] = [[], np.ones((1, 4, 17), bool)]
+    path = tmp_path / "clip.mp4.npz"
+    np.savez(
+        path, boxes=boxes, segments=np.full(2, None), keypoints=keypoints, metadata={"w": 1000, "h": 800}
+    )
+    with pytest.raises(Pose3DError, match=r"frame 0: keypoints of bool, expected numbers"):
+        made_up.read(path)

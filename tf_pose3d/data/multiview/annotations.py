@@ -56,16 +56,17 @@ def number_column(
     shape: tuple[int, ...] = (),
     dtype: type = np.float32,
     least: float = -LARGEST,
+    mask: bool = False,
 ) -> np.ndarray:
-    """One key of all items as an array `(N, *shape)`, of numbers not below `least`.
+    """One key of all items as an array `(N, *shape)`, of numbers not below `least`, or 1 and 0 of a mask.
 
     Raises:
         Pose3DError: An item lacks it, or holds something else; the message names the item.
     """
     values = value_column(items, key, path)
-    column = real_numbers(values)
+    column = real_numbers(values, mask)
     if column is None or column.shape != (len(items), *shape):
-        number = next((n for n, value in enumerate(values) if not _has_shape(value, shape)), 0)
+        number = next((n for n, value in enumerate(values) if not _has_shape(value, shape, mask)), 0)
         expected = f"numbers of shape {shape}" if shape else "a number"
         raise Pose3DError(f"{path}: item {number} has a {key} that is not {expected}")
     flat = column.reshape(len(items), -1)
@@ -80,8 +81,8 @@ def number_column(
     return column.astype(dtype)
 
 
-def _has_shape(value: Parsed, shape: tuple[int, ...]) -> bool:
-    numbers = real_numbers(value)
+def _has_shape(value: Parsed, shape: tuple[int, ...], mask: bool) -> bool:
+    numbers = real_numbers(value, mask)
     return numbers is not None and numbers.shape == shape
 
 

@@ -74,7 +74,7 @@ def read_human36m_views(
         recording=recording,
         camera=camera,
         keypoints_2d=number_column(items, "joints_2d", path, (*joints, 2)),
-        visible=number_column(items, "joints_vis", path, (*joints, 3))[..., 0] > 0,
+        visible=number_column(items, "joints_vis", path, (*joints, 3), mask=True)[..., 0] > 0,
         pose_3d=camera_to_world(number_column(items, poses, path, (*joints, 3)), cameras, camera),
         centre=number_column(items, "center", path, (2,)),
         box=number_column(items, "scale", path, (2,)) * _PIXELS_PER_SCALE,

@@ -82,7 +82,7 @@ def read_mpi_inf_3dhp_views(
         recording=recording,
         camera=camera,
         keypoints_2d=number_column(items, "joints_2d", path, (joints, 2))[:, order],
-        visible=number_column(items, "joints_vis", path, (joints, 3))[:, order, 0] > 0,
+        visible=number_column(items, "joints_vis", path, (joints, 3), mask=True)[:, order, 0] > 0,
         pose_3d=camera_to_world(
             number_column(items, "joints_3d_camera", path, (joints, 3))[:, order], cameras, camera
         ),

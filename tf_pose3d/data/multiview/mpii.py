@@ -67,7 +67,7 @@ def read_mpii_images(
         recording=np.zeros(count, np.int32),
         camera=np.full(count, -1, np.int32),
         keypoints_2d=number_column(items, "joints", path, (joints, 2)) - 1,
-        visible=number_column(items, "joints_vis", path, (joints,)) > 0,
+        visible=number_column(items, "joints_vis", path, (joints,), mask=True) > 0,
         pose_3d=np.full((count, joints, 3), np.nan, np.float32),
         centre=centre,
         box=np.repeat(scale * _PIXELS_PER_SCALE, 2, axis=1).astype(np.float32),

@@ -67,11 +67,14 @@ def _people(frame: object, where: str) -> list[np.ndarray]:
             f"{where} is {shown(frame)}, expected the keypoints of class 1, people x 4 x joints"
         )
     try:
-        points = np.asarray(frame[1], np.float64)
+        points = np.asarray(frame[1])
     except (IndexError, TypeError, ValueError, KeyError, OverflowError):
         raise Pose3DError(f"{where}: expected the keypoints of class 1, people x 4 x joints") from None
     if not points.size:
         return []
+    if points.dtype.kind not in "fiu":
+        raise Pose3DError(f"{where}: keypoints of {points.dtype}, expected numbers")
+    points = points.astype(np.float64)
     if points.ndim != 3 or points.shape[1] not in (3, 4):
         raise Pose3DError(f"{where}: keypoints of shape {points.shape}, expected (people, 4, joints)")
     if np.isinf(points).any():

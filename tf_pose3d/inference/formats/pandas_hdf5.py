@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.hdf5_values import hdf5_values, opened_hdf5
+from tf_pose3d.hdf5_values import hdf5_attribute, hdf5_values, opened_hdf5
 from tf_pose3d.inference.formats.source import Source
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.types import Parsed
@@ -57,7 +57,7 @@ def read_pandas_table(source: Source) -> tuple[dict[str, list[str]], np.ndarray,
         groups = _tables(file)
         if len(groups) != 1:
             raise Pose3DError(f"{source} holds {len(groups)} pandas tables, expected one")
-        kind = _text(groups[0].attrs["pandas_type"])
+        kind = _text(hdf5_attribute(groups[0], "pandas_type"))
         if kind == "frame":
             names, levels, values, index = _fixed(groups[0], str(source))
         elif kind == "frame_table":
@@ -84,7 +84,7 @@ def _plain(values: np.ndarray) -> list[Any]:
 
 def _multi_index(group: h5py.Group, name: str, where: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Names of the levels and one tuple per entry of an index of several levels."""
-    count = int(group.attrs[f"{name}_nlevels"])
+    count = int(hdf5_attribute(group, f"{name}_nlevels"))
     if not 1 <= count <= 8:
         raise Pose3DError(f"{where}: an index of {count} levels, expected 3 or 4")
     names, columns = [], []
@@ -97,7 +97,7 @@ def _multi_index(group: h5py.Group, name: str, where: str) -> tuple[list[str], l
             or (len(places) and not (places.min() >= -1 and places.max() < len(values)))
         ):
             raise Pose3DError(f"{where}: {name}_label{level} points beyond its {len(values)} names")
-        names.append(_text(group[f"{name}_level{level}"].attrs.get("name", "")))
+        names.append(_text(hdf5_attribute(group[f"{name}_level{level}"], "name", "")))
         columns.append([values[place] if place >= 0 else "" for place in places.tolist()])
     if len({len(column) for column in columns}) > 1:
         raise Pose3DError(f"{where}: {name} has levels of different lengths")
@@ -105,21 +105,21 @@ def _multi_index(group: h5py.Group, name: str, where: str) -> tuple[list[str], l
 
 
 def _index(group: h5py.Group, name: str, where: str) -> list[Any]:
-    if _text(group.attrs.get(f"{name}_variety", "regular")) == "multi":
+    if _text(hdf5_attribute(group, f"{name}_variety", "regular")) == "multi":
         # labeled-data, video, image: the image tells the frame.
         return [entry[-1] for entry in _multi_index(group, name, where)[1]]
     return _plain(hdf5_values(group, name, where))
 
 
 def _fixed(group: h5py.Group, where: str) -> tuple[list[str], list[tuple[Any, ...]], np.ndarray, list[Any]]:
-    if _text(group.attrs.get("axis0_variety", "")) != "multi":
+    if _text(hdf5_attribute(group, "axis0_variety", "")) != "multi":
         raise Pose3DError(
             f"{where}: its columns have one name each, expected DeepLabCut's of scorer, bodyparts, coords"
         )
     blocks: list[np.ndarray] = []
     levels: list[tuple[Any, ...]] = []
     names: list[str] = []
-    count = int(group.attrs["nblocks"])
+    count = int(hdf5_attribute(group, "nblocks"))
     if not 1 <= count <= 1000:
         raise Pose3DError(f"{where}: a table of {count} blocks")
     for number in range(count):
@@ -149,7 +149,7 @@ def _records(group: h5py.Group, where: str) -> tuple[list[str], list[tuple[Any, 
     for field in dataset.dtype.names:
         if not field.startswith("values_block_"):
             continue
-        columns = _unpickled(dataset.attrs[f"{field}_kind"], where)
+        columns = _unpickled(hdf5_attribute(dataset, f"{field}_kind"), where)
         if not isinstance(columns, list) or not all(isinstance(column, tuple) for column in columns):
             raise Pose3DError(
                 f"{where}: the columns of {field} are {shown(columns)}, expected names in tuples"
