@@ -224,10 +224,14 @@ def test_everyone_in_one_world(run, tmp_path, clip):
     assert {str(held["level_by"]) for held in files} == {"angles"}
     np.testing.assert_allclose(files[0]["pose_3d"][0, 0, :2], 0, atol=1e-5)
     assert np.abs(files[1]["pose_3d"][0, 0, :2]).max() > 0.05
-    assert "p.html: 2 people on one page, in one space" in out
+    assert "p.html: 2 people in one picture, in one space" in out
     assert Path("p.html").exists()
     assert Path("a_0.csv").exists()
     assert Path("a_1.csv").exists()
+    code, out, _ = run(*flags, "--viz_output", "p.png", "--viz_limit", 2)
+    assert code == 0
+    assert "p.png: 2 people in one picture, in one space" in out
+    assert not Path("p_0.png").exists()
 
 
 def test_an_interrupted_stream_keeps_what_is_written(run, clip, monkeypatch):

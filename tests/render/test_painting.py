@@ -84,3 +84,26 @@ def test_uncertain_joints_are_fainter(sequence, poses):
     faint = style.mix(style.LEFT, style.PAPER, 0.8)
     assert count(panels[0], faint) == 0
     assert count(panels[1], faint) > 20
+
+
+def test_everyone_is_drawn(sequence, poses):
+    scene = make_scene(sequence, poses, limit=2, ground_truth=False)
+    track = scene.tracks[0]
+    beside = track.poses + np.float32([1.5, 1.5, 0])
+    gone = np.full_like(beside, np.nan)
+    partly = beside.copy()
+    partly[0, scene.skeleton.index("l_wrist")] = np.nan
+
+    def painted(*company):
+        shown = dataclasses.replace(track, company=np.stack(company) if company else None)
+        return Painter(dataclasses.replace(scene, tracks=(shown,)), 3).paint(0).crop((300, 0, 600, 270))
+
+    def columns(picture):
+        colours = [(np.asarray(picture) == colour).all(axis=-1) for colour in (style.LEFT, style.RIGHT)]
+        return np.flatnonzero(np.any(colours, axis=(0, 1)))
+
+    alone, two, absent = painted(), painted(beside), painted(gone)
+    assert np.ptp(columns(two)) > 1.5 * np.ptp(columns(absent))
+    # Who is not there changes nothing; a joint that is not known leaves the others.
+    assert count(absent, style.LEFT) == pytest.approx(count(alone, style.LEFT), rel=0.05)
+    assert 0.8 * count(two, style.LEFT) < count(painted(partly), style.LEFT) < count(two, style.LEFT)

@@ -469,10 +469,10 @@ def write_people(
     if arguments.viz_output is not None:
         steps = motion_steps(arguments, arguments.viz_output)
         staged = stage_for_file(motions, arguments, steps, arguments.viz_output, log, warn)
-        page = arguments.viz_output.lower().endswith(".html") and arguments.placement == "world"
-        shared = page and len(staged) > 1 and len({motion.num_frames for motion in staged}) == 1
+        lengths = {motion.num_frames for motion in staged}
+        shared = arguments.placement == "world" and len(staged) > 1 and len(lengths) == 1
         if shared:
-            log(f"{arguments.viz_output}: {len(staged)} people on one page, in one space")
+            log(f"{arguments.viz_output}: {len(staged)} people in one picture, in one space")
         for motion, suffix in zip(staged[:1] if shared else staged, suffixes, strict=False):
             path = arguments.viz_output if shared else with_suffix(arguments.viz_output, suffix)
             flags = Namespace(**{**vars(arguments), "viz_output": path})

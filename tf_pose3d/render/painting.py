@@ -55,6 +55,10 @@ class Painter:
         margin = _MARGIN * self._fine
         box = (margin, margin + _HEAD * self._fine, self._fine - margin, self._fine - margin)
         self._view = fit_view(scene, box)
+        # Several people are smaller, on more floor; their bones are no thicker than they would be.
+        reach = (box[2] - box[0]) / 2 / self._view.scale
+        self._floor = max(_FLOOR_RADIUS, reach) if scene.tracks[-1].company is not None else _FLOOR_RADIUS
+        self._bone = _BONE * min(1.0, 1.5 * _FLOOR_RADIUS / self._floor)
         left, top, side = input_region(scene, whole=over_video)
         head, foot = margin + _HEAD * 0.75 * self._fine, 2 * margin + _TEXT * self._fine
         room = self._fine - head - foot
@@ -111,25 +115,31 @@ class Painter:
     def _paint_track(self, index: int, track: Track) -> Image.Image:
         image = Image.new("RGB", (self._fine, self._fine), style.PAPER)
         draw = ImageDraw.Draw(image)
-        pose = track.poses[index]
+        everyone = track.everyone[:, index]
         # All panels follow the same point, so that they can be compared.
         followed = self.scene.tracks[-1].poses[index, self.scene.root, :2]
         self._draw_floor(draw, followed)
-        ground = pose * (1, 1, 0)
-        shadow = self._view.project(ground, followed)
-        for (parent, child), _ in self._bones:
-            self._line(draw, shadow[parent], shadow[child], style.SHADOW, _BONE * 0.9)
-        faint = None if track.unsure is None else style.faintness(track.unsure[index])
-        self._draw_skeleton(draw, self._view.project(pose, followed), faint=faint)
+        for shadow in self._view.project(everyone * (1, 1, 0), followed):
+            for (parent, child), _ in self._bones:
+                self._line(draw, shadow[parent], shadow[child], style.SHADOW, self._bone * 0.9)
+        drawn = self._view.project(everyone, followed)
+        # Who stands farther away is drawn first.
+        for person in np.argsort([np.nanmean(points[:, 2]) if self._seen(points) else 0 for points in drawn]):
+            faint = None if track.unsure is None or person else style.faintness(track.unsure[index])
+            self._draw_skeleton(draw, drawn[person], self._bone / _BONE, faint)
         return image.reduce(_OVERSAMPLING)
 
+    @staticmethod
+    def _seen(points: np.ndarray) -> bool:
+        return bool(np.isfinite(points).any())
+
     def _draw_floor(self, draw: ImageDraw.ImageDraw, followed: np.ndarray) -> None:
-        first = np.floor((followed - _FLOOR_RADIUS) / _TILE).astype(int)
-        count = round(2 * _FLOOR_RADIUS / _TILE) + 1
+        first = np.floor((followed - self._floor) / _TILE).astype(int)
+        count = round(2 * self._floor / _TILE) + 1
         column, row = np.meshgrid(np.arange(count), np.arange(count), indexing="ij")
         tiles = np.stack([column, row], axis=-1).reshape(-1, 2) + first
         tiles = tiles[tiles.sum(axis=1) % 2 == 0]
-        distance = np.linalg.norm((tiles + 0.5) * _TILE - followed, axis=1) / _FLOOR_RADIUS
+        distance = np.linalg.norm((tiles + 0.5) * _TILE - followed, axis=1) / self._floor
         tiles, distance = tiles[distance < 1], distance[distance < 1]
         corners = (tiles[:, None] + [(0, 0), (1, 0), (1, 1), (0, 1)]) * _TILE
         flat = np.concatenate([corners, np.zeros_like(corners[..., :1])], axis=-1)
@@ -168,7 +178,9 @@ class Painter:
             (point[2] + 1e-3, point, None, style.mix(colour, style.PAPER, share))
             for point, colour, share in zip(points, self._joint_colours, faint, strict=True)
         ]
-        for _, start, end, colour in sorted(items, key=lambda item: item[0]):
+        for _, start, end, colour in sorted(
+            (item for item in items if np.isfinite(item[0])), key=lambda item: item[0]
+        ):
             if end is None:
                 self._dot(draw, start, colour, _JOINT * weight)
                 continue

@@ -48,6 +48,12 @@ class Track:
     company: np.ndarray | None = None
     unsure: np.ndarray | None = None
 
+    @property
+    def everyone(self) -> np.ndarray:
+        """`(1 + P, F, J, 3)` the followed person, then the others."""
+        alone = self.poses[None]
+        return alone if self.company is None else np.concatenate([alone, self.company])
+
     def take(self, numbers: np.ndarray) -> Track:
         """Some of the frames, by index."""
         return dataclasses.replace(

@@ -18,6 +18,8 @@ _DISTANCE = 7.0
 _LEAST_HEIGHT = 1.5
 # Wild predictions (e.g. of an untrained model) must not shrink the scene to a dot.
 _FARTHEST = 2.5
+# Nor people who are far from the one that the panel follows.
+_FARTHEST_COMPANY = 4.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,19 +70,20 @@ def _axes(azimuth: float, elevation: float) -> np.ndarray:
 
 
 def fit_view(scene: Scene, box: tuple[float, float, float, float]) -> View:
-    """The view in which every pose of a scene fits into a box of the panel.
+    """The view in which every pose of a scene fits into a box of the panel, of people who are not too far.
 
     Args:
         scene: Its last track, the truth where there is one, decides.
         box: Left, top, right, bottom in panel pixels.
     """
     left, top, right, bottom = box
-    poses = scene.tracks[-1].poses
+    track = scene.tracks[-1]
+    farthest = _FARTHEST if track.company is None else _FARTHEST_COMPANY
     unit = View(scene.azimuth, ELEVATION, 1.0, (0.0, 0.0))
-    seen = unit.project(poses, poses[:, None, scene.root, :2])
-    half_width = min(float(np.abs(seen[..., 0]).max()), _FARTHEST)
-    highest = min(float(-seen[..., 1].min()), _FARTHEST)
-    lowest = min(float(seen[..., 1].max()), _FARTHEST / 2)
+    seen = unit.project(track.everyone, track.poses[:, None, scene.root, :2])
+    half_width = min(float(np.nanmax(np.abs(seen[..., 0]))), farthest)
+    highest = min(float(-np.nanmin(seen[..., 1])), farthest)
+    lowest = min(float(np.nanmax(seen[..., 1])), farthest / 2)
     lowest = max(lowest, 0.1)
     height = max(highest + lowest, _LEAST_HEIGHT)
     scale = min((bottom - top) / height, (right - left) / (2 * max(half_width, 0.3)))
