@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from tf_pose3d.inference.lifter import Lifter, load
     from tf_pose3d.inference.reading import read_keypoints
     from tf_pose3d.models.family import families
-    from tf_pose3d.models.loading import build_model, load_config, load_model, save_model
+    from tf_pose3d.models.loading import build_model, load_config, save_model
     from tf_pose3d.multicamera.road import triangulate
     from tf_pose3d.skeleton import layouts
     from tf_pose3d.training.run import train
     from tf_pose3d.weights.convert import convert
+    from tf_pose3d.weights.opening import load_model
 
 __all__ = [
     "LiftedPerson",
@@ -70,7 +71,7 @@ _PLACES = {
     "lift_folder": "tf_pose3d.inference.folder.lifting",
     "load": "tf_pose3d.inference.lifter",
     "load_config": "tf_pose3d.models.loading",
-    "load_model": "tf_pose3d.models.loading",
+    "load_model": "tf_pose3d.weights.opening",
     "read_keypoints": "tf_pose3d.inference.reading",
     "save_model": "tf_pose3d.models.loading",
 }

@@ -97,11 +97,33 @@ def test_lifting_equals_that_of_converted_weights(pretrained, clip, tmp_path, ca
     # From Python, a config says it.
     again = tf_pose3d.load(pretrained, model.config)
     np.testing.assert_array_equal(again(points, 1000, 1002, 50, "coco_17"), expected)
+    network = tf_pose3d.load_model(pretrained, model.config)
+    assert network.config == model.config
+    for expected_weight, weight in zip(model.get_weights(), network.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, expected_weight)
+    with pytest.raises(
+        Pose3DError, match=r"does not tell INPUT_SKELETON: .* in a config, or convert it once"
+    ):
+        tf_pose3d.load_model(pretrained)
     # Then it is a PyTorch checkpoint again.
     with pytest.raises(Pose3DError, match="not an HDF5 file but a PyTorch checkpoint: convert it by python"):
         load_model(pretrained)
     with pytest.raises(Pose3DError, match=r"e\.g\. INPUT_SKELETON=h36m_17, CAUSAL=false in a config, or"):
         tf_pose3d.load(pretrained)
+
+
+@pytest.mark.parametrize("name", ["semgcn/nonlocal16/ckpt_best.pth.tar", "lcn/knn3/checkpoints/best"])
+def test_a_model_of_what_tells_everything_but_what_a_config_says(name, golden, tmp_path):
+    path = golden / name
+    foreign = find_foreign_weights(resolve_weights(path))
+    examples = {choice.keys[0]: choice.example for choice in foreign.converter.choices(foreign.held)}
+    said = {key: json.loads(example) for key, example in examples.items()}
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"ARCH": foreign.converter.arch, **said}))
+    expected = convert(path, foreign.converter.arch, **said)
+    found = tf_pose3d.load_model(path, config)
+    for one, other in zip(expected.get_weights(), found.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_shipped_config_says_everything(golden, capfd, monkeypatch, tmp_path):
@@ -201,3 +223,11 @@ def test_another_file_of_the_name_is_not_taken_for_it(golden, pretrained):
         shutil.copy(golden / "hoif/joints16/ckpt_best.pth.tar", pretrained)
         with pytest.raises(Pose3DError, match="a PyTorch checkpoint"):
             read_config(pretrained)
+
+
+def test_evaluation_from_python(pretrained):
+    keys = {"INPUT_SKELETON": "h36m_17", "CAUSAL": False}
+    numbers = tf_pose3d.evaluate(pretrained, "synthetic", "S9", **keys)
+    assert numbers["all"]
+    with pytest.raises(Pose3DError, match="does not tell CAUSAL: "):
+        tf_pose3d.evaluate(pretrained, "synthetic", "S9", INPUT_SKELETON="h36m_17")

@@ -102,7 +102,8 @@ def evaluate(
         options: What the data set's reader is told, e.g. `{"keypoints": "gt"}`; see
             `tf_pose3d.data.datasets.get_dataset(NAME).options`.
         log: Takes the tables that the program prints; None: nothing is said.
-        **keys: Config keys to overwrite, e.g. `MASK_STRIDE=5`; the network stays as it was trained.
+        **keys: Config keys to overwrite, e.g. `MASK_STRIDE=5`; the network stays as it was trained. They also
+            say what a release's checkpoint does not tell.
 
     Returns:
         Label of a setting (`"all"` where a family has one) -> its results, see the family's protocol in
@@ -114,7 +115,7 @@ def evaluate(
     name = "model"
     if isinstance(model, (str, os.PathLike)):
         name = str(model)
-        with converted_weights(model, log=log or (lambda line: None)):
+        with converted_weights(model, keys, log=log or (lambda line: None)):
             model = load_model(model)
     config = model.config.replace(**keys) if keys else model.config
     spec = get_family(config.ARCH).data_spec(config, "test")

@@ -696,11 +696,9 @@ def load_network(
     if config is None and is_general(path):
         return NumpyNetwork.read(path)
     require_tensorflow(f"lifting with {path}")
-    from tf_pose3d.models.loading import load_model
-    from tf_pose3d.weights.opening import converted_weights
+    from tf_pose3d.weights.opening import load_model
 
-    with converted_weights(weights, config, arch):
-        return load_model(weights, config, arch)
+    return load_model(weights, config, arch)
 
 
 def is_general(weights: Path) -> bool:

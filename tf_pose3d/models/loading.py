@@ -137,17 +137,7 @@ def load_model(
     config: str | os.PathLike | Config | None = None,
     arch: str | None = None,
 ) -> keras.Model:
-    """A model with its weights; `model.config` is its config.
-
-    Args:
-        weights: `.h5` file, or a prefix that resolves to the first match (`logs/x/checkpoints/best`); or a
-            `.keras` file of `model.save`, which holds its config.
-        config: Config file or object, for files that hold none (those of the original releases).
-        arch: Family, where neither says.
-
-    Returns:
-        A Keras model. It takes a dict of inputs and gives a dict of outputs, among them `pose_3d`
-        `(B, J, 3)`; see the family's page in the documentation.
+    """As `tf_pose3d.load_model`, without checkpoints of the original releases.
 
     Raises:
         Pose3DError: Unreadable files, or weights that do not fit the config (with layer and shapes).

@@ -15,20 +15,22 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.config import Config, read_config_file
+from tf_pose3d.config import Config, read_config_file, shipped_configs
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
+from tf_pose3d.models import loading
 from tf_pose3d.models.family import families
-from tf_pose3d.models.loading import load_config
 from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import drop_weights, hold_weights, kind_of_weights
 from tf_pose3d.weights.convert import CONVERTERS, another_family, convert_checkpoint, get_converter
 
 if TYPE_CHECKING:
+    import keras
+
     from tf_pose3d.weight_files.checkpoint import Checkpoint
     from tf_pose3d.weights.converters.converter import Converter
 
-__all__ = ["ForeignWeights", "config_values", "converted_weights", "find_foreign_weights"]
+__all__ = ["ForeignWeights", "config_values", "converted_weights", "find_foreign_weights", "load_model"]
 
 # `kind_of_weights` -> what messages call it.
 _KINDS = {"pytorch": "a PyTorch checkpoint", "tensorflow1": "a TensorFlow 1 checkpoint"}
@@ -153,16 +155,19 @@ def find_foreign_weights(path: str | os.PathLike[str], arch: str | None = None) 
 @contextlib.contextmanager
 def converted_weights(
     path: str | os.PathLike[str],
-    config: str | os.PathLike[str] | Config | None = None,
+    config: str | os.PathLike[str] | Config | Mapping[str, Any] | None = None,
     arch: str | None = None,
     log: Callable[[str], None] = print,
     start: bool = False,
-) -> Iterator[None]:
+) -> Iterator[bool]:
     """Within the block, a release's checkpoint can be read as if it were an `.h5` file; others as ever.
+
+    Gives whether it is one: then its config is read with it, too.
 
     Args:
         path: The file, or what names it, see `tf_pose3d.files.resolve_weights`.
-        config: Config object or file, or name of a shipped one, that says what the checkpoint does not.
+        config: Config object or file, name of a shipped one, or keys of one, that say what the checkpoint
+            does not.
         arch: ARCH or short name of the family.
         log: Takes a line where something is converted.
         start: See `ForeignWeights.convert`.
@@ -172,25 +177,29 @@ def converted_weights(
     """
     if isinstance(config, Config):
         arch = config.ARCH
+    elif isinstance(config, Mapping):
+        arch = config.get("ARCH") or arch
     elif config is not None:
         arch = read_config_file(config).get("ARCH") or arch
     path = resolve_weights(path)
     foreign = find_foreign_weights(path, arch)
     if foreign is None:
-        yield
+        yield False
         return
     foreign.convert(config_values(config, foreign), log, flags=False, start=start)
     try:
-        yield
+        yield True
     finally:
         drop_weights(path)
 
 
-def config_values(config: str | os.PathLike[str] | Config | None, foreign: ForeignWeights) -> dict[str, Any]:
-    """What a config says of some weights: a file's missing keys have the family's defaults there.
+def config_values(
+    config: str | os.PathLike[str] | Config | Mapping[str, Any] | None, foreign: ForeignWeights
+) -> dict[str, Any]:
+    """What a config says of some weights: of a user's file the keys that it states, no defaults of others.
 
     Args:
-        config: Config, config file or name of a shipped one; None: nothing.
+        config: Config, config file or name of a shipped one, or some keys; None: nothing.
         foreign: The weights.
 
     Raises:
@@ -198,6 +207,39 @@ def config_values(config: str | os.PathLike[str] | Config | None, foreign: Forei
     """
     if config is None:
         return {}
-    if not isinstance(config, Config):
-        config = load_config(config, None, foreign.converter.arch)
-    return config.to_dict()
+    if isinstance(config, Config):
+        return config.to_dict()
+    if isinstance(config, Mapping):
+        return dict(config)
+    values = loading.load_config(config, None, foreign.converter.arch).to_dict()
+    if str(config) in shipped_configs():
+        return values
+    return {name: values[name] for name in read_config_file(config) if name in values}
+
+
+def load_model(
+    weights: str | os.PathLike,
+    config: str | os.PathLike | Config | None = None,
+    arch: str | None = None,
+) -> keras.Model:
+    """A model with its weights; `model.config` is its config.
+
+    Args:
+        weights: `.h5` file, or a prefix that resolves to the first match (`logs/x/checkpoints/best`); a
+            `.keras` file of `model.save`, which holds its config; or a checkpoint of an original release
+            (`.bin`, `.pth`, TensorFlow 1), which is converted on the way where it and `config` tell all.
+        config: Config file or object, for files that hold none (those of the original releases).
+        arch: Family, where neither says.
+
+    Returns:
+        A Keras model. It takes a dict of inputs and gives a dict of outputs, among them `pose_3d`
+        `(B, J, 3)`; see the family's page in the documentation.
+
+    Raises:
+        Pose3DError: Unreadable files, or weights that do not fit the config (with layer and shapes); a
+            release's checkpoint that leaves something open: it is listed, with the command that converts.
+    """
+    if str(weights).endswith(".keras"):
+        return loading.load_model(weights, config, arch)
+    with converted_weights(weights, config, arch) as converted:
+        return loading.load_model(weights, None if converted else config, arch)

@@ -16,6 +16,7 @@ import numpy as np
 from fuzzing.numbers import are_held, held_numbers
 from fuzzing.reader import Reader
 
+from tf_pose3d.camera import camera_to_world
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.skeleton import get_skeleton
 
@@ -139,11 +140,13 @@ def _read_amass(path: Path) -> list[Sequence]:
 
 
 def _motion(folder: Path) -> Path:
+    from tf_pose3d.data.motion_clips import MOTION_FPS
+
     path = folder / "motion.npz"
     poses = np.zeros((5, 17, 3))
     poses[:] = standing_person() + 0.01 * np.arange(5)[:, None, None]
     joints = np.array(get_skeleton("h36m_17").joints)
-    np.savez(path, positions=poses.astype("f4"), fps=25.0, joints=joints, offsets=np.array([0, 3, 5]))
+    np.savez(path, positions=poses.astype("f4"), fps=MOTION_FPS, joints=joints, offsets=np.array([0, 3, 5]))
     return path
 
 
@@ -181,7 +184,12 @@ def _wrong_motion(clips: Any, path: Path) -> str:
         return "clips beyond the frames"
     if not (np.isfinite(clips.weights).all() and (clips.weights >= 0).all()):
         return "weights that nothing can be drawn by"
-    return ""
+    from tf_pose3d.data.archive import load_archive
+    from tf_pose3d.data.motion_clips import MOTION_FPS
+
+    resampled = float(np.ravel(load_archive(path).get("fps", MOTION_FPS))[0]) != MOTION_FPS
+    fine = resampled or are_held(clips.positions, held_numbers(path))
+    return "" if fine else "positions that are not in the file"
 
 
 def _wrong_sequences(sequences: list[Sequence], path: Path) -> str:
@@ -197,7 +205,22 @@ def _wrong_sequences(sequences: list[Sequence], path: Path) -> str:
     for one in sequences:
         if one.pose_2d is not None and not are_held(one.pose_2d, known):
             return f"2D poses of {one.name} that are not in the file"
+        if one.pose_3d is not None and not _is_held_pose(one, known):
+            return f"3D poses of {one.name} that are not in the file"
     return ""
+
+
+def _is_held_pose(one: Sequence, known: np.ndarray) -> bool:
+    """Whether a file has a sequence's 3D poses: as they are, in millimetres, or in the world's axes."""
+    poses = np.asarray(one.pose_3d, np.float64)
+    if are_held(poses, known, (1.0, 0.001)):
+        return True
+    camera = one.camera
+    if camera is None or camera.orientation is None or camera.translation is None:
+        return False
+    world = camera_to_world(poses, np.float64(camera.orientation), np.float64(camera.translation))
+    rounding = 1e-6 * max(np.abs(poses).max(initial=1), np.abs(camera.translation).max())
+    return are_held(world, known, rounding=rounding)
 
 
 def _camera() -> dict[str, Any]:
@@ -262,7 +285,20 @@ def _wrong_columns(items: Any, path: Path) -> str:
     arrays = (items.image_pose, items.camera_pose, items.box, items.root_depth)
     if not all(np.isfinite(array).all() for array in arrays):
         return "numbers that are not finite"
-    return "" if np.isfinite(items.label_deviation) else "a deviation that is no number"
+    if not np.isfinite(items.label_deviation):
+        return "a deviation that is no number"
+    known = held_numbers(path)
+    for name, values in (
+        ("image_pose", items.image_pose),
+        ("camera_pose", items.camera_pose),
+        ("box", items.box),
+        ("root_depth", items.root_depth),
+        ("frame", items.frame),
+    ):
+        if not are_held(values, known, (0.001,) if name in ("camera_pose", "root_depth") else (1.0,)):
+            return f"{name} that is not in the file"
+    held = [are_held(np.append(one.focal_length, one.center), known) for one in items.cameras]
+    return "" if all(held) else "a camera that is not in the file"
 
 
 def _lcn_detections(folder: Path) -> Path:
@@ -279,7 +315,9 @@ def _read_lcn_detections(path: Path) -> np.ndarray:
 
 
 def _wrong_array(values: np.ndarray, path: Path) -> str:
-    return "" if np.isfinite(values).all() else "numbers that are not finite"
+    if not np.isfinite(values).all():
+        return "numbers that are not finite"
+    return "" if are_held(values, held_numbers(path)) else "numbers that are not in the file"
 
 
 def _image_pickle(folder: Path) -> Path:
@@ -312,6 +350,21 @@ def _read_image_pickle(path: Path) -> list[Sequence]:
         return read_image_sequences(file, "test")
     finally:
         cache_path(file).unlink(missing_ok=True)
+
+
+def _wrong_image_poses(sequences: list[Sequence], path: Path) -> str:
+    said = _wrong_clips(sequences, path, (1.0, 0.001))
+    if said:
+        return said
+    known = held_numbers(path)
+    for one in sequences:
+        width, height = one.camera.width, one.camera.height
+        origin = np.array([1, height / width, 0])
+        pixels = (one.per_frame["pose_image"] + origin) * width / 2
+        factors = one.per_frame["image_scale"].astype(np.float64) / (width / 2000)
+        if not (are_held(pixels, known, rounding=1e-3) and are_held(factors, known)):
+            return f"labels of {one.name} that are not in the file"
+    return ""
 
 
 def _pstmo(folder: Path) -> Path:
@@ -347,12 +400,34 @@ def _read_clips(path: Path) -> list[Sequence]:
     return read_clip_folder(path, "train")
 
 
-def _wrong_clips(sequences: list[Sequence], path: Path) -> str:
+def _wrong_clips(
+    sequences: list[Sequence], path: Path, factors: tuple[float, ...] = (1.0,), shift: float = 0
+) -> str:
+    """Also of clips whose image coordinates were read with `shift` added."""
+    known = held_numbers(path)
     for one in sequences:
-        arrays = [one.pose_2d, *one.per_frame.values()]
-        if not all(array is not None and np.isfinite(array).all() for array in arrays):
+        pose = one.pose_2d
+        if pose is None or not all(np.isfinite(array).all() for array in (pose, *one.per_frame.values())):
             return "numbers that are not finite"
+        rounding = 1e-6 * max(1, np.abs(pose).max(initial=0))
+        held = are_held(pose[..., :2] - np.float64(shift), known, factors, rounding)
+        # 1 where the file has none.
+        held &= are_held(pose[..., 2:], np.append(known, 1.0))
+        held &= one.pose_3d is None or are_held(one.pose_3d, known, factors)
+        if not held:
+            return f"poses of {one.name} that are not in the file"
     return "" if sequences else "nothing"
+
+
+def _wrong_labelled_clips(sequences: list[Sequence], path: Path) -> str:
+    known = held_numbers(path)
+    said = _wrong_clips(sequences, path, shift=1)
+    held = all(are_held(one.per_frame["pose_image"], known) for one in sequences)
+    return said if said or held else "labels that are not in the file"
+
+
+def _wrong_pstmo(sequences: list[Sequence], path: Path) -> str:
+    return _wrong_clips(sequences, path, (1.0, 0.001))
 
 
 def _picture(width: int, height: int) -> bytes:
@@ -462,7 +537,21 @@ def _wrong_records(records: Any, path: Path) -> str:
         return "poses that are not finite"
     if (records.frame < 0).any() or (records.view < 0).any():
         return "frames or views below 0"
-    return ""
+    known = held_numbers(path)
+    # MPII counts pixels from 1, and boxes are in 200 pixels.
+    points = [are_held(records.keypoints_2d + shift, known, rounding=1e-3) for shift in (0, 1)]
+    if not any(points) or not are_held(records.box, known, (200.0, 250.0)):
+        return "keypoints or boxes that are not in the file"
+    cameras = records.cameras
+    if not len(cameras.names):
+        return ""
+    if not all(are_held(values, known) for values in (cameras.rotation, cameras.intrinsics)):
+        return "cameras that are not in the file"
+    index = records.camera
+    seen = records.pose_3d - cameras.centre.astype(np.float64)[index, None]
+    seen = np.einsum("nij,nkj->nki", cameras.rotation[index].astype(np.float64), seen)
+    rounding = 1e-6 * max(np.abs(cameras.centre).max(), np.abs(records.pose_3d).max())
+    return "" if are_held(seen, known, rounding=rounding) else "poses that are not in the file"
 
 
 def _image(name: str, content: Callable[[], bytes]) -> Callable[[Path], Path]:
@@ -552,7 +641,11 @@ def _wrong_cameras(held: Any, path: Path) -> str:
     ]
     if not all(np.isfinite(array).all() for array in arrays):
         return "numbers that are not finite"
-    return "" if (cameras.intrinsics[:, :2] > 0).all() else "focal lengths that are not positive"
+    if not (cameras.intrinsics[:, :2] > 0).all():
+        return "focal lengths that are not positive"
+    known = held_numbers(path)
+    held = [cameras.intrinsics, *(box for box in boxes if box is not None)]
+    return "" if all(are_held(values, known) for values in held) else "cameras that are not in the file"
 
 
 def _toolbox(folder: Path) -> Path:
@@ -595,7 +688,12 @@ def _wrong_items(items: list[dict[str, Any]], path: Path) -> str:
     if not all(np.isfinite(array).all() for array in arrays):
         return "numbers that are not finite"
     facts = [items[0]["camera_param"][key] for key in ("R", "T", "fx", "fy", "cx", "cy", "k", "p")]
-    return "" if all(np.isfinite(fact).all() for fact in facts) else "a camera that is not finite"
+    if not all(np.isfinite(fact).all() for fact in facts):
+        return "a camera that is not finite"
+    known = held_numbers(path)
+    poses = (item["joint_3d_camera"] for item in items)
+    held = all(are_held(values, known) for values in (*facts, *poses))
+    return "" if held else "cameras or poses that are not in the file"
 
 
 def _baseline_archive(folder: Path) -> Path:
@@ -640,8 +738,12 @@ def _read_whole_archive(path: Path) -> Any:
 
 
 def _wrong_recordings(recordings: Any, path: Path) -> str:
-    arrays = (array for by_name in recordings.values() for array in by_name.values())
-    return "" if all(np.isfinite(array).all() for array in arrays) else "numbers that are not finite"
+    arrays = [array for by_name in recordings.values() for array in by_name.values()]
+    if not all(np.isfinite(array).all() for array in arrays):
+        return "numbers that are not finite"
+    # Metres of millimetres.
+    fine = are_held(np.concatenate([np.ravel(array) for array in arrays]), held_numbers(path), (1.0, 0.001))
+    return "" if fine else "poses that are not in the file"
 
 
 def _source_matlab(folder: Path) -> Path:
@@ -671,7 +773,8 @@ def _humaneva_matlab(folder: Path) -> Path:
     path = folder / "Jog_1.mat"
     begin, end = FRAME_RANGES["Validate/S1"]["Jog"]
     poses = {"poses_3d": _numbers(end - begin, 15, 3), "poses_2d": _numbers(3, end - begin, 15, 2)}
-    savemat(path, poses)
+    # Packed, as MATLAB itself writes.
+    savemat(path, poses, do_compression=True)
     return path
 
 
@@ -684,7 +787,11 @@ def _read_humaneva_matlab(path: Path) -> Any:
 def _wrong_recording(recording: Any, path: Path) -> str:
     sound = np.isfinite(recording.pose_3d).all((1, 2)) & np.isfinite(recording.pose_2d).all((0, 2, 3))
     told = np.concatenate([np.full(chunk.end - chunk.begin, chunk.sound) for chunk in recording.chunks])
-    return "" if (sound == told).all() else "frames that are called sound and are not"
+    if not (sound == told).all():
+        return "frames that are called sound and are not"
+    known = held_numbers(path)
+    fine = are_held(recording.pose_2d, known) and are_held(recording.pose_3d, known, (0.001,))
+    return "" if fine else "poses that are not in the file"
 
 
 def _humaneva_detections(detector: str) -> Callable[[Path], Path]:
@@ -746,6 +853,8 @@ def _wrong_calibration(cameras: dict[int, dict[str, Any]], path: Path) -> str:
         facts = [np.asarray(camera[key]) for key in ("R", "T", "fx", "fy", "cx", "cy")]
         if not all(np.isfinite(fact).all() for fact in facts) or camera["fx"] <= 0:
             return "a camera that nothing can be seen by"
+        if not are_held(np.concatenate([np.ravel(fact) for fact in facts]), held_numbers(path)):
+            return "a camera that is not in the file"
     return ""
 
 
@@ -780,9 +889,9 @@ READERS = [
     Reader("motion npz", _motion, _read_motion, _wrong_motion),
     Reader("LCN items", _lcn_items, _read_lcn_items, _wrong_columns),
     Reader("LCN detections", _lcn_detections, _read_lcn_detections, _wrong_array),
-    Reader("MotionBERT pickle", _image_pickle, _read_image_pickle, _wrong_clips),
-    Reader("P-STMO npz", _pstmo, _read_pstmo, _wrong_clips),
-    Reader("sliced clips", _clips, _read_clips, _wrong_clips),
+    Reader("MotionBERT pickle", _image_pickle, _read_image_pickle, _wrong_image_poses),
+    Reader("P-STMO npz", _pstmo, _read_pstmo, _wrong_pstmo),
+    Reader("sliced clips", _clips, _read_clips, _wrong_labelled_clips),
     Reader("Human3.6M views", _views(17, "human36"), _read_human36m_views, _wrong_records),
     Reader("3DHP views", _views(28, "mpi-inf-3dhp"), _read_3dhp_views, _wrong_records),
     Reader("MPII JSON", _mpii, _read_mpii, _wrong_records),

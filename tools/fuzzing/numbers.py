@@ -7,17 +7,23 @@ import contextlib
 import io
 import json
 import re
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tf_pose3d.zip_files import ZIP_DAMAGE
+
 __all__ = ["are_held", "held_numbers"]
 
-_NUMBER = re.compile(rb"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)(?:[eE][-+]?[0-9]+)?")
+_NUMBER = re.compile(rb"[-+]?(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?")
 # Values of a dataset that a sample, which holds some hundred, can have after a change.
 _MOST = 10**6
+# MATLAB's number of elements that zlib has packed.
+_PACKED = 15
 
 
 def held_numbers(place: Path) -> np.ndarray:
@@ -28,13 +34,16 @@ def held_numbers(place: Path) -> np.ndarray:
     return np.unique(numbers[np.isfinite(numbers)])
 
 
-def are_held(values: np.ndarray, known: np.ndarray, factors: Sequence[float] = (1.0,)) -> bool:
+def are_held(
+    values: np.ndarray, known: np.ndarray, factors: Sequence[float] = (1.0,), rounding: float = 1e-6
+) -> bool:
     """Whether all finite values are among the known numbers, to single precision, their signs apart.
 
     Args:
         values: Any shape.
         known: As `held_numbers` gives them.
         factors: Between what a file says and what is read, e.g. 0.001 of millimetres; any one counts.
+        rounding: What values may differ by besides, of computing them back from what was read.
     """
     values = np.abs(np.asarray(values, np.float64))
     values = np.unique(values[np.isfinite(values)])
@@ -46,7 +55,7 @@ def are_held(values: np.ndarray, known: np.ndarray, factors: Sequence[float] = (
         place = np.searchsorted(scaled, values)
         for side in (-1, 0):
             near = scaled[np.clip(place + side, 0, len(scaled) - 1)]
-            missing &= np.abs(near - values) > 1e-5 * values + 1e-6
+            missing &= np.abs(near - values) > 1e-5 * values + rounding
     return not missing.any()
 
 
@@ -54,8 +63,12 @@ def _parts(path: Path) -> Iterator[Any]:
     content = path.read_bytes()
     if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         content = content.decode("utf-16", "replace").encode()
-    if content[:2] == b"PK" or content[:6] == b"\x93NUMPY":
+    if path.suffix in (".zip", ".keras"):
+        yield from _packed_hdf5_parts(path)
+    elif content[:2] == b"PK" or content[:6] == b"\x93NUMPY":
         yield from _archive_parts(path)
+    elif path.suffix == ".mat":
+        yield from _matlab_parts(content)
     elif content[:1] == b"\x80":
         from tf_pose3d.unpickling import PlainUnpickler, plain_data
 
@@ -68,10 +81,10 @@ def _parts(path: Path) -> Iterator[Any]:
         yield from _text_parts(content)
 
 
-def _words(content: bytes) -> Iterator[np.ndarray]:
+def _words(content: bytes, kinds: Sequence[str] = ("<f4", "<f8")) -> Iterator[np.ndarray]:
     """What the bytes are as numbers, wherever these may begin: C3D's points, HDF5's arrays."""
-    for kind in ("<f4", "<f8"):
-        size = int(kind[2])
+    for kind in kinds:
+        size = np.dtype(kind).itemsize
         for start in range(size):
             words = content[start : start + (len(content) - start) // size * size]
             with np.errstate(all="ignore"):
@@ -87,7 +100,31 @@ def _text_parts(content: bytes) -> Iterator[Any]:
         yield from _nested(document)
 
 
-def _hdf5_parts(path: Path) -> Iterator[Any]:
+def _matlab_parts(content: bytes) -> Iterator[np.ndarray]:
+    """Of version 5: elements behind a header of 128 bytes, packed ones unpacked; numbers of any type."""
+    kinds = [order + kind for order in "<>" for kind in ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4")]
+    yield from _words(content, kinds)
+    for order in ("little", "big"):
+        place = 128
+        while place + 8 <= len(content):
+            kind = int.from_bytes(content[place : place + 4], order)
+            size = int.from_bytes(content[place + 4 : place + 8], order)
+            if kind == _PACKED:
+                unpacked = zlib.decompressobj()
+                with contextlib.suppress(zlib.error):
+                    yield from _words(unpacked.decompress(content[place + 8 :], 100 * _MOST), kinds)
+            place += 8 + size
+
+
+def _packed_hdf5_parts(path: Path) -> Iterator[Any]:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".h5"):
+                with contextlib.suppress(*ZIP_DAMAGE, OSError):
+                    yield from _hdf5_parts(io.BytesIO(archive.read(name)))
+
+
+def _hdf5_parts(path: Path | io.BytesIO) -> Iterator[Any]:
     import h5py
 
     def inside(group: Any) -> Iterator[Any]:

@@ -220,7 +220,11 @@ def _wrong_state(held: Any, path: Path) -> str:
     state, values = held
     if not isinstance(state, dict):
         return "a state that is no object"
-    return "" if all(np.isfinite(value).all() for value in values) else "variables that are not finite"
+    if not all(np.isfinite(value).all() for value in values):
+        return "variables that are not finite"
+    known = held_numbers(path)
+    fine = all(are_held(value, known) for value in values)
+    return "" if fine else "variables that are not in the file"
 
 
 @functools.cache
@@ -249,8 +253,13 @@ def _read_keras_file(path: Path) -> Any:
 
 
 def _wrong_network(network: Any, path: Path) -> str:
-    fine = all(np.isfinite(np.asarray(weight)).all() for weight in network.get_weights())
-    return "" if fine else "weights that are not finite"
+    known = held_numbers(path)
+    for weight in network.get_weights():
+        if not np.isfinite(np.asarray(weight)).all():
+            return "weights that are not finite"
+        if not are_held(weight, known):
+            return "weights that are not in the file"
+    return ""
 
 
 def _config(suffix: str) -> Callable[[Path], Path]:
