@@ -31,8 +31,9 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 from fuzzing.reader import COLUMNS
 
-# Seconds after which a reader that does not answer is ended.
-_PATIENCE = 40
+# Seconds of its own work, or of waiting, after which a reader that does not answer is ended: a quick one may
+# have to wait on a machine that does much else.
+_MOST_WORK, _PATIENCE = 20, 300
 _GIGABYTE_KB = 1 << 20
 
 
@@ -101,18 +102,28 @@ class _Server:
 
     def run(self, name: str, seed: str, keep: str = "") -> tuple[str, str]:
         """(column, what was said) of one changed file."""
-        self._pipe.send((name, seed, keep))
-        start = time.monotonic()
         try:
-            if self._pipe.poll(_PATIENCE):
-                return self._pipe.recv()
-            column, said = "over 10 s", f"no answer after {time.monotonic() - start:.0f} s"
+            start, before = time.monotonic(), self._work()
+            self._pipe.send((name, seed, keep))
+            while time.monotonic() - start < _PATIENCE and self._work() - before < _MOST_WORK:
+                if self._pipe.poll(1):
+                    return self._pipe.recv()
+            waited, worked = time.monotonic() - start, self._work() - before
+            column, said = "over 10 s", f"no answer after {waited:.0f} s, {worked:.0f} s of work"
         except (EOFError, ConnectionError):
             self._process.join()
             column, said = "traceback", f"the process died with exit code {self._process.exitcode}"
         self.close()
         self._start()
         return column, said
+
+    def _work(self) -> float:
+        """Seconds that the process has worked."""
+        try:
+            facts = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            raise EOFError from None
+        return (int(facts[11]) + int(facts[12])) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         """Ends the process."""

@@ -63,7 +63,7 @@ def test_what_is_written_is_read(label, tmp_path):
 
 def test_every_format_is_written_by_a_test():
     layouts = {"array", "videopose3d", "openpose", "coco", "mmpose", "alphapose", "detectron2", "mediapipe"}
-    assert layouts | {"deeplabcut", "ultralytics", "sleap", "trc"} == set(FORMATS)
+    assert layouts | {"deeplabcut", "ultralytics", "sleap", "trc", "easy_vitpose"} == set(FORMATS)
 
 
 def two_people(folder, near=80.0, far=40.0):

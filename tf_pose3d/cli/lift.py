@@ -63,7 +63,7 @@ def add_input_flags(parser: Parser) -> None:
         "--input_format",
         metavar="NAME",
         help="format of --input instead of the one its content shows: videopose3d, detectron2, array, "
-        "sleap, alphapose, openpose, ultralytics, mmpose, coco, mediapipe, deeplabcut or trc",
+        "sleap, alphapose, openpose, ultralytics, easy_vitpose, mmpose, coco, mediapipe, deeplabcut or trc",
     )
     group.add_argument(
         "--layout",

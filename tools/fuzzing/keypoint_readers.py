@@ -63,6 +63,25 @@ def _ultralytics_labels(folder: Path) -> Path:
     return labels
 
 
+def _easy_vitpose(folder: Path) -> Path:
+    frames = [{"1": frame[:, [1, 0, 2]].tolist()} for frame in made_up("coco_17")]
+    names = {str(number): name for number, name in enumerate(_coco_names())}
+    path = folder / "vitpose.json"
+    path.write_text(json.dumps({"keypoints": frames, "skeleton": names}))
+    return path
+
+
+def _hugging_face(folder: Path) -> Path:
+    """ViTPose's results of each frame."""
+    frames = [
+        [{"keypoints": frame[:, :2].tolist(), "scores": frame[:, 2].tolist(), "bbox": [1, 2, 3, 4]}]
+        for frame in made_up("coco_17")
+    ]
+    path = folder / "vitpose.json"
+    path.write_text(json.dumps(frames))
+    return path
+
+
 def _mmpose_0(folder: Path) -> Path:
     results = [
         [{"bbox": [1, 2, 3, 4, 0.9], "keypoints": frame.tolist(), "track_id": 0}]
@@ -224,7 +243,11 @@ def wrong_video(video: KeypointVideo, path: Path) -> str:
         held = (are_held(person.keypoints[..., :2], known, factors) for person in video.people)
         return "" if all(held) else "coordinates that are not in the file"
     size = np.array([video.width or 1000, video.height or 1000], np.float32)
-    scale = size if video.format == "mediapipe" else np.float32([1, 1])
+    if video.format == "easy_vitpose":
+        tables = [table[:, ::-1] for table in tables]
+    # Fractions of the image become pixels.
+    taken = video.format == "mediapipe" or any("fractions" in warning for warning in video.warnings)
+    scale = size if taken else np.float32([1, 1])
     if video.skeleton.name == "named":
         # Columns are chosen by the names that the file gives them.
         tables = [table[place : place + 1] for table in tables for place in range(len(table))]
@@ -315,6 +338,8 @@ _MORE: dict[str, Callable[[Path], Path]] = {
     "Ultralytics JSON": _ultralytics,
     "Ultralytics labels": _ultralytics_labels,
     "MMPose 0": _mmpose_0,
+    "easy_ViTPose": _easy_vitpose,
+    "Hugging Face's ViTPose": _hugging_face,
     "MediaPipe message": _mediapipe_message,
     "npy": _npy,
     "rtmlib npz": _rtmlib,

@@ -81,10 +81,10 @@ def _parts(path: Path) -> Iterator[Any]:
         yield from _text_parts(content)
 
 
-def _words(content: bytes, kinds: Sequence[str] = ("<f4", "<f8")) -> Iterator[np.ndarray]:
+def _words(content: bytes) -> Iterator[np.ndarray]:
     """What the bytes are as numbers, wherever these may begin: C3D's points, HDF5's arrays."""
-    for kind in kinds:
-        size = np.dtype(kind).itemsize
+    for kind in ("<f4", "<f8"):
+        size = int(kind[2])
         for start in range(size):
             words = content[start : start + (len(content) - start) // size * size]
             with np.errstate(all="ignore"):
@@ -102,8 +102,9 @@ def _text_parts(content: bytes) -> Iterator[Any]:
 
 def _matlab_parts(content: bytes) -> Iterator[np.ndarray]:
     """Of version 5: elements behind a header of 128 bytes, packed ones unpacked; numbers of any type."""
-    kinds = [order + kind for order in "<>" for kind in ("f4", "f8", "i1", "u1", "i2", "u2", "i4", "u4")]
-    yield from _words(content, kinds)
+    # Whatever is stored in one or two bytes.
+    yield np.arange(-(1 << 15), 1 << 16)
+    yield from _matlab_words(content)
     for order in ("little", "big"):
         place = 128
         while place + 8 <= len(content):
@@ -112,8 +113,17 @@ def _matlab_parts(content: bytes) -> Iterator[np.ndarray]:
             if kind == _PACKED:
                 unpacked = zlib.decompressobj()
                 with contextlib.suppress(zlib.error):
-                    yield from _words(unpacked.decompress(content[place + 8 :], 100 * _MOST), kinds)
+                    yield from _matlab_words(unpacked.decompress(content[place + 8 :], 100 * _MOST))
             place += 8 + size
+
+
+def _matlab_words(content: bytes) -> Iterator[np.ndarray]:
+    """Numbers of four and eight bytes; elements begin at multiples of four."""
+    for kind in (order + kind for order in "<>" for kind in ("f4", "f8", "i4", "u4")):
+        for start in range(0, int(kind[2]), 4):
+            words = content[start : start + (len(content) - start) // int(kind[2]) * int(kind[2])]
+            with np.errstate(all="ignore"):
+                yield np.frombuffer(words, kind).astype(np.float64)
 
 
 def _packed_hdf5_parts(path: Path) -> Iterator[Any]:

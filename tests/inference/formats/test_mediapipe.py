@@ -43,7 +43,10 @@ def test_pixels_already(tmp_path, body):
     assert video.warnings == ("its coordinates are no fractions of the image: taken as pixels",)
 
 
-@pytest.mark.parametrize("key", ["frame", "frame_number", "frame_id"])
+@pytest.mark.parametrize(
+    "key",
+    ["frame", "frame_number", "frame_id", "frameNumber", "FrameIndex", "frame_num", "frame_no", "index"],
+)
 def test_frames_keep_their_numbers(tmp_path, body, key):
     frames = [
         {key: frame, "landmarks": marks(pose)} for frame, pose in enumerate(body) if frame not in (2, 3, 4)
@@ -70,3 +73,22 @@ def test_the_video_s_size_serves(tmp_path, body):
     np.testing.assert_allclose(made_up.dense(video)[..., :2], body, atol=1e-3)
     # What the video's size is must come from whoever gave it.
     assert video.width is None
+
+
+def test_times_tell_of_frames_that_were_dropped(tmp_path, body):
+    """The tasks' live stream drops frames, and its results hold times alone."""
+    times = [0, 33, 67, 100, 200, 233, 300, 333]
+    frames = [
+        {"timestamp_ms": time, "pose_landmarks": [marks(pose)]}
+        for time, pose in zip(times, body, strict=True)
+    ]
+    video = made_up.read(made_up.write_json(tmp_path / "l.json", frames), **SIZE)
+    assert video.people[0].frames.tolist() == [0, 1, 2, 3, 6, 7, 9, 10]
+    assert video.warnings == (
+        "its frames have times but no numbers, and some are missing: rows go by the times",
+    )
+    for frame, time in zip(frames, [0, 33, 70, 95, 133, 170, 200, 240], strict=True):
+        frame["timestamp_ms"] = time
+    video = made_up.read(made_up.write_json(tmp_path / "l.json", frames), **SIZE)
+    assert video.num_frames == made_up.FRAMES
+    assert not video.warnings

@@ -121,3 +121,36 @@ def test_advice_never_names_a_layout_of_the_same_number_alone(tmp_path):
     with pytest.raises(Pose3DError, match="has 14 joints, expected") as caught:
         made_up.read(made_up.write_json(tmp_path / "p.json", {"instance_info": info(points)}))
     assert "h36m" not in str(caught.value)
+
+
+def test_points_in_space_are_refused(tmp_path, coco):
+    """The 3D inferencer writes the same JSON with three coordinates for each joint."""
+    people = [
+        {"keypoints": np.concatenate([pose, pose[:, :1]], 1).tolist(), "keypoint_scores": [0.9] * 17}
+        for pose in coco
+    ]
+    frames = [{"frame_id": number, "instances": [one]} for number, one in enumerate(people)]
+    path = made_up.write_json(tmp_path / "x.json", {"meta_info": {}, "instance_info": frames})
+    with pytest.raises(
+        Pose3DError, match="frame 0: 3 numbers for each joint beside its score: these are points"
+    ):
+        made_up.read(path)
+
+
+def test_hugging_face_s_vitpose(tmp_path, coco):
+    """`post_process_pose_estimation` of each frame; its scores are `scores`."""
+    scores = np.random.default_rng(0).uniform(0.2, 0.95, coco.shape[:2])
+    frames = [
+        [
+            {
+                "keypoints": pose.tolist(),
+                "scores": score.tolist(),
+                "labels": list(range(17)),
+                "bbox": [1, 2, 3, 4],
+            }
+        ]
+        for pose, score in zip(coco, scores, strict=True)
+    ]
+    found = made_up.dense(made_up.read(made_up.write_json(tmp_path / "x.json", frames)))
+    np.testing.assert_allclose(found[..., :2], coco, atol=1e-3)
+    np.testing.assert_allclose(found[..., 2], scores, atol=1e-6)

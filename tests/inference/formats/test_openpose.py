@@ -102,3 +102,39 @@ def test_a_cut_keeps_its_numbers(tmp_path):
     assert video.num_frames == made_up.FRAMES
     assert video.numbers()[0] == 9000
     assert video.warnings == ("frames are numbered from 9000: row n of the output is frame n + 9000",)
+
+
+@pytest.mark.parametrize(
+    ("scale", "message"),
+    [
+        ("fractions", "all coordinates are fractions of the image .*; give its size by --width and --height"),
+        ("normalised", "are no pixels: normalised ones"),
+    ],
+)
+def test_keypoint_scale(tmp_path, scale, message):
+    """`--keypoint_scale 3` writes fractions of the image, 4 numbers from -1 to 1."""
+    points = made_up.person("openpose_25")
+    size = np.array([made_up.WIDTH, made_up.HEIGHT])
+    held = points / size if scale == "fractions" else points / size * 2 - 1
+    for frame, pose in enumerate(held):
+        person = {"person_id": [-1], "pose_keypoints_2d": made_up.flat(pose, np.full(25, 0.8))}
+        made_up.write_json(tmp_path / f"x_{frame:012}_keypoints.json", {"version": 1.3, "people": [person]})
+    with pytest.raises(Pose3DError, match=message):
+        made_up.read(tmp_path)
+    if scale == "fractions":
+        video = made_up.read(tmp_path, width=made_up.WIDTH, height=made_up.HEIGHT)
+        np.testing.assert_allclose(made_up.dense(video)[..., :2], points, atol=1e-3)
+        assert video.warnings == ("all coordinates are fractions: taken as such of an image of 1000 x 800",)
+    else:
+        with pytest.raises(Pose3DError, match=message):
+            made_up.read(tmp_path, width=made_up.WIDTH, height=made_up.HEIGHT)
+
+
+def test_frames_in_one_array_keep_their_numbers(tmp_path):
+    points = made_up.person("openpose_18")
+    frames = [
+        {"frame": 3 * number, "people": [{"pose_keypoints_2d": made_up.flat(pose, np.full(18, 0.8))}]}
+        for number, pose in enumerate(points)
+    ]
+    video = made_up.read(made_up.write_json(tmp_path / "x.json", frames))
+    assert video.people[0].frames.tolist() == [0, 3, 6, 9, 12, 15, 18, 21]

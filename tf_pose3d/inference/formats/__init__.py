@@ -26,6 +26,7 @@ FORMATS = {
     "alphapose": "tf_pose3d.inference.formats.alphapose",
     "openpose": "tf_pose3d.inference.formats.openpose",
     "ultralytics": "tf_pose3d.inference.formats.ultralytics",
+    "easy_vitpose": "tf_pose3d.inference.formats.easy_vitpose",
     "mmpose": "tf_pose3d.inference.formats.mmpose",
     "coco": "tf_pose3d.inference.formats.coco",
     "mediapipe": "tf_pose3d.inference.formats.mediapipe",

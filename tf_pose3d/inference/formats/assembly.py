@@ -83,6 +83,11 @@ def keypoint_table(values: Parsed, where: str, scores: Parsed = None) -> np.ndar
             given = given[:, 0]
         if given.shape != table.shape[:1]:
             raise Pose3DError(f"{where}: {len(table)} keypoints with {given.size} scores")
+        if table.shape[1] > 2 and not np.allclose(table[:, 2], given, equal_nan=True):
+            raise Pose3DError(
+                f"{where}: {table.shape[1]} numbers for each joint beside its score: these are points in "
+                "space, as a lifter writes them; expected x and y in pixels"
+            )
         return np.concatenate([table[:, :2], given[:, None]], axis=1)
     if table.shape[1] == 2:
         table = np.concatenate([table, np.ones((len(table), 1))], axis=1)
@@ -176,6 +181,37 @@ def _repeated(rows: Sequence[int], ids: Sequence[str]) -> tuple[int, str] | None
     return None
 
 
+# Coordinates that no person's pixels are: fractions of the image, normalised ones, or metres.
+_SMALLEST_PERSON = 1.5
+
+
+def _in_pixels(
+    points: np.ndarray, width: int | None, height: int | None, where: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """`(N, J, 3)` detections in pixels, where a file has fractions of the image; and what was supposed.
+
+    Raises:
+        Pose3DError: Fractions without the image's size, or coordinates around 0, which have no pixels.
+    """
+    known = points[..., :2][np.isfinite(points[..., :2]).all(axis=-1) & (points[..., :2] != 0).any(axis=-1)]
+    if not known.size or np.abs(known).max() > _SMALLEST_PERSON:
+        return points, ()
+    # A joint or two may lie beyond the image's edge; around its middle, as many lie on either side.
+    if known.min() < -0.5 or (known < 0).mean() > 0.1:
+        raise Pose3DError(
+            f"{where}: coordinates from {known.min():.3g} to {known.max():.3g} are no pixels: normalised "
+            "ones (OpenPose's --keypoint_scale 4), or points in space? Give pixels"
+        )
+    if not width or not height:
+        raise Pose3DError(
+            f"{where}: all coordinates are fractions of the image (up to {known.max():.3g}); give its size "
+            "by --width and --height"
+        )
+    points = points.copy()
+    points[..., :2] *= (width, height)
+    return points, (f"all coordinates are fractions: taken as such of an image of {width} x {height}",)
+
+
 def make_video(
     source: object,
     name: str,
@@ -229,7 +265,12 @@ def make_video(
         return KeypointVideo(
             str(source), name, layout, (), frames.count, warnings=(*warnings, *frames.warnings), **facts
         )
-    points = np.stack(found.points)
+    points, taken = _in_pixels(
+        np.stack(found.points),
+        width or options.width or options.video_width,
+        height or options.height or options.video_height,
+        where or found.places[0],
+    )
     chosen = choose_layout(options.layout, points.shape[1], expected, where or found.places[0], points, names)
     scored, scores = _scored(points[:, chosen.columns], score, found.places)
     rows = [frames.rows[number] for number in found.frames]
@@ -241,7 +282,7 @@ def make_video(
         people,
         frames.count,
         notes=(*notes, *frames.notes, *scores),
-        warnings=(*warnings, *chosen.warnings, *frames.warnings, *doubts),
+        warnings=(*warnings, *taken, *chosen.warnings, *frames.warnings, *doubts),
         **facts,
     )
 

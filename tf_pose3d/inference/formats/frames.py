@@ -26,14 +26,22 @@ import numpy as np
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.source import natural_order
 from tf_pose3d.inference.formats.values import shown, whole_number
+from tf_pose3d.types import Parsed
 
-__all__ = ["FrameRows", "image_numbers", "lay_out_frames"]
+__all__ = ["FrameRows", "frame_number", "image_numbers", "lay_out_frames"]
 
 # A first number up to here may be a person who comes late; above, it is a cut out of something longer.
 _LATEST_START = 1000
 # Frames in a row without anyone, listed nowhere: above, the number is damage (half an hour at 50 per second).
 _LONGEST_SILENCE = 100_000
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}$")
+
+
+# Keys under which a frame's object says its number, in letters alone, the surer ones first.
+_NUMBER_KEYS = (
+    *("frame", "framenumber", "frameid", "frameindex", "frameidx", "framenum", "frameno", "framenr"),
+    *("imageid", "index", "idx"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +125,23 @@ def lay_out_frames(numbers: Iterable[int], where: str, are_ids: bool = False) ->
         tuple(notes),
         tuple(warnings),
     )
+
+
+def frame_number(frame: Parsed, where: str) -> int | None:
+    """The number that a frame's object states: `frame`, `frame_id`, `frameNumber` and the like; None: none.
+
+    Raises:
+        Pose3DError: It is no whole number.
+    """
+    if not isinstance(frame, dict):
+        return None
+    stated = {
+        re.sub("[^a-z]", "", key.lower()): key
+        for key, value in frame.items()
+        if isinstance(key, str) and isinstance(value, (int, float, str)) and not isinstance(value, bool)
+    }
+    key = next((stated[plain] for plain in _NUMBER_KEYS if plain in stated), None)
+    return None if key is None else whole_number(frame[key], f"{where}: {key}")
 
 
 def image_numbers(ids: Sequence[Any], where: str) -> tuple[dict[Any, int], tuple[str, ...]]:

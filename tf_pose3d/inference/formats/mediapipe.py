@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,10 +11,10 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.assembly import Detections, make_video, rate_of, size_of
-from tf_pose3d.inference.formats.frames import image_numbers
+from tf_pose3d.inference.formats.frames import frame_number, image_numbers
 from tf_pose3d.inference.formats.scores import Score
 from tf_pose3d.inference.formats.source import ReadOptions, Source, read_json
-from tf_pose3d.inference.formats.values import number_table, shown, whole_number
+from tf_pose3d.inference.formats.values import number_table, shown
 from tf_pose3d.inference.keypoints import KeypointVideo
 from tf_pose3d.types import Parsed
 
@@ -21,7 +23,8 @@ __all__ = ["KEYS", "landmark_table", "matches", "people_of_frame", "read"]
 KEYS = ("pose_landmarks", "poseLandmarks", "landmarks", "landmark")
 _JOINTS = 33
 _LAYOUTS = {_JOINTS: "mediapipe_33"}
-_FRAME_KEYS = ("frame", "frame_number", "frame_id", "frame_index", "frame_idx")
+# Keys of times, in letters alone.
+_TIME_KEYS = ("timestampms", "timestamp", "timems", "time", "timestampus", "timesec", "seconds")
 # A landmark may lie well outside the image; nobody's are all further away than this many image sizes.
 _FARTHEST_FRACTION = 4.0
 
@@ -52,10 +55,11 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """Reads frames of 33 landmarks, whose x and y are fractions of the image's width and height.
 
     A frame is such a list, a list of one per person, null, or an object that holds it under `pose_landmarks`,
-    `poseLandmarks`, `landmarks`, or (protobuf's `MessageToDict`) `landmark`; `frame` in it is the frame's
-    number. The file is an array of frames, or an object with `frames` and perhaps `width`, `height` and
-    `fps`. `visibility` is the confidence, or in some versions its logit. World landmarks are not used.
-    Coordinates that were multiplied by the image's size already are noticed.
+    `poseLandmarks`, `landmarks`, or (protobuf's `MessageToDict`) `landmark`; `frame` in it (or `frameNumber`
+    and the like) is the frame's number. Where there are only times, and some are missing, these tell it.
+    The file is an array of frames, or an object with `frames` and perhaps `width`, `height` and `fps`.
+    `visibility` is the confidence, or in some versions its logit. World landmarks are not used. Coordinates
+    that were multiplied by the image's size already are noticed.
 
     Raises:
         Pose3DError: No image size, neither here nor given, or another number of landmarks.
@@ -67,11 +71,18 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
         facts = source.document
     width, height = size_of(facts, ("width", "height"), str(source))
     width, height = options.width or width, options.height or height
-    found, listed = Detections(), []
-    for number, where, frame in _frames(source):
-        listed.append(number)
+    found, listed, times = Detections(), [], []
+    for place, (stated, where, frame) in enumerate(_frames(source)):
+        listed.append(place if stated is None else stated)
+        times.append(_time(frame) if stated is None else None)
         for points in people_of_frame(frame, where):
-            found.add(number, None, points, where)
+            found.add(listed[-1], None, points, where)
+    by_time = _numbers_of_times(times)
+    notes = []
+    if by_time is not None:
+        notes.append("its frames have times but no numbers, and some are missing: rows go by the times")
+        found.frames = [by_time[number] for number in found.frames]
+        listed = by_time
     size = width or options.video_width, height or options.video_height
     warnings = _to_pixels(found, *size, str(source))
     return make_video(
@@ -85,7 +96,7 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
         width=width,
         height=height,
         fps=rate_of(facts, str(source)),
-        warnings=warnings,
+        warnings=(*notes, *warnings),
     )
 
 
@@ -106,8 +117,8 @@ def _to_pixels(found: Detections, width: int | None, height: int | None, where: 
     return ()
 
 
-def _frames(source: Source) -> Iterator[tuple[int, str, Any]]:
-    """(frame number, name for messages, frame)."""
+def _frames(source: Source) -> Iterator[tuple[int | None, str, Any]]:
+    """(frame number or None where nothing states it, name for messages, frame)."""
     if source.kind == "folder":
         numbers, _ = image_numbers([path.stem for path in source.json_files], str(source))
         for path in source.json_files:
@@ -126,15 +137,29 @@ def _frames(source: Source) -> Iterator[tuple[int, str, Any]]:
             raise Pose3DError(f"{source}: frames is {shown(frames)}, expected an array")
     for place, frame in enumerate(frames):
         where = f"{source}, frame {place}"
-        yield _number(frame, place, where), where, frame
+        yield frame_number(frame, where), where, frame
 
 
-def _number(frame: Parsed, place: int, where: str) -> int:
-    if isinstance(frame, dict):
-        key = next((key for key in _FRAME_KEYS if frame.get(key) is not None), None)
-        if key is not None:
-            return whole_number(frame[key], f"{where}: {key}")
-    return place
+def _time(frame: Parsed) -> float | None:
+    if not isinstance(frame, dict):
+        return None
+    stated = {re.sub("[^a-z]", "", key.lower()): value for key, value in frame.items()}
+    value = next((stated[key] for key in _TIME_KEYS if key in stated), None)
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) < 1e15:
+        return None
+    return float(value)
+
+
+def _numbers_of_times(times: list[float | None]) -> list[int] | None:
+    """Frames' numbers by their times, where some are missing between; None: none is, or nothing tells."""
+    known = np.array([math.nan if time is None else time for time in times])
+    gaps = np.diff(known)
+    if len(gaps) < 2 or not (gaps > 0).all():
+        return None
+    step = float(np.median(gaps))
+    if gaps.max() <= 1.6 * step or gaps.min() < 0.6 * step or (known[-1] - known[0]) / step > 1e6:
+        return None
+    return [int(number) for number in np.round((known - known[0]) / step)]
 
 
 def people_of_frame(frame: Parsed, where: str) -> list[np.ndarray]:

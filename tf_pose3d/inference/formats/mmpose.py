@@ -7,9 +7,9 @@ from typing import Any
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.assembly import Detections, keypoint_table, make_video, track_name
-from tf_pose3d.inference.formats.frames import image_numbers
+from tf_pose3d.inference.formats.frames import frame_number, image_numbers
 from tf_pose3d.inference.formats.source import ReadOptions, Source, natural_order, read_json
-from tf_pose3d.inference.formats.values import shown, whole_number
+from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
 from tf_pose3d.types import Parsed
 
@@ -68,16 +68,19 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
             instances = []
         if not isinstance(instances, list):
             raise Pose3DError(f"{where} has no list of instances, expected MMPose's predictions")
-        number = numbers[place] if numbers else place
-        if isinstance(frame, dict) and frame.get("frame_id") is not None:
-            number = whole_number(frame["frame_id"], f"{where}: frame_id")
+        stated = frame_number(frame, where)
+        number = stated if stated is not None else numbers[place] if numbers else place
         listed.append(number)
         for instance in instances:
             if not _is_person(instance):
                 raise Pose3DError(
                     f"{where}: a person without keypoints and keypoint_scores: {shown(instance)}"
                 )
-            points = keypoint_table(instance["keypoints"], where, instance.get("keypoint_scores"))
+            scores = instance.get("keypoint_scores")
+            if scores is None and isinstance(instance.get("scores"), list):
+                # As Hugging Face's ViTPose calls them.
+                scores = instance["scores"]
+            points = keypoint_table(instance["keypoints"], where, scores)
             found.add(number, track_name(instance.get("track_id")), points, where)
     return make_video(
         source, "mmpose", found, options, LAYOUTS, listed=listed, names=_names(source), warnings=warnings

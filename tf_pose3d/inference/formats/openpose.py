@@ -13,7 +13,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.formats.assembly import Detections, keypoint_table, make_video, size_of, track_name
-from tf_pose3d.inference.formats.frames import image_numbers
+from tf_pose3d.inference.formats.frames import frame_number, image_numbers
 from tf_pose3d.inference.formats.source import ReadOptions, Source, natural_order, read_json
 from tf_pose3d.inference.formats.values import shown
 from tf_pose3d.inference.keypoints import KeypointVideo
@@ -177,8 +177,10 @@ def _cameras(names: list[str]) -> list[str]:
 def _frames(source: Source, names: dict[str, int]) -> Iterator[tuple[int, str, Any]]:
     """(frame number, name for messages, JSON object)."""
     if source.kind == "json":
-        for number, frame in enumerate(source.items() if source.is_array else [source.document]):
-            yield number, f"{source}, frame {number}", frame
+        for place, frame in enumerate(source.items() if source.is_array else [source.document]):
+            where = f"{source}, frame {place}"
+            stated = frame_number(frame, where)
+            yield place if stated is None else stated, where, frame
         return
     for path in source.json_files:
         yield names[path.stem.removesuffix("_keypoints")], str(path), read_json(path)
