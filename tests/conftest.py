@@ -78,10 +78,10 @@ def made_tensors() -> Callable[[dict[str, list[int]]], dict[str, np.ndarray]]:
 
 
 @contextlib.contextmanager
-def _small_file_limit() -> Iterator[None]:
+def _small_file_limit(size: int = 4096) -> Iterator[None]:
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, old[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
     try:
         yield
     finally:
@@ -90,8 +90,8 @@ def _small_file_limit() -> Iterator[None]:
 
 
 @pytest.fixture
-def small_file_limit() -> Callable[[], AbstractContextManager[None]]:
-    """A block in which no file can grow beyond 4 kB: a real write error of the operating system.
+def small_file_limit() -> Callable[..., AbstractContextManager[None]]:
+    """A block in which no file can grow beyond 4 kB, or beyond `size` bytes: a real error of the system.
 
     A block, and not the whole test: the limit holds for every file of the process, and the runner's own
     output may be one that is longer already.

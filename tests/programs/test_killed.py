@@ -18,10 +18,14 @@ import h5py
 import numpy as np
 import pytest
 
+from tf_pose3d.data.calibration.record import CalibratedCamera
+from tf_pose3d.data.calibration.writing import write_cameras
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.files import staged_folder
+from tf_pose3d.files import staged_folder, write_json
 from tf_pose3d.inference.motion import Motion
 from tf_pose3d.inference.writers import WRITERS, check_motion_file, write_motion
+from tf_pose3d.render.picture import draw
+from tf_pose3d.render.scene import motion_scene
 from tf_pose3d.skeleton import get_skeleton
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -284,6 +288,79 @@ def test_a_read_only_file_system(tmp_path, motion, ending, monkeypatch):
     monkeypatch.setattr(pathlib.Path, "touch", refuse)
     with pytest.raises(Pose3DError, match=rf"cannot write .*x\{ending}: Read-only file system"):
         write_motion(tmp_path / f"x{ending}", motion)
+    assert os.listdir(tmp_path) == []
+
+
+def _write_checkpoint(path):
+    import keras
+
+    from tf_pose3d.training.checkpoints import save_checkpoint
+
+    save_checkpoint(path, {"weights": [keras.Variable(np.zeros((40, 40)), name="kernel")]}, {"step": 1})
+
+
+def _write_weights(path):
+    import tf_pose3d
+
+    model = tf_pose3d.build_model(tf_pose3d.load_config(arch="martinez").replace(HID_DIM=8))
+    tf_pose3d.save_model(model, path)
+
+
+def _write_config(path):
+    import tf_pose3d
+
+    tf_pose3d.load_config(arch="martinez").save(path)
+
+
+def _write_numbers(path):
+    write_json(path, {"all": list(range(2000))})
+
+
+def _write_picture(path):
+    draw(
+        motion_scene(np.random.default_rng(0).normal(size=(3, 17, 3)), get_skeleton("h36m_17"), 0, 25, "x"),
+        path,
+    )
+
+
+def _write_cameras(path):
+    camera = CalibratedCamera("one", (100, 100), np.eye(3), np.zeros(5), np.eye(3), np.zeros(3))
+    write_cameras(path, [camera], notes=["a note"] * 2000)
+
+
+# Of what else is written: the file's name, and how. A folder's manifest is appended to and has its own test.
+OTHERS = {
+    "x.h5": _write_weights,
+    "cp_0001.h5": _write_checkpoint,
+    "config.json": _write_config,
+    "results.json": _write_numbers,
+    "x.html": _write_picture,
+    "x.png": _write_picture,
+    "x.gif": _write_picture,
+    "x.mp4": _write_picture,
+    "cameras.toml": _write_cameras,
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_full_disk_leaves_what_was_written_otherwise(tmp_path, name, small_file_limit):
+    path = tmp_path / name
+    path.write_bytes(b"old")
+    with pytest.raises(Pose3DError, match=rf"^cannot write .*{name}: \S") as caught, small_file_limit(200):
+        OTHERS[name](path)
+    assert "\n" not in str(caught.value)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_read_only_file_system_is_told_by_all(tmp_path, name, monkeypatch):
+    def refuse(self, *arguments, **settings):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(pathlib.Path, "touch", refuse)
+    with pytest.raises(Pose3DError, match=rf"cannot write .*{name}: Read-only file system"):
+        OTHERS[name](tmp_path / name)
     assert os.listdir(tmp_path) == []
 
 
