@@ -42,7 +42,7 @@ class Progress:
     """Shows how far a loop is.
 
     Args:
-        total: Steps in all.
+        total: Steps in all; 0: nobody knows, and nothing is shown.
         label: What is going on, e.g. `"epoch 3/120"`.
         stream: Where to write; stderr by default.
         interval: Seconds between plain lines; a terminal's bar is redrawn five times a second.
@@ -92,7 +92,7 @@ class Progress:
         self.done += steps
         if _listener is not None:
             _listener(self.label, self.done, self.total)
-        if not show:
+        if not show or not self.total:
             return
         self._shown = now = time.monotonic()
         elapsed = now - self._start

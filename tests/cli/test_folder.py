@@ -114,6 +114,53 @@ def test_a_second_start(clips, tmp_path, capsys):
     assert "1 file lifted under other settings (--smooth changed): again now" in out
 
 
+@pytest.fixture(scope="module")
+def video(tmp_path_factory):
+    """A grey video of ten frames."""
+    pytest.importorskip("av")
+    from PIL import Image
+
+    from tf_pose3d.render.video import write_mp4
+
+    path = tmp_path_factory.mktemp("video") / "grey.mp4"
+    write_mp4(path, [Image.new("RGB", (64, 48), (100, 100, 100))] * 10, 10)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("given", "alone", "worker"), [((), None, 1), (("--threads", "2"), 2, 2), (("--threads", "1"), 1, 1)]
+)
+def test_threads_reach_the_detector(video, tmp_path, monkeypatch, given, alone, worker):
+    """Of a single video, and of a worker's, whatever their number and the machine's cores."""
+    from tf_pose3d.cli import inference
+    from tf_pose3d.cli.folder import FolderTask
+    from tf_pose3d.inference import detectors
+    from tf_pose3d.inference.folder.task import Assignment
+
+    asked = []
+
+    class Still:
+        layout = "h36m_17"
+
+        def __call__(self, image, milliseconds):
+            points = np.full((17, 3), 20.0)
+            points[:, 1] = np.linspace(2, 40, 17)
+            return [points]
+
+    def make(name, model, threads):
+        asked.append(threads)
+        return Still()
+
+    monkeypatch.setattr(detectors, "make_detector", make)
+    assert main(["--input", str(video), "--output", str(tmp_path / "x.npz"), *given]) == 0
+    arguments = ("--input", str(video), "--output_dir", str(tmp_path / "out"), *given)
+    setup = inference.prepare(arguments)
+    task = FolderTask(arguments, os.getcwd(), {}, setup.arguments.people == "all")
+    task.start()(Assignment(str(video), "video", "grey", str(tmp_path)))
+    assert asked == [alone, worker]
+    assert (tmp_path / "grey.npz").read_bytes() == (tmp_path / "x.npz").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -137,14 +184,20 @@ def test_a_second_start(clips, tmp_path, capsys):
         (["--input", "IN", "--output_dir", "IN"], "is the folder that is read"),
         (["--input", "nowhere", "--output_dir", "OUT"], "nowhere does not exist, expected a folder"),
         (["--input", "OUT", "--output_dir", "OTHER"], "holds no video and no keypoint file to lift"),
+        (["--input", "IN", "--output_dir", "OUT", "--threads", "0"], "--threads 0: expected 1 or more"),
+        (["--input", "IN", "--output_dir", "OUT", "--file_timeout", "-1"], "expected seconds, more than 0"),
+        (["--input", "IN", "--output_dir", "OUT", "--file_timeout", "long"], "--file_timeout"),
         (["--input", "IN", "--workers", "2"], "--workers"),
+        (["--input", "WALK", "--threads", "2"], "--threads is for a folder"),
+        (["--input", "WALK", "--file_timeout", "9"], "--file_timeout is for a folder"),
+        (["--input", "VIDEO", "--threads", "0"], "--threads 0: expected 1 or more"),
         (["--input", "SUB", "--output", "x.npz"], "a folder of clips is lifted with --output_dir"),
     ],
 )
-def test_wrong_flags(tmp_path, clips, capsys, flags, message):
+def test_wrong_flags(tmp_path, clips, video, capsys, flags, message):
     (tmp_path / "out").mkdir()
     places = {"IN": str(clips), "OUT": str(tmp_path / "out"), "OTHER": str(tmp_path / "other")}
-    places["SUB"] = str(clips / "deep")
+    places |= {"SUB": str(clips / "deep"), "WALK": str(clips / "walk.npz"), "VIDEO": str(video)}
     assert main([places.get(flag, flag) for flag in flags]) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "no --weights" not in line]
     assert message in line

@@ -33,8 +33,17 @@ FAILURES = 1
 _PICTURES = (".gif", ".mp4", ".png", ".html")
 _ANGLES = "angles"
 # Flags on which no result depends; those that name files count by what the files hold.
-_DEFAULTS = {"formats": "npz", "workers": None, "threads": 1, "shard": None, "engine": "processes"}
-_NO_SETTINGS = {"input", "output_dir", "workers", "engine", "shard", "threads", "gpu_id"}
+_DEFAULTS = {
+    "formats": "npz",
+    "workers": None,
+    "threads": None,
+    "shard": None,
+    "engine": "processes",
+    "file_timeout": None,
+}
+_NO_SETTINGS = {"input", "output_dir", "workers", "engine", "shard", "threads", "file_timeout", "gpu_id"}
+# Of a lifter in a folder, where nothing is said.
+_THREADS = 1
 _FILES = ("weights", "config", "detector_model")
 _WARNING = "inference.py: warning: "
 
@@ -63,9 +72,9 @@ def add_folder_flags(parser: Parser) -> None:
     group.add_argument(
         "--threads",
         type=int,
-        default=_DEFAULTS["threads"],
         metavar="N",
-        help="of each lifter; the last digits depend on it",
+        help="of each lifter in a folder (default 1), on which the last digits depend; of the detector of a "
+        "single video (default: one less than there are cores, at most 4)",
     )
     group.add_argument(
         "--shard", metavar="I/N", help="do the I-th of N parts, e.g. 3/16; the others are other runs'"
@@ -75,6 +84,13 @@ def add_folder_flags(parser: Parser) -> None:
         choices=("processes", "ray"),
         default=_DEFAULTS["engine"],
         help="workers: processes of this machine, or actors of a Ray cluster",
+    )
+    group.add_argument(
+        "--file_timeout",
+        type=float,
+        metavar="SECONDS",
+        help="a file in which nothing happens for so long has failed, and the others go on (default 600; 0: "
+        "wait for ever)",
     )
 
 
@@ -86,9 +102,23 @@ def names_folder(arguments: Namespace) -> bool:
     """
     if arguments.output_dir is None:
         for name, default in _DEFAULTS.items():
+            if name == "threads" and _has_detector(arguments):
+                if arguments.threads is not None and arguments.threads < 1:
+                    raise Pose3DError(f"--threads {arguments.threads}: expected 1 or more")
+                continue
             if getattr(arguments, name) != default:
                 raise Pose3DError(f"--{name} is for a folder: give --output_dir DIR, too")
     return arguments.output_dir is not None
+
+
+def _has_detector(arguments: Namespace) -> bool:
+    """Whether people are looked for in pictures."""
+    from tf_pose3d.cli.webcam import names_webcam
+    from tf_pose3d.inference.detectors import is_video
+
+    if arguments.input is None or arguments.input == "-":
+        return False
+    return arguments.detector is not None or names_webcam(arguments.input) or is_video(arguments.input)
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -215,7 +245,13 @@ class _Lifting:
         if assignment.kind == "video":
             detector = self._arguments.detector or DEFAULT_DETECTOR
         flags = Namespace(
-            **{**vars(self._arguments), "input": assignment.path, "detector": detector, **first}
+            **{
+                **vars(self._arguments),
+                "input": assignment.path,
+                "detector": detector,
+                "threads": self._arguments.threads or _THREADS,
+                **first,
+            }
         )
         self._lifter.begin_anew()
         with contextlib.redirect_stderr(said):
@@ -263,7 +299,7 @@ def lift_folder_input(arguments: Sequence[str], setup: Setup, log: Log) -> int:
     """
     from tf_pose3d.inference.folder.display import files
     from tf_pose3d.inference.folder.jobs import Shard
-    from tf_pose3d.inference.folder.run import run_folder
+    from tf_pose3d.inference.folder.run import FILE_TIMEOUT, run_folder
 
     parsed = setup.arguments
 
@@ -275,9 +311,10 @@ def lift_folder_input(arguments: Sequence[str], setup: Setup, log: Log) -> int:
         parsed.input,
         parsed.output_dir,
         workers=parsed.workers,
-        threads=parsed.threads,
+        threads=_THREADS if parsed.threads is None else parsed.threads,
         shard=None if parsed.shard is None else Shard.parse(parsed.shard),
         engine=parsed.engine,
+        file_timeout=FILE_TIMEOUT if parsed.file_timeout is None else parsed.file_timeout or None,
         log=log,
         warn=warn,
     )

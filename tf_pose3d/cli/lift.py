@@ -372,7 +372,7 @@ def _with_video(video: KeypointVideo, shown: VideoReader, log: Log) -> KeypointV
 def _detect(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
     from tf_pose3d.inference.detectors import detect_people, make_detector
 
-    detector = make_detector(arguments.detector, arguments.detector_model)
+    detector = make_detector(arguments.detector, arguments.detector_model, arguments.threads)
     video, interrupted = detect_people(arguments.input, detector, arguments.fps, show_progress=True)
     if interrupted:
         log(f"interrupted: {video.num_frames} frames of {video.source} are kept")

@@ -82,7 +82,8 @@ def open_live(arguments: Namespace) -> LiveInput:
     """
     from tf_pose3d.inference.detectors import make_detector
 
-    return LiveInput(open_webcam(arguments), make_detector(arguments.detector, arguments.detector_model))
+    detector = make_detector(arguments.detector, arguments.detector_model, arguments.threads)
+    return LiveInput(open_webcam(arguments), detector)
 
 
 def lift_live(arguments: Namespace, lifter: Lifter, live: LiveInput, log: Log) -> int:

@@ -152,7 +152,7 @@ def _choose(people: list[Found], chosen: str | None) -> Found | None:
     for person in seen:
         if chosen is not None and person.id == chosen:
             return person
-    return max(seen, key=_area, default=None)
+    return max(seen, key=lambda person: (person.sure, _area(person)), default=None)
 
 
 def _area(person: Found) -> float:

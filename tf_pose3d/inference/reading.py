@@ -24,6 +24,7 @@ def read_keypoints(
     input_format: str | None = None,
     detector: str | Detector | None = None,
     detector_model: str | os.PathLike[str] | None = None,
+    show_progress: bool = False,
 ) -> KeypointVideo:
     """The people in a video, or in a detector's file or folder of 2D keypoints, as `inference.py` reads it.
 
@@ -41,6 +42,7 @@ def read_keypoints(
         detector: What finds people in a video: a name as `--detector` takes it, or a
             `tf_pose3d.inference.detectors.Detector` made for this video; None: blazepose.
         detector_model: The model of a detector that is named.
+        show_progress: Show a progress bar while people are looked for in a video.
 
     Raises:
         Pose3DError: The file cannot be read, is in no known format, or contradicts what is said about it; the
@@ -52,7 +54,7 @@ def read_keypoints(
             if detector is None or isinstance(detector, str)
             else detector
         )
-        video, _ = detect_people(os.fspath(path), made, fps)
+        video, _ = detect_people(os.fspath(path), made, fps, show_progress)
         return with_facts(video, width, height, fps)
     options = formats.ReadOptions(layout, width, height, recording)
     video = formats.read_keypoints(os.fspath(path), input_format, options)

@@ -114,6 +114,56 @@ def test_the_same_video_gives_the_same_bytes(files, clip, found):
         np.testing.assert_array_equal(one.keypoints, other.keypoints)
 
 
+@pytest.fixture(scope="module")
+def cuts(clip, tmp_path_factory):
+    """A folder of three short videos."""
+    from tf_pose3d.render.video import write_mp4
+
+    place = tmp_path_factory.mktemp("cuts")
+    pictures = [Image.fromarray(image[..., :3]) for _, image in frames_of(clip)]
+    # The man climbs, the woman walks by, and both.
+    for name, first, box in (
+        ("man", 20, (350, 0, 990, 360)),
+        ("woman", 90, (900, 300, 1540, 660)),
+        ("both", 60, (0, 0, 1768, 994)),
+    ):
+        write_mp4(
+            place / f"{name}.mp4",
+            [picture.crop(box).resize((640, 360)) for picture in pictures[first : first + 24]],
+            30,
+        )
+    return place
+
+
+def test_videos_of_a_folder_give_the_same_bytes_whoever_reads_them(files, cuts, tmp_path):
+    results = {}
+    for name, parts in {
+        "one worker": [["--workers", "1"]],
+        "two workers": [["--workers", "2"]],
+        "two shards": [["--workers", "1", "--shard", "2/2"], ["--workers", "1", "--shard", "1/2"]],
+        "two threads": [["--workers", "1", "--threads", "2"]],
+    }.items():
+        out = tmp_path / name
+        for part in parts:
+            command = [sys.executable, "inference.py", "--input", cuts, "--output_dir", out, *part]
+            done = subprocess.run(
+                [*command, "--detector_model", files, "--formats", "npz,bvh", "--people", "all"],
+                cwd=Path(__file__).resolve().parents[3],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        results[name] = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix != ".jsonl"}
+    expected = results.pop("one worker")
+    assert len(expected) >= 6
+    assert {path.partition("_")[0] for path in expected} == {"man", "woman", "both"}
+    assert results.pop("two workers") == expected
+    assert results.pop("two shards") == expected
+    # The lifter's products are summed in another order.
+    assert set(results.pop("two threads")) == set(expected)
+
+
 _REFERENCE = """
 import json, sys
 import av, mediapipe, numpy as np

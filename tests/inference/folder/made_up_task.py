@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,11 @@ class MadeUpTask:
             # Somebody else ends this process.
             Path(rest).write_text(str(os.getpid()))
             time.sleep(100)
+        if word == "hang":
+            # As a decoder that waits for what never comes, after a few steps.
+            with Progress(100, "detecting") as progress:
+                progress.update(steps=7)
+                threading.Event().wait()
         if word == "slow":
             with Progress(100, "waiting") as progress:
                 for _ in range(100):

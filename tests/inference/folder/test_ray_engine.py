@@ -92,6 +92,26 @@ def test_killed_actors_files_are_done_again(tmp_path, folder, made_up, cluster):
 
 
 @pytest.mark.slow
+def test_a_file_that_hangs_stops_nothing(tmp_path, folder, made_up, cluster):
+    place = folder(a="one", b="hang", c="hang", d="slow 12", e="two")
+    said = []
+    result = run_folder(
+        made_up(),
+        place,
+        tmp_path / "out",
+        workers=2,
+        engine="ray",
+        file_timeout=8,
+        log=said.append,
+        warn=said.append,
+    )
+    # An actor is asked now and then how far it is: the first steps may come late, but are no standstill.
+    assert texts(tmp_path / "out") == {"a.txt": "one 1", "d.txt": "slow 12 1", "e.txt": "two 1"}, said
+    reason = "nothing happened for 8 s after detecting 7 of 100 (--file_timeout)"
+    assert result.failed == {"b.json": reason, "c.json": reason}
+
+
+@pytest.mark.slow
 def test_lifters_that_cannot_be_made_end_the_run(tmp_path, folder, made_up, cluster):
     place = folder(a="one")
     for task, message in (

@@ -138,6 +138,32 @@ def test_results_do_not_depend_on_workers_shards_or_restarts(tmp_path, folder, r
     assert run(place, output=tmp_path / "shards").skipped == 12
 
 
+def test_a_file_that_hangs_stops_nothing(tmp_path, folder, run):
+    place = folder(a="one", b="hang", c="hang", d="slow 2", e="two")
+    started = time.monotonic()
+    # Both workers hang, one file takes longer than the limit but goes on.
+    result = run(place, workers=2, file_timeout=1.5)
+    assert time.monotonic() - started < 30
+    assert contents(tmp_path / "out") == {"a.txt": "one 1", "d.txt": "slow 2 1", "e.txt": "two 1"}
+    reason = "nothing happened for 1.5 s after detecting 7 of 100 (--file_timeout)"
+    assert result.failed == {"b.json": reason, "c.json": reason}
+    held = lines(tmp_path / "out")
+    assert (held["b.json"]["status"], held["b.json"]["error"]) == ("failed", reason)
+    assert sum("b.json failed" in line for line in run.lines) == 1
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in this file system")
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path, folder, run):
+    place = folder(a="one", sub__b="two")
+    for name in ("pipe.mp4", "pipe.json", "sub/pipe.json"):
+        os.mkfifo(place / name)
+    result = run(place)
+    assert contents(tmp_path / "out") == {"a.txt": "one 1", "sub/b.txt": "two 1"}
+    assert set(result.failed) == {"pipe.mp4", "pipe.json", "sub/pipe.json"}
+    assert result.failed["pipe.mp4"] == f"{place / 'pipe.mp4'}: is no file, but a pipe, a socket or a device"
+
+
 def test_two_runs_in_one_folder(tmp_path, folder, run):
     place, out = folder(a="one", b="two"), tmp_path / "out"
     out.mkdir()
@@ -179,6 +205,9 @@ def test_numbers_that_make_no_sense(folder, run):
     for name in ("workers", "threads"):
         with pytest.raises(Pose3DError, match=f"--{name} 0: expected 1 or more"):
             run(place, **{name: 0})
+    for seconds in (0, -1, float("nan")):
+        with pytest.raises(Pose3DError, match=r"--file_timeout .*: expected seconds, more than 0"):
+            run(place, file_timeout=seconds)
     with pytest.raises(Pose3DError, match="--engine slurm: expected processes or ray"):
         run(place, engine="slurm")
 

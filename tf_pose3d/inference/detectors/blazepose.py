@@ -18,9 +18,12 @@ __all__ = ["BlazePose"]
 # How sure the networks must be that there is a person. The one that finds people may be less sure than
 # MediaPipe asks, 0.5, since the other one decides.
 _PRESENCE, _SCORE = 0.5, 0.3
-# Seconds between two looks for people who have come into view, and for which someone lost is looked for in
-# every frame, and is known again.
-_LOOK, _SEARCH, _REMEMBER = 0.5, 1.0, 2.0
+# Seconds between two looks for people who have come into view; between two looks where nobody is in view, or
+# somebody was lost up to so many seconds ago; for which every frame is looked through after a loss; for which
+# someone is known again; and for which what is not believed yet is kept.
+_LOOK, _OFTEN, _SEARCH, _AT_ONCE, _REMEMBER, _KEEP = 0.5, 0.1, 1.0, 0.15, 2.0, 0.2
+# Squares without a person that are tried in one look.
+_TRIES = 3
 # Sides of an image whose ratio is larger are also looked through in squares.
 _LONG = 1.2
 # More people than this at once are not followed: each costs as much as one alone.
@@ -59,7 +62,7 @@ class BlazePose:
         self._landmarks = LandmarkNetwork(landmarks, threads)
         self._tracks: list[Track] = []
         self._next = 0
-        self._looked = -np.inf
+        self._looked = self._seen = -np.inf
         self.crowded = False
 
     def __call__(self, image: np.ndarray, milliseconds: float) -> list[Found]:
@@ -71,26 +74,51 @@ class BlazePose:
         """
         time = milliseconds / 1000
         height, width = image.shape[:2]
+        self._tracks = [track for track in self._tracks if self._kept(track, time, width, height)]
+        if self._looked == -np.inf:
+            self._seen = time
+        # Times are sums of many small ones.
+        since = time - self._looked + 1e-6
         found: list[Landmarks] = []
         own: list[int] = []
-        self._tracks = [
-            track
-            for track in self._tracks
-            if time - track.time <= _REMEMBER and (not track.lost or track.ahead(time).inside(width, height))
-        ]
         for number, track in enumerate(self._tracks):
+            if track.lost and time - track.time > _AT_ONCE and since < _OFTEN:
+                continue
             seen = self._landmarks(image, track.ahead(time))
             if seen.presence >= _PRESENCE:
                 found.append(seen)
                 own.append(number)
-        found = self._distinct(found, own, time, image)
-        missing = len(found) < len(self._tracks) and any(
-            time - track.time <= _SEARCH for track in self._tracks
-        )
-        if not found or missing or time - self._looked >= _LOOK:
+        kept = self._distinct(found, own, time, image)
+        there = {number for number, seen in zip(own, found, strict=True) if seen in kept}
+        missing = [track for number, track in enumerate(self._tracks) if track.sure and number not in there]
+        found = kept
+        rivals: list[tuple[Landmarks, Landmarks]] = []
+        if since >= self._pause(bool(found), missing, time):
             self._looked = time
-            found += self._newcomers(image, found)
-        return self._settle(image, found, time)
+            newcomers, rivals = self._newcomers(image, found)
+            found += newcomers
+        return self._settle(image, found, rivals, time)
+
+    def _kept(self, track: Track, time: float, width: int, height: int) -> bool:
+        """Whether someone is still to be followed."""
+        if time - track.time > (_REMEMBER if track.sure else _KEEP):
+            return False
+        return not track.lost or track.ahead(time).inside(width, height)
+
+    def _pause(self, found: bool, missing: list[Track], time: float) -> float:
+        """Seconds between two looks for people: none after a loss, then few.
+
+        Args:
+            found: Whether somebody was seen in this frame where they were expected.
+            missing: Those who were not.
+            time: Seconds.
+        """
+        ages = [time - track.time for track in missing]
+        if not found:
+            ages.append(time - self._seen)
+        if any(age <= _AT_ONCE for age in ages):
+            return 0.0
+        return _OFTEN if not found or any(age <= _SEARCH for age in ages) else _LOOK
 
     def _distinct(
         self, found: list[Landmarks], own: list[int], time: float, image: np.ndarray
@@ -106,15 +134,26 @@ class BlazePose:
                 kept.append(found[index])
         return kept
 
-    def _newcomers(self, image: np.ndarray, known: list[Landmarks]) -> list[Landmarks]:
-        """People whom the other network finds and who are none of the known."""
+    def _newcomers(
+        self, image: np.ndarray, known: list[Landmarks]
+    ) -> tuple[list[Landmarks], list[tuple[Landmarks, Landmarks]]]:
+        """People whom the other network finds and who are none of the known.
+
+        Returns:
+            They; and findings of a known one's body that differ from it, each with that one.
+        """
         found: list[Landmarks] = []
+        rivals: list[tuple[Landmarks, Landmarks]] = []
+        failures = 0
         for region in self._looked_through(image):
             if len(known) + len(found) >= _MOST:
                 self.crowded = True
                 break
+            if failures >= _TRIES:
+                break
             if any(region.overlaps(other.region) for other in (*known, *found)):
                 continue
+            failures += 1
             seen = self._landmarks(image, region)
             if seen.presence < _PRESENCE:
                 continue
@@ -122,9 +161,15 @@ class BlazePose:
             again = self._landmarks(image, seen.region)
             if again.presence < _PRESENCE or not again.region.overlaps(seen.region):
                 continue
-            if not any(same_person(again, other) or part_of(again, other) for other in (*known, *found)):
+            if any(same_person(again, other) for other in (*known, *found)):
+                continue
+            whole = [other for other in (*known, *found) if part_of(again, other)]
+            if not whole:
                 found.append(again)
-        return found
+                failures -= 1
+            elif len(whole) == 1 and whole[0] in known:
+                rivals.append((again, whole[0]))
+        return found, rivals
 
     def _looked_through(self, image: np.ndarray) -> list[Region]:
         """Squares with people, the surest first, each person once; parts show small people."""
@@ -145,7 +190,13 @@ class BlazePose:
                 regions.append(region)
         return regions
 
-    def _settle(self, image: np.ndarray, found: list[Landmarks], time: float) -> list[Found]:
+    def _settle(
+        self,
+        image: np.ndarray,
+        found: list[Landmarks],
+        rivals: list[tuple[Landmarks, Landmarks]],
+        time: float,
+    ) -> list[Found]:
         """Says who is who, and begins a track for everyone who is new."""
         shades = [colours(image, seen) for seen in found]
         costs = np.array(
@@ -154,24 +205,95 @@ class BlazePose:
                 for track in self._tracks
             ]
         ).reshape(len(self._tracks), len(found))
-        pairs = assign(costs)
-        for row, column in pairs:
-            self._tracks[row].take(found[column], time, shades[column])
-        taken, known = {row for row, _ in pairs}, {column for _, column in pairs}
+        pairs = dict(assign(costs))
+        returned = self._returned(found, shades, pairs, time)
+        for row, column in pairs.items():
+            self._tracks[row].take(found[column], time, shades[column], row in returned)
         for row, track in enumerate(self._tracks):
-            track.lost = row not in taken
+            track.lost = row not in pairs
+        for rival, known in rivals:
+            for row, column in pairs.items():
+                track = self._tracks[row]
+                if found[column] is known and not track.near and track.prefers(rival, known):
+                    track.take(rival, time, colours(image, rival), True)
+        known_columns = set(pairs.values())
         for column, seen in enumerate(found):
-            if column not in known and self._new(seen, time):
+            if column not in known_columns and self._new(seen, time):
                 self._tracks.append(Track.begin(self._next, seen, time, shades[column]))
                 self._next += 1
+        self._join_parts(image, time)
+        for track in self._tracks:
+            track.judge(time)
+        # Whoever is not believed yet hides nobody.
         places = [track.expected(time) if track.lost else trunk(track.found) for track in self._tracks]
         for row, track in enumerate(self._tracks):
-            track.look_round(places[:row] + places[row + 1 :], time)
+            others = [
+                place
+                for number, place in enumerate(places)
+                if number != row and (self._tracks[number].sure or not track.sure)
+            ]
+            track.look_round(others, time)
+        seen_now = [track for track in self._tracks if not track.lost]
+        if seen_now:
+            self._seen = time
         return [
-            Found(track.found.keypoints, str(track.id), track.found.pose_3d)
-            for track in self._tracks
-            if not track.lost
+            Found(track.found.keypoints, str(track.id), track.found.pose_3d, track.sure) for track in seen_now
         ]
+
+    def _returned(
+        self, found: list[Landmarks], shades: list[np.ndarray], pairs: dict[int, int], time: float
+    ) -> set[int]:
+        """Gives findings that are nobody's to those who were lost near there, where there is one of each.
+
+        Args:
+            pairs: Rows of tracks and columns of findings that go together; changed. What is not believed yet
+                gives way.
+
+        Returns:
+            The rows that were added.
+        """
+        owners = {column: row for row, column in pairs.items()}
+        rows = [row for row, track in enumerate(self._tracks) if track.sure and row not in pairs]
+        columns = [
+            column
+            for column in range(len(found))
+            if column not in owners or not self._tracks[owners[column]].sure
+        ]
+        fits = [
+            (row, column)
+            for row in rows
+            for column in columns
+            if self._tracks[row].returned(found[column], shades[column], time)
+        ]
+        added = set()
+        for row, column in fits:
+            if sum(row == other for other, _ in fits) == sum(column == other for _, other in fits) == 1:
+                if column in owners:
+                    del pairs[owners[column]]
+                pairs[row] = column
+                added.add(row)
+        return added
+
+    def _join_parts(self, image: np.ndarray, time: float) -> None:
+        """Ends tracks that are not believed yet and follow a part of somebody's body, or all of it."""
+        kept = []
+        for track in self._tracks:
+            whole = next(
+                (
+                    other
+                    for other in self._tracks
+                    if other is not track
+                    and other.sure
+                    and not (track.lost or other.lost)
+                    and part_of(track.found, other.found)
+                ),
+                None,
+            )
+            if track.sure or whole is None:
+                kept.append(track)
+            elif not whole.near and whole.prefers(track.found, whole.found):
+                whole.take(track.found, time, colours(image, track.found), True)
+        self._tracks = kept
 
     def _new(self, found: Landmarks, time: float) -> bool:
         """Whether a finding that fits nobody is a new person, and not one of two who hide each other."""

@@ -31,11 +31,14 @@ class Found:
         keypoints: `(J, 3)` pixels and a confidence from 0 to 1, NaN where a joint was not found.
         id: Who it is, the same in every frame; None: the detector does not know.
         pose_3d: `(J, 3)` metres: the detector's own pose, for comparison; None: it has none.
+        sure: Whether what has this id is a person, as far as the detector knows by now. Someone of whom it
+            is never sure is left out, unless there is nobody else.
     """
 
     keypoints: np.ndarray
     id: str | None = None
     pose_3d: np.ndarray | None = None
+    sure: bool = True
 
 
 class Detector(Protocol):
@@ -53,13 +56,17 @@ class Detector(Protocol):
         """Everyone in an `(H, W, 3)` uint8 RGB image: `(J, 3)` pixels and confidence, or `Found`."""
 
 
-def make_detector(name: str | None = None, model: str | os.PathLike[str] | None = None) -> Detector:
+def make_detector(
+    name: str | None = None, model: str | os.PathLike[str] | None = None, threads: int | None = None
+) -> Detector:
     """The detector of a name, for one video.
 
     Args:
         name: `"blazepose"`; the name of an entry point in the group `tf_pose3d_detectors`; or
             `"module:callable"`. The last two are called with `model` and give a `Detector`. None: blazepose.
         model: Its model: a file or folder; None: its own.
+        threads: Of the processor, for each of blazepose's networks; others take what they like. None: as
+            blazepose does by itself.
 
     Raises:
         Pose3DError: There is no such detector, or it cannot be made.
@@ -70,7 +77,8 @@ def make_detector(name: str | None = None, model: str | os.PathLike[str] | None 
             "--detector mediapipe is replaced by --detector blazepose, the default: the same networks, run "
             "without the package mediapipe; tf-pose3d-detector gets them"
         )
-    return _factory(name)(None if model is None else Path(model))
+    folder = None if model is None else Path(model)
+    return _factory(name)(folder, threads) if name in _OWN else _factory(name)(folder)
 
 
 def _factory(name: str) -> Callable[[Path | None], Detector]:

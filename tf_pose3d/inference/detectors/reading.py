@@ -147,7 +147,8 @@ class PeopleCollector:
         if self._loose:
             return link_detections(self._loose)
         people = []
-        for name, seen in self._linked.items():
+        believed = {name: seen for name, seen in self._linked.items() if any(found.sure for _, found in seen)}
+        for name, seen in (believed or self._linked).items():
             frames = np.array([frame for frame, _ in seen], np.int64)
             keypoints = np.stack([found.keypoints for _, found in seen]).astype(np.float32)
             own = [found.pose_3d for _, found in seen if found.pose_3d is not None]
@@ -234,7 +235,7 @@ def detect_people(
                     time = stamp
                 stamps.append(stamp)
                 collector.add(detector(image, 1000 * time))
-                if show_progress and reader.num_frames:
+                if show_progress:
                     progress.update()
             else:
                 if collector.count < _WHOLE * reader.num_frames:

@@ -29,9 +29,18 @@ _STEP, _DRIFT, _FARTHEST = 0.2, 0.35, 0.6
 _NEAR_STEP, _NEAR_DRIFT = 0.07, 0.25
 # Share of a distance that wholly different colours count.
 _COLOUR = 0.25
-# Seconds over which speeds and colours are averaged.
+# A person who was lost with nobody near may be found so far from where they were, in sides of the square: at
+# once and for each second since then; so many times larger or smaller; in clothes that differ by so much.
+_BACK, _BACK_DRIFT, _BACK_FARTHEST = 0.5, 0.5, 1.0
+_BACK_SIZE, _BACK_COLOUR = 2.5, 0.6
+# A person is believed who was seen for so many seconds, in so many frames and in this share of them.
+_SURE_TIME, _SURE_FRAMES, _SURE_SHARE = 0.25, 4, 0.75
+# Looks that find a person larger than this track has them, until it gives in.
+_DOUBTS = 2
+# Seconds over which speeds, colours and sizes are averaged.
 _MEMORY = 0.3
 _COLOUR_MEMORY = 1.0
+_SIZE_MEMORY = 1.5
 # MediaPipe's filter of the points that tell the next square: Hz at rest, Hz for each side of the square that
 # they move in a second, Hz of the speed itself.
 _REST, _SLOPE, _SPEED = 0.01, 10.0, 1.0
@@ -99,6 +108,8 @@ class Track:
         lost: Whether the person was not seen in the last frame.
         near: Whether somebody was near in the last frame.
         frames: Number of frames in which the person was seen.
+        sure: Whether this has been seen often enough to be a person.
+        size: Side of the square, averaged.
     """
 
     id: int
@@ -112,12 +123,17 @@ class Track:
     lost: bool = False
     near: bool = False
     frames: int = 1
+    sure: bool = False
     _ends: np.ndarray | None = None
     _raw: np.ndarray | None = None
     _change: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self._shades = self.colours
+        self.size = self.region.size
+        self._begun = self.time
+        self._chances = 1
+        self._doubts = 0
 
     @classmethod
     def begin(cls, number: int, found: Landmarks, time: float, shades: np.ndarray) -> Track:
@@ -162,19 +178,69 @@ class Track:
         """Whether a trunk at this place is near where this person was seen."""
         return float(np.linalg.norm(trunk(self.found) - place)) < _NEAR * self.region.size
 
-    def take(self, found: Landmarks, time: float, shades: np.ndarray) -> None:
+    def returned(self, found: Landmarks, shades: np.ndarray, time: float) -> bool:
+        """Whether a finding that is nobody else's may be this person, who fits nothing that was found.
+
+        Someone who turns over, or whose square had slipped, is then farther away, or of another size, than
+        `cost` allows.
+        """
+        if self.near:
+            return False
+        smaller, larger = sorted((found.region.size, self.size))
+        place = trunk(found)
+        off = min(
+            float(np.linalg.norm(place - self.expected(time))),
+            float(np.linalg.norm(place - trunk(self.found))),
+        )
+        reach = min(_BACK + _BACK_DRIFT * (time - self.time), _BACK_FARTHEST)
+        return (
+            larger < _BACK_SIZE * smaller
+            and off < reach * larger
+            and self._other_colour(shades) < _BACK_COLOUR
+        )
+
+    def prefers(self, rival: Landmarks, found: Landmarks) -> bool:
+        """Whether of two findings of this person's body the rival, of a fresh look, is the whole one.
+
+        A square that slips on a body, to the chest of someone whose feet are out of the image, say, goes on
+        with what it shows; the size that the person had so far tells which is right, and, where that itself
+        is in doubt, that fresh looks say so again.
+        """
+        if not self.sure:
+            return rival.region.size > found.region.size
+        off, other = (abs(math.log(one.region.size / self.size)) for one in (rival, found))
+        if off < other:
+            return True
+        self._doubts = self._doubts + 1 if rival.region.size > found.region.size else 0
+        return self._doubts >= _DOUBTS
+
+    def take(self, found: Landmarks, time: float, shades: np.ndarray, anew: bool = False) -> None:
         """The person is seen.
 
         Args:
             found: Where.
             time: Seconds.
             shades: See `colours`.
+            anew: Not where the last square led.
         """
         passed = max(time - self.time, 1e-3)
-        self._follow(found, None if self.lost else passed)
+        self._follow(found, None if self.lost or anew else passed)
+        self.size += (1 - math.exp(-passed / _SIZE_MEMORY)) * (found.region.size - self.size)
+        if anew:
+            self._doubts = 0
         self.found, self.time, self.lost = found, time, False
         self._shades = shades
         self.frames += 1
+
+    def judge(self, time: float) -> None:
+        """Counts a frame in which the person could be seen; says whether this is a person by now."""
+        self._chances += 1
+        self.sure = self.sure or (
+            not self.lost
+            and self.frames >= _SURE_FRAMES
+            and self.frames >= _SURE_SHARE * self._chances
+            and time - self._begun >= _SURE_TIME - 1e-6
+        )
 
     def look_round(self, others: list[np.ndarray], time: float) -> None:
         """Says where everybody else is; with nobody near, the way from now on counts.

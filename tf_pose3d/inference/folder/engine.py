@@ -71,6 +71,9 @@ class Engine(Protocol):
     def submit(self, assignment: Assignment) -> None:
         """Gives a file to an idle worker."""
 
+    def abandon(self, assignment: Assignment) -> None:
+        """Ends the worker that has a file, whatever it does; another takes its place."""
+
     def wait(self, seconds: float) -> Sequence[Event]:
         """What happened since the last call; waits so long where nothing did.
 

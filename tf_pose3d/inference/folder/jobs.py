@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import os
 import re
@@ -77,6 +78,8 @@ def stamp_of(job: Job) -> Stamp:
     """
     if job.kind != "frames":
         found = job.path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "is no file, but a pipe, a socket or a device", str(job.path))
         return Stamp(found.st_size, found.st_mtime_ns)
     size, changed, files = 0, 0, 0
     with os.scandir(job.path) as entries:

@@ -11,7 +11,7 @@ from typing import Any
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.inference.folder.jobs import Shard
-from tf_pose3d.inference.folder.run import FolderResult, run_folder
+from tf_pose3d.inference.folder.run import FILE_TIMEOUT, FolderResult, run_folder
 from tf_pose3d.inference.folder.task import Assignment, Work, file_mark
 from tf_pose3d.inference.lifter import load
 from tf_pose3d.inference.people import choose_people, file_suffixes
@@ -41,6 +41,7 @@ def lift_folder(
     threads: int = 1,
     shard: str | None = None,
     engine: str = "processes",
+    file_timeout: float | None = FILE_TIMEOUT,
     log: Callable[[str], None] = print,
 ) -> FolderResult:
     """Lifts every video, keypoint file and folder of frames in a folder, as `inference.py --output_dir` does.
@@ -63,6 +64,7 @@ def lift_folder(
         threads: Of each lifter; the last digits of results depend on it.
         shard: `"3/16"`: the third of sixteen parts; the others are other calls'. None: everything.
         engine: `"processes"`, or `"ray"`: actors of a Ray cluster.
+        file_timeout: Seconds without a step after which a file counts as failed; None: it is waited for.
         log: Takes lines of what is done, and of what failed.
 
     Raises:
@@ -95,6 +97,7 @@ def lift_folder(
         threads=threads,
         shard=None if shard is None else Shard.parse(shard),
         engine=engine,
+        file_timeout=file_timeout,
         log=log,
         warn=log,
     )
@@ -138,7 +141,7 @@ class LifterTask:
         lifter = load(**self.model, **self.lifter)
 
         def work(assignment: Assignment) -> dict[str, Any]:
-            video = read_keypoints(assignment.path, **self.facts)
+            video = read_keypoints(assignment.path, **self.facts, show_progress=True)
             lifter.begin_anew()
             if self.people == "all":
                 suffixes = file_suffixes(choose_people(video, "all"))

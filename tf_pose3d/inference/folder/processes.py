@@ -134,6 +134,12 @@ class ProcessEngine:
         worker.assignment = assignment
         worker.tell(pickle.dumps(assignment))
 
+    def abandon(self, assignment: Assignment) -> None:
+        for worker in [held for held in self._workers if held.assignment == assignment]:
+            self._workers.remove(worker)
+            worker.end()
+            self._workers.append(self._start())
+
     def wait(self, seconds: float) -> Sequence[Event]:
         events: list[Event] = []
         try:

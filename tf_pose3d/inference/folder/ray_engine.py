@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,8 +33,8 @@ __all__ = ["RayEngine"]
 _MOST_FALSE_STARTS = 3
 # Seconds that a cluster gets to answer.
 _ANSWER = 10.0
-# Waits between two questions to the actors how far they are.
-_ASK_EVERY = 8
+# Seconds between two questions to the actors how far they are.
+_ASK_EVERY = 2.0
 
 
 class _Lifter:
@@ -139,7 +140,8 @@ class RayEngine:
             num_cpus=threads, max_concurrency=2, max_restarts=0, runtime_env={"env_vars": variables}
         )
         self._task = ray.put(task)
-        self._false_starts = self._waits = 0
+        self._false_starts = 0
+        self._asked = time.monotonic()
         self._actors = [self._start() for _ in range(self.count)]
 
     def _start(self) -> _Actor:
@@ -154,14 +156,21 @@ class RayEngine:
         actor.assignment = assignment
         actor.waiting = actor.handle.do.remote(assignment)
 
+    def abandon(self, assignment: Assignment) -> None:
+        for actor in [held for held in self._actors if held.assignment == assignment]:
+            self._actors.remove(actor)
+            self._ray.kill(actor.handle)
+            self._actors.append(self._start())
+
     def wait(self, seconds: float) -> Sequence[Event]:
         waiting = [actor.waiting for actor in self._actors if actor.waiting is not None]
         ready, _ = self._ray.wait(waiting, num_returns=1, timeout=seconds)
+        stages = self._stages()
         if not ready:
-            return self._stages()
+            return stages
         answered, _ = self._ray.wait(waiting, num_returns=len(waiting), timeout=0)
         events = [self._answer(actor) for actor in list(self._actors) if actor.waiting in answered]
-        return [event for event in events if event is not None]
+        return stages + [event for event in events if event is not None]
 
     def _answer(self, actor: _Actor) -> Event | None:
         """What an actor's answer means."""
@@ -192,8 +201,10 @@ class RayEngine:
 
     def _stages(self) -> list[Event]:
         """Asks the actors now and then how far they are; those that do not answer in time say nothing."""
-        self._waits += 1
         found: list[Event] = []
+        due = time.monotonic() - self._asked >= _ASK_EVERY
+        if due:
+            self._asked = time.monotonic()
         for actor in self._actors:
             if actor.assignment is None:
                 continue
@@ -206,7 +217,7 @@ class RayEngine:
                 actor.asked = None
                 if stage is not None:
                     found.append(Stage(actor.assignment, *stage))
-            if actor.asked is None and self._waits % _ASK_EVERY == 0:
+            if actor.asked is None and due:
                 actor.asked = actor.handle.stage.remote()
         return found
 

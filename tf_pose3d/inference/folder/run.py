@@ -28,9 +28,11 @@ from tf_pose3d.signals import StopSignals
 from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
 
-__all__ = ["ENGINES", "FolderResult", "run_folder"]
+__all__ = ["ENGINES", "FILE_TIMEOUT", "FolderResult", "run_folder"]
 
 ENGINES = ("processes", "ray")
+# Seconds without a step until a file counts as one that hangs.
+FILE_TIMEOUT = 600.0
 # Workers that may die of one file until it counts as failed.
 _MOST_DEATHS = 3
 # Seconds between two looks at what else happened, such as Ctrl-C.
@@ -72,12 +74,18 @@ class _Open:
         stem: Of its results.
         stamp: The input's state when it was given to a worker.
         deaths: Workers that died of it, or with it.
+        step: How far it was last.
+        moved: When that changed, by the clock that only goes on.
+        assignment: What a worker has of it; None: none has.
     """
 
     job: Job
     stem: str
     stamp: Stamp
     deaths: int = 0
+    step: tuple[str, int, int] | None = None
+    moved: float = 0.0
+    assignment: Assignment | None = None
 
 
 def run_folder(
@@ -89,6 +97,7 @@ def run_folder(
     threads: int = 1,
     shard: Shard | None = None,
     engine: str = "processes",
+    file_timeout: float | None = FILE_TIMEOUT,
     log: Log = print,
     warn: Log = print,
 ) -> FolderResult:
@@ -102,6 +111,8 @@ def run_folder(
         threads: Of each lifter.
         shard: The part of the work that is this run's; None: all of it.
         engine: Of `ENGINES`.
+        file_timeout: Seconds without a step after which a file counts as failed and its worker is ended;
+            None: it is waited for.
         log: Takes lines of what is done.
         warn: Takes lines of what failed.
 
@@ -116,6 +127,8 @@ def run_folder(
     for flag, value in (("--workers", workers), ("--threads", threads)):
         if value is not None and value < 1:
             raise Pose3DError(f"{flag} {value}: expected 1 or more")
+    if file_timeout is not None and not file_timeout > 0:
+        raise Pose3DError(f"--file_timeout {file_timeout:g}: expected seconds, more than 0")
     _refuse_nesting(place, output)
     jobs, notes = find_jobs(place, output)
     require_writable_folder(output)
@@ -127,7 +140,7 @@ def run_folder(
         for note in notes:
             log(f"{place}: {note}")
         run = _Run(task, jobs, output, shard, settings, fingerprint, lock, log, warn)
-        return run.finish(workers, threads, engine)
+        return run.finish(workers, threads, engine, file_timeout)
     finally:
         lock.release()
 
@@ -243,7 +256,9 @@ class _Run:
             what = f" ({', '.join(names[:6])} changed)" if before else ""
             self._log(f"{files(count)} lifted under other settings{what}: again now")
 
-    def finish(self, workers: int | None, threads: int, engine: str) -> FolderResult:
+    def finish(
+        self, workers: int | None, threads: int, engine: str, file_timeout: float | None
+    ) -> FolderResult:
         """Does what is to be done."""
         manifest = Manifest(self._output / manifest_name(self._shard.part))
         total = len(self._queue)
@@ -261,7 +276,7 @@ class _Run:
                 try:
                     # After the engine: Ray sets signals of its own.
                     with stop:
-                        self._work(crew, manifest, stop)
+                        self._work(crew, manifest, stop, file_timeout)
                 finally:
                     crew.close()
         finally:
@@ -282,7 +297,7 @@ class _Run:
                 f"{__version__}; another --output_dir lifts all anew"
             )
 
-    def _work(self, crew: Engine, manifest: Manifest, stop: StopSignals) -> None:
+    def _work(self, crew: Engine, manifest: Manifest, stop: StopSignals, file_timeout: float | None) -> None:
         total = len(self._queue)
         display = Display(total, sum(one.stamp.size for one in self._queue))
         busy = time.monotonic()
@@ -292,6 +307,8 @@ class _Run:
                     self._submit(crew, self._queue.popleft(), display, manifest)
                 for event in crew.wait(_WAIT):
                     self._handle(event, display, manifest)
+                if file_timeout is not None:
+                    self._give_up_hanging(crew, file_timeout, display, manifest)
                 if self._open:
                     busy = time.monotonic()
                 elif time.monotonic() - busy > _LONGEST_START:
@@ -314,16 +331,39 @@ class _Run:
         folder = self._staging / str(self._numbers)
         path, stem = os.path.abspath(one.job.path), one.stem.rpartition("/")[2]
         self._open[str(folder)] = one
+        one.assignment = Assignment(path, one.job.kind, stem, os.path.abspath(folder))
+        one.step, one.moved = None, time.monotonic()
         display.begin(one.job.name, one.stamp.size)
-        crew.submit(Assignment(path, one.job.kind, stem, os.path.abspath(folder)))
+        crew.submit(one.assignment)
+
+    def _give_up_hanging(
+        self, crew: Engine, file_timeout: float, display: Display, manifest: Manifest
+    ) -> None:
+        """Fails files whose workers have made no step for too long; no other worker tries them again."""
+        for folder, one in list(self._open.items()):
+            if time.monotonic() - one.moved < file_timeout or one.assignment is None:
+                continue
+            crew.abandon(one.assignment)
+            del self._open[folder]
+            shutil.rmtree(folder, ignore_errors=True)
+            at = ""
+            if one.step is not None:
+                label, done, total = one.step
+                at = f" after {label} {done}{f' of {total}' if total else ''}"
+            reason = f"nothing happened for {file_timeout:g} s{at} (--file_timeout)"
+            self._record_failure(one, reason, display, manifest)
 
     def _handle(self, event: Event, display: Display, manifest: Manifest) -> None:
         folder = str(self._staging / Path(event.assignment.folder).name)
         if isinstance(event, Stage):
             if folder in self._open:
+                one, step = self._open[folder], (event.label, event.done, event.total)
+                if step != one.step:
+                    one.step, one.moved = step, time.monotonic()
                 display.stage(self._open[folder].job.name, event.label, event.done, event.total)
             return
         one = self._open.pop(folder)
+        one.assignment = None
         if isinstance(event, Died):
             one.deaths += 1
             shutil.rmtree(folder, ignore_errors=True)

@@ -36,7 +36,9 @@ def is_frame_folder(path: str | Path) -> bool:
 
 
 def _some(files: Sequence[Path]) -> list[Path]:
-    return list(dict.fromkeys((files[0], files[len(files) // 2], files[-1]))) if files else []
+    chosen = dict.fromkeys((files[0], files[len(files) // 2], files[-1])) if files else {}
+    # A pipe would be waited for.
+    return [file for file in chosen if file.is_file()]
 
 
 def _is_frame(value: Parsed) -> bool:
