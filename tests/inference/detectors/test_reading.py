@@ -193,6 +193,19 @@ def test_ids_of_the_detector_stay(make_video):
     assert second.detector_pose is None
 
 
+def test_findings_that_are_never_sure_are_left_out():
+    collector = PeopleCollector()
+    # Findings count from the first on once the detector is sure, and where it never is of anybody.
+    for frame in range(6):
+        collector.add(
+            [Found(np.ones((17, 3)), "a", sure=frame > 3), Found(np.ones((17, 3)), "b", sure=False)]
+        )
+    assert [(person.id, len(person.frames)) for person in collector.people()] == [("a", 6)]
+    collector = PeopleCollector()
+    collector.add([Found(np.ones((17, 3)), "b", sure=False)])
+    assert [person.id for person in collector.people()] == ["b"]
+
+
 def test_ids_for_some_only():
     collector = PeopleCollector()
     with pytest.raises(Pose3DError, match="ids for some people and none for others"):

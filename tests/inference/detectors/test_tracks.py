@@ -127,6 +127,62 @@ def test_pairs():
     assert assign(np.zeros((0, 3))) == []
 
 
+def settled(x=300, scale=1.0):
+    """A track that is believed, of someone who stands still."""
+    track = Track.begin(0, figure(x, 200, scale), 0.0, grey())
+    for number in range(1, 20):
+        track.take(figure(x, 200, scale), number / 30, grey())
+        track.judge(number / 30)
+        track.look_round([], number / 30)
+    assert track.sure
+    return track
+
+
+def test_someone_lost_is_known_again_nearby():
+    track, time = settled(), 19 / 30
+    track.lost = True
+    # Turned over: too far and too small for the usual way, and yet nobody else.
+    turned = figure(430, 200, 0.45)
+    assert track.cost(turned, grey(), time + 0.1) == np.inf
+    assert track.returned(turned, grey(), time + 0.1)
+    assert not track.returned(figure(700, 200), grey(), time + 0.1)
+    assert not track.returned(figure(300, 200, 0.3), grey(), time + 0.1)
+    assert not track.returned(figure(430, 200), grey() + 0.45, time + 0.1)
+    # Where people hide each other, nearness says nothing.
+    track.near = True
+    assert not track.returned(turned, grey(), time + 0.1)
+
+
+def test_a_square_that_slipped_gives_way():
+    whole, chest = figure(300, 200), figure(300, 160, 0.5)
+    track = settled()
+    assert track.prefers(whole, chest)
+    assert not track.prefers(chest, whole)
+    # Of someone who was seen as a part from the start, fresh looks tell the size.
+    track = settled(scale=0.5)
+    assert not track.prefers(whole, figure(300, 200, 0.5))
+    assert track.prefers(whole, figure(300, 200, 0.5))
+
+
+def test_what_is_seen_now_and_then_is_no_person():
+    flicker = Track.begin(0, figure(300, 200), 0.0, grey())
+    flicker.judge(0.0)
+    for number in range(1, 60):
+        flicker.lost = number % 3 == 0
+        if not flicker.lost:
+            flicker.take(figure(300, 200), number / 30, grey())
+        flicker.judge(number / 30)
+    assert not flicker.sure
+    short = Track.begin(0, figure(300, 200), 0.0, grey())
+    for number in range(1, 8):
+        short.take(figure(300, 200), number / 30, grey())
+        short.judge(number / 30)
+        assert not short.sure
+    short.take(figure(300, 200), 8 / 30, grey())
+    short.judge(8 / 30)
+    assert short.sure
+
+
 class World:
     """Stands in for both networks: figures at known places, the foremost seen where they overlap."""
 
@@ -176,6 +232,68 @@ def test_people_are_looked_for_only_where_needed(world):
     # Four windows of the long image at the start, after half a second and after a second.
     assert world.detections == 12
     assert detector(np.zeros((400, 900, 4), np.uint8), 1100.0)[0].pose_3d.shape == (33, 3)
+
+
+def test_looking_for_nobody_is_cheap(world):
+    detector = BlazePose()
+    for frame in range(300):
+        assert ids(detector, world, frame) == {}
+    # Every frame at first, then ten times a second, in four windows.
+    assert 90 * 4 < world.detections < 110 * 4
+    # Whoever comes is found three frames later at most.
+    for number in range(4):
+        world.places = {"a": (300, 200)}
+        seen = [ids(detector, world, 300 + 200 * number + frame)["a"] for frame in range(40)]
+        assert None not in seen[3:]
+        world.places = {}
+        for frame in range(40, 200):
+            ids(detector, world, 300 + 200 * number + frame)
+
+
+@pytest.mark.parametrize("gap", [1, 4, 12, 45])
+def test_who_is_hidden_for_a_while_keeps_the_id(world, gap):
+    detector = BlazePose()
+    for frame in range(100):
+        hidden = 40 <= frame < 40 + gap
+        world.places = {} if hidden else {"a": (300 + frame // 2, 200)}
+        seen = ids(detector, world, frame)
+        if not hidden and frame not in range(40 + gap, 43 + gap):
+            assert seen == {"a": "0"}, frame
+
+
+def test_what_never_lasts_is_marked(world):
+    detector = BlazePose()
+    image = np.full((400, 900, 4), 128, np.uint8)
+    unsure = set()
+    for frame in range(90):
+        world.places = {"a": (300, 200)}
+        if 30 <= frame < 34:
+            world.places["tree"] = (700, 200)
+        for person in detector(image, 1000 * frame / 30):
+            if not person.sure:
+                unsure.add((person.id, frame >= 30))
+    # The first person is believed before the other is there.
+    assert unsure == {("0", False), ("1", True)}
+
+
+def test_a_part_of_someone_gives_no_second_id(world, monkeypatch):
+    """Fresh looks find a chest inside a body again and again."""
+    detector = BlazePose()
+    world.places = {"a": (300, 200)}
+    for frame in range(20):
+        ids(detector, world, frame)
+    chest = figure(300, 150, 0.5)
+    usual = world.landmarks
+
+    def landmarks(image, region):
+        return chest if region.size < 200 else usual(image, region)
+
+    detector._landmarks = landmarks
+    detector._people = lambda image, least, window: [(0.9, chest.region)]
+    for frame in range(20, 120):
+        found = detector(np.full((400, 900, 4), 128, np.uint8), 1000 * frame / 30)
+        assert [person.id for person in found] == ["0"]
+        assert found[0].keypoints[23, 0] == pytest.approx(312)
 
 
 def test_two_who_cross_keep_their_ids(world):

@@ -34,7 +34,7 @@ _COLOUR = 0.25
 _BACK, _BACK_DRIFT, _BACK_FARTHEST = 0.5, 0.5, 1.0
 _BACK_SIZE, _BACK_COLOUR = 2.5, 0.6
 # A person is believed who was seen for so many seconds, in so many frames and in this share of them.
-_SURE_TIME, _SURE_FRAMES, _SURE_SHARE = 0.25, 4, 0.75
+_SURE_TIME, _SURE_FRAMES, _SURE_SHARE = 0.25, 4, 0.8
 # Looks that find a person larger than this track has them, until it gives in.
 _DOUBTS = 2
 # Seconds over which speeds, colours and sizes are averaged.
@@ -132,7 +132,7 @@ class Track:
         self._shades = self.colours
         self.size = self.region.size
         self._begun = self.time
-        self._chances = 1
+        self._chances = 0
         self._doubts = 0
 
     @classmethod
