@@ -63,6 +63,7 @@ class BlazePose:
         self._tracks: list[Track] = []
         self._next = 0
         self._looked = self._seen = -np.inf
+        self._vain: list[Region] = []
         self.crowded = False
 
     def __call__(self, image: np.ndarray, milliseconds: float) -> list[Found]:
@@ -74,7 +75,9 @@ class BlazePose:
         """
         time = milliseconds / 1000
         height, width = image.shape[:2]
-        self._tracks = [track for track in self._tracks if self._kept(track, time, width, height)]
+        self._tracks = [
+            track for track in self._tracks if time - track.time <= (_REMEMBER if track.sure else _KEEP)
+        ]
         if self._looked == -np.inf:
             self._seen = time
         # Times are sums of many small ones.
@@ -82,9 +85,11 @@ class BlazePose:
         found: list[Landmarks] = []
         own: list[int] = []
         for number, track in enumerate(self._tracks):
-            if track.lost and time - track.time > _AT_ONCE and since < _OFTEN:
+            region = track.ahead(time)
+            late = not track.near and time - track.time > _AT_ONCE and since < _OFTEN
+            if track.lost and (late or not region.inside(width, height)):
                 continue
-            seen = self._landmarks(image, track.ahead(time))
+            seen = self._landmarks(image, region)
             if seen.presence >= _PRESENCE:
                 found.append(seen)
                 own.append(number)
@@ -99,14 +104,8 @@ class BlazePose:
             found += newcomers
         return self._settle(image, found, rivals, time)
 
-    def _kept(self, track: Track, time: float, width: int, height: int) -> bool:
-        """Whether someone is still to be followed."""
-        if time - track.time > (_REMEMBER if track.sure else _KEEP):
-            return False
-        return not track.lost or track.ahead(time).inside(width, height)
-
     def _pause(self, found: bool, missing: list[Track], time: float) -> float:
-        """Seconds between two looks for people: none after a loss, then few.
+        """Seconds between two looks for people: none after a loss, or while they hide each other.
 
         Args:
             found: Whether somebody was seen in this frame where they were expected.
@@ -114,9 +113,10 @@ class BlazePose:
             time: Seconds.
         """
         ages = [time - track.time for track in missing]
+        hidden = any(track.near and age <= _SEARCH for track, age in zip(missing, ages, strict=True))
         if not found:
             ages.append(time - self._seen)
-        if any(age <= _AT_ONCE for age in ages):
+        if hidden or any(age <= _AT_ONCE for age in ages):
             return 0.0
         return _OFTEN if not found or any(age <= _SEARCH for age in ages) else _LOOK
 
@@ -144,16 +144,19 @@ class BlazePose:
         """
         found: list[Landmarks] = []
         rivals: list[tuple[Landmarks, Landmarks]] = []
-        failures = 0
-        for region in self._looked_through(image):
+        # What was tried in vain in the last look comes last, so that it hides nobody.
+        before, self._vain = self._vain, []
+        regions = self._looked_through(image)
+        regions.sort(key=lambda region: any(region.overlaps(other) for other in before))
+        for region in regions:
             if len(known) + len(found) >= _MOST:
                 self.crowded = True
                 break
-            if failures >= _TRIES:
+            if len(self._vain) >= _TRIES:
                 break
             if any(region.overlaps(other.region) for other in (*known, *found)):
                 continue
-            failures += 1
+            self._vain.append(region)
             seen = self._landmarks(image, region)
             if seen.presence < _PRESENCE:
                 continue
@@ -166,7 +169,7 @@ class BlazePose:
             whole = [other for other in (*known, *found) if part_of(again, other)]
             if not whole:
                 found.append(again)
-                failures -= 1
+                self._vain.pop()
             elif len(whole) == 1 and whole[0] in known:
                 rivals.append((again, whole[0]))
         return found, rivals

@@ -32,7 +32,7 @@ _COLOUR = 0.25
 # A person who was lost with nobody near may be found so far from where they were, in sides of the square: at
 # once and for each second since then; so many times larger or smaller; in clothes that differ by so much.
 _BACK, _BACK_DRIFT, _BACK_FARTHEST = 0.5, 0.5, 1.0
-_BACK_SIZE, _BACK_COLOUR = 2.5, 0.6
+_BACK_SIZE, _BACK_COLOUR = 2.5, 0.4
 # A person is believed who was seen for so many seconds, in so many frames and in this share of them.
 _SURE_TIME, _SURE_FRAMES, _SURE_SHARE = 0.25, 4, 0.8
 # Looks that find a person larger than this track has them, until it gives in.
