@@ -156,23 +156,27 @@ class BlazePose:
                 break
             if any(region.overlaps(other.region) for other in (*known, *found)):
                 continue
-            self._vain.append(region)
-            seen = self._landmarks(image, region)
-            if seen.presence < _PRESENCE:
-                continue
-            # From the square that its own landmarks tell, a person is seen again; what is none, is not.
-            again = self._landmarks(image, seen.region)
-            if again.presence < _PRESENCE or not again.region.overlaps(seen.region):
+            again = self._seen_twice(image, region)
+            if again is None:
+                self._vain.append(region)
                 continue
             if any(same_person(again, other) for other in (*known, *found)):
                 continue
             whole = [other for other in (*known, *found) if part_of(again, other)]
             if not whole:
                 found.append(again)
-                self._vain.pop()
             elif len(whole) == 1 and whole[0] in known:
                 rivals.append((again, whole[0]))
         return found, rivals
+
+    def _seen_twice(self, image: np.ndarray, region: Region) -> Landmarks | None:
+        """The person in a square; None where there is none."""
+        seen = self._landmarks(image, region)
+        if seen.presence < _PRESENCE:
+            return None
+        # From the square that its own landmarks tell, a person is seen again; what is none, is not.
+        again = self._landmarks(image, seen.region)
+        return again if again.presence >= _PRESENCE and again.region.overlaps(seen.region) else None
 
     def _looked_through(self, image: np.ndarray) -> list[Region]:
         """Squares with people, the surest first, each person once; parts show small people."""
