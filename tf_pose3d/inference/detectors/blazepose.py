@@ -144,10 +144,11 @@ class BlazePose:
         """
         found: list[Landmarks] = []
         rivals: list[tuple[Landmarks, Landmarks]] = []
-        # What was tried in vain in the last look comes last, so that it hides nobody.
         before, self._vain = self._vain, []
         regions = self._looked_through(image)
-        regions.sort(key=lambda region: any(region.overlaps(other) for other in before))
+        if len(before) >= _TRIES:
+            # What was tried in vain in the last look comes last, so that it hides nobody.
+            regions.sort(key=lambda region: any(region.overlaps(other) for other in before))
         for region in regions:
             if len(known) + len(found) >= _MOST:
                 self.crowded = True
