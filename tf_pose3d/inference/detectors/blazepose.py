@@ -80,13 +80,14 @@ class BlazePose:
         ]
         if self._looked == -np.inf:
             self._seen = time
+        several = sum(track.sure for track in self._tracks) > 1
         # Times are sums of many small ones.
         since = time - self._looked + 1e-6
         found: list[Landmarks] = []
         own: list[int] = []
         for number, track in enumerate(self._tracks):
             region = track.ahead(time)
-            late = not track.near and time - track.time > _AT_ONCE and since < _OFTEN
+            late = not several and time - track.time > _AT_ONCE and since < _OFTEN
             if track.lost and (late or not region.inside(width, height)):
                 continue
             seen = self._landmarks(image, region)
@@ -98,25 +99,26 @@ class BlazePose:
         missing = [track for number, track in enumerate(self._tracks) if track.sure and number not in there]
         found = kept
         rivals: list[tuple[Landmarks, Landmarks]] = []
-        if since >= self._pause(bool(found), missing, time):
+        if since >= self._pause(bool(found), missing, several, time):
             self._looked = time
             newcomers, rivals = self._newcomers(image, found)
             found += newcomers
         return self._settle(image, found, rivals, time)
 
-    def _pause(self, found: bool, missing: list[Track], time: float) -> float:
-        """Seconds between two looks for people: none after a loss, or while they hide each other.
+    def _pause(self, found: bool, missing: list[Track], several: bool, time: float) -> float:
+        """Seconds between two looks for people: none at first after a loss, then few.
 
         Args:
             found: Whether somebody was seen in this frame where they were expected.
             missing: Those who were not.
+            several: Whether there are others, who may hide them, so that every frame counts.
             time: Seconds.
         """
         ages = [time - track.time for track in missing]
-        hidden = any(track.near and age <= _SEARCH for track, age in zip(missing, ages, strict=True))
         if not found:
             ages.append(time - self._seen)
-        if hidden or any(age <= _AT_ONCE for age in ages):
+        at_once = _SEARCH if several else _AT_ONCE
+        if any(age <= at_once for age in ages):
             return 0.0
         return _OFTEN if not found or any(age <= _SEARCH for age in ages) else _LOOK
 
