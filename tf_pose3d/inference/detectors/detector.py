@@ -81,7 +81,7 @@ def make_detector(
     return _factory(name)(folder, threads) if name in _OWN else _factory(name)(folder)
 
 
-def _factory(name: str) -> Callable[[Path | None], Detector]:
+def _factory(name: str) -> Callable[..., Detector]:
     if name in _OWN:
         module, attribute = _OWN[name]
         factory: Any = getattr(importlib.import_module(module), attribute)
