@@ -78,3 +78,21 @@ def test_labels(tmp_path, coco, with_scores, behind):
     np.testing.assert_allclose(got[keep][..., :2], coco[keep], atol=2e-3)
     np.testing.assert_allclose(got[keep][..., 2], 0.75 if with_scores else 1, atol=1e-6)
     assert video.people[0].id == ("3" if 3 in behind else "0")
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("clip_{}.txt", 2),  # a video's: they count from 1, and who is not there has no file
+        ("img_{:05}.txt", 3),  # images': they are called as they are
+    ],
+)
+def test_labels_of_somebody_who_enters_late(tmp_path, coco, name, row):
+    for frame in range(3, 3 + len(coco)):
+        joints = coco[frame - 3] / (made_up.WIDTH, made_up.HEIGHT)
+        line = " ".join(f"{value:.6f}" for value in [0, 0.5, 0.5, 0.2, 0.6, *joints.ravel()])
+        (tmp_path / name.format(frame)).write_text(line + "\n")
+    video = made_up.read(tmp_path, width=made_up.WIDTH, height=made_up.HEIGHT)
+    assert video.people[0].frames[0] == row
+    assert video.numbers()[row] == 3
+    assert "the first frame listed is 3: the rows before it are empty" in video.notes

@@ -222,6 +222,7 @@ def make_video(
     frames: FrameRows | None = None,
     listed: Iterable[int] = (),
     are_ids: bool = False,
+    from_one: bool = False,
     names: Sequence[str] | None = None,
     score: Score = Score.PEAK,
     width: int | None = None,
@@ -241,7 +242,7 @@ def make_video(
         expected: See `choose_layout`; the first layout stands for a file without anyone.
         frames: Rows of the frames' numbers; None: `lay_out_frames` of `found.frames` and `listed`.
         listed: Numbers of frames that the file has though nobody may be in them.
-        are_ids: See `lay_out_frames`.
+        are_ids, from_one: See `lay_out_frames`.
         names: The points' names, where the file states them.
         score: What the scores are.
         width, height, fps: As the file says.
@@ -252,7 +253,7 @@ def make_video(
         Pose3DError: See `choose_layout`, `lay_out_frames` and `confidences`.
     """
     if frames is None:
-        frames = lay_out_frames([*found.frames, *listed], str(source), are_ids)
+        frames = lay_out_frames([*found.frames, *listed], str(source), are_ids, from_one)
     facts: dict[str, Any] = {
         "width": width,
         "height": height,

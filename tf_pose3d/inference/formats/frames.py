@@ -77,13 +77,16 @@ def _step_warning(order: list[int]) -> list[str]:
     ]
 
 
-def lay_out_frames(numbers: Iterable[int], where: str, are_ids: bool = False) -> FrameRows:
+def lay_out_frames(
+    numbers: Iterable[int], where: str, are_ids: bool = False, from_one: bool = False
+) -> FrameRows:
     """Rows of frame numbers, by the rule above.
 
     Args:
         numbers: Of every frame that the file lists, in any order, repeated or not.
         where: Names the file in messages.
         are_ids: Numbers may be ids of pictures that count nothing.
+        from_one: The tool counts from 1, whether or not the file has that frame.
 
     Raises:
         Pose3DError: A number so far behind the one before that it can only be damage.
@@ -111,13 +114,13 @@ def lay_out_frames(numbers: Iterable[int], where: str, are_ids: bool = False) ->
                 f"{_LONGEST_SILENCE} without anyone: is this number right?"
             )
     first = order[0]
-    offset = first if first == 1 or first > _LATEST_START else 0
+    offset = first if first > _LATEST_START else int(first == 1 or (from_one and first > 0))
     notes, warnings = [], _step_warning(order)
     if offset == 1:
         notes.append("frames are numbered from 1: row n is frame n + 1")
     elif offset:
         warnings.append(f"frames are numbered from {offset}: row n of the output is frame n + {offset}")
-    elif first:
+    if first > offset:
         notes.append(f"the first frame listed is {first}: the rows before it are empty")
     return FrameRows(
         {number: number - offset for number in order},

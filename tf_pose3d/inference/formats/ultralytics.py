@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
@@ -54,9 +56,13 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     """
     found, listed = Detections(), []
     warnings: tuple[str, ...] = ()
+    from_one = False
     if source.kind == "folder":
         files = source.json_files or source.files(".txt")
         numbers, warnings = image_numbers([path.stem for path in files], str(source))
+        # Of a video; images' names are as they may be.
+        labels = all(re.search(r"_[1-9][0-9]*$", path.stem) for path in files)
+        from_one = labels and not source.json_files
         for path in files:
             listed.append(numbers[path.stem])
             if path.suffix == ".json":
@@ -71,7 +77,16 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
     else:
         raise Pose3DError(f"{source} is no array of Ultralytics' results")
     _scale(found, options, str(source))
-    return make_video(source, "ultralytics", found, options, _LAYOUTS, listed=listed, warnings=warnings)
+    return make_video(
+        source,
+        "ultralytics",
+        found,
+        options,
+        _LAYOUTS,
+        listed=listed,
+        from_one=from_one,
+        warnings=warnings,
+    )
 
 
 def _add_people(found: Detections, number: int, frame: Parsed, where: str) -> None:
