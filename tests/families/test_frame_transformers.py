@@ -211,6 +211,7 @@ def test_xla(arch):
     np.testing.assert_allclose(compiled, model(inputs, training=False)["pose_3d"], atol=1e-5)
 
 
+@pytest.mark.bfloat16
 @pytest.mark.parametrize("arch", TINY)
 def test_mixed_precision(arch):
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -41,6 +41,7 @@ def test_equal_to_the_layer(shape, size, dilation):
             np.testing.assert_allclose(one, other, atol=1e-4)
 
 
+@pytest.mark.bfloat16
 def test_one_image_goes_in_strips(monkeypatch):
     layer = make_layer(dtype="mixed_bfloat16")
     monkeypatch.setattr(type(layer), "call", lambda *_: pytest.fail("in one piece"))

@@ -33,7 +33,7 @@ def make(name):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("dtype", [pytest.param("bfloat16", marks=pytest.mark.bfloat16), "float16"])
 def test_poses_stay_and_gradients_flow(name, dtype):
     plain, narrow = make(name), make(name)
     assert narrow_products(narrow, dtype) > 0.5
@@ -58,6 +58,7 @@ def test_poses_stay_and_gradients_flow(name, dtype):
     assert all(weight.dtype == "float32" for weight in narrow.weights if "float" in weight.dtype)
 
 
+@pytest.mark.bfloat16
 def test_folded_weights_are_narrowed_too():
     plain, narrow = make("videopose3d"), make("videopose3d")
     narrow_products(narrow, "bfloat16")
@@ -74,6 +75,7 @@ def test_small_products_are_left_alone():
     assert narrow_products(build_model("semgcn"), "bfloat16") == 0
 
 
+@pytest.mark.bfloat16
 def test_narrowed_networks_agree_under_xla():
     model = make("videopose3d")
     narrow_products(model, "bfloat16")

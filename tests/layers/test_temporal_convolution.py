@@ -137,6 +137,7 @@ def test_rebuilt_from_its_config_and_compiled(layer, shape):
     assert tuple(again.compute_output_shape(shape)) == tuple(plain.shape)
 
 
+@pytest.mark.bfloat16
 def test_half_precision():
     momentum = SharedMomentum()
     network = TemporalNetwork(6, [3, 3], channels=8, momentum=momentum, dtype="mixed_bfloat16")

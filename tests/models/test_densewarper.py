@@ -395,6 +395,7 @@ def test_models_and_warpers_build_from_their_config():
         Warper(start="zeros")
 
 
+@pytest.mark.bfloat16
 def test_mixed_precision_keeps_cameras_in_float32(group):
     exact = small_model(WARPER_START="identity", **TWO_VIEWS)
     keras.config.set_dtype_policy("mixed_bfloat16")

@@ -224,7 +224,9 @@ def test_a_full_disk_leaves_no_half_file(tmp_path, monkeypatch):
     assert list((tmp_path / "checkpoints").iterdir()) == []
 
 
-@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize(
+    "precision", [pytest.param("mixed_bfloat16", marks=pytest.mark.bfloat16), "mixed_float16"]
+)
 def test_mixed_precision_trains(tmp_path, precision):
     trainer = make_trainer(tmp_path, EPOCHS=1, MIXED_PRECISION=precision)
     try:
