@@ -6,6 +6,8 @@ import contextlib
 import os
 import resource
 import signal
+import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -83,6 +85,37 @@ def made_tensors() -> Callable[[dict[str, list[int]]], dict[str, np.ndarray]]:
         return tensors
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_pytorch() -> Callable[[Path, dict[str, np.ndarray], str], Path]:
+    """Writes tensors as `torch.save` writes `{entry: state_dict}`, without PyTorch."""
+
+    def text(value: str) -> bytes:
+        return b"X" + struct.pack("<I", len(value.encode())) + value.encode()
+
+    def whole(values: tuple[int, ...]) -> bytes:
+        return b"(" + b"".join(b"J" + struct.pack("<i", value) for value in values) + b"t"
+
+    def write(path: Path, tensors: dict[str, np.ndarray], entry: str) -> Path:
+        parts = []
+        with zipfile.ZipFile(path, "w") as archive:
+            for number, (name, array) in enumerate(tensors.items()):
+                floats = array.dtype == np.float32
+                array = array if floats else array.astype(np.int64)
+                kind = b"FloatStorage" if floats else b"LongStorage"
+                strides = tuple(step // array.itemsize for step in np.ascontiguousarray(array).strides)
+                parts += [text(name), b"ctorch._utils\n_rebuild_tensor_v2\n((", text("storage")]
+                parts += [b"ctorch\n" + kind + b"\n", text(str(number)), text("cpu")]
+                parts += [b"J" + struct.pack("<i", array.size) + b"tQK\0"]
+                parts += [whole(array.shape), whole(strides if array.ndim else ())]
+                parts += [b"\x89ccollections\nOrderedDict\n)RtR"]
+                archive.writestr(f"archive/data/{number}", array.tobytes())
+            content = b"\x80\x02}" + text(entry) + b"}(" + b"".join(parts) + b"us."
+            archive.writestr("archive/data.pkl", content)
+        return path
+
+    return write
 
 
 @contextlib.contextmanager

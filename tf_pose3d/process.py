@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-__all__ = ["held_stderr", "keep_freed_memory", "tune_process"]
+__all__ = ["XLA_ON_CPU", "half_precision_on_cpu", "held_stderr", "keep_freed_memory", "tune_process"]
 
 # Of mallopt(3), where -1 as a trim threshold means that nothing is ever given back.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -65,6 +65,9 @@ def held_stderr() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
 
+
+# Of a line wherever a run on a CPU was asked for XLA.
+XLA_ON_CPU = "on a CPU XLA is mostly slower than TensorFlow's kernels (docs/training.md)"
 
 # What /proc/cpuinfo calls instructions that multiply numbers of half precision.
 _INSTRUCTIONS = {

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import nn
 
-from tf_pose3d.layers.graph import hop_edges, skeleton_adjacency
+from tf_pose3d.layers.skeleton_graph import hop_edges, skeleton_adjacency
 
 _SKELETON = "h36m_16"
 _JOINTS = 16

@@ -8,9 +8,8 @@ from tf_pose3d.geometry.heatmaps import gaussian_heatmaps
 from tf_pose3d.layers.residual import BasicBlock, BottleneckBlock, NormedConvolution
 from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model, load_model, save_model
-from tf_pose3d.models.pose_resnet.config import PoseResNetConfig
+from tf_pose3d.models.pose_resnet.config import BLOCKS_PER_STAGE, PoseResNetConfig
 from tf_pose3d.models.pose_resnet.losses import heatmap_loss
-from tf_pose3d.models.pose_resnet.model import BLOCKS_PER_STAGE
 from tf_pose3d.weights.convert import convert
 
 NARROW = {

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ import pytest
 _EXPORTED = ["--input", "keypoints.json", "--width", "9", "--height", "9", "--output", "a.npz"]
 # What is wrong with a flag that the exported file cannot follow, where something can run it at all.
 _FLIP = "EVAL_FLIP" if importlib.util.find_spec("onnxruntime") else 'pip install ".[lite]"'
+_RELEASED = str(Path(__file__).parents[1] / "golden/videopose3d/dilated/pretrained_h36m_cpn.bin")
+_SAID = ["--weights", _RELEASED, "--set", "INPUT_SKELETON=h36m_17", "--set", "CAUSAL=false"]
 COMMANDS = {
     "inference": [
         (["--input", "missing.json", "--output", "a.npz"], "missing.json"),
@@ -37,11 +40,16 @@ COMMANDS = {
             "--input",
         ),
         ([*_EXPORTED, "--weights", "general", "--backend", "onnx", "--set", "EVAL_FLIP=false"], _FLIP),
+        ([*_EXPORTED, "--weights", _RELEASED], "which does not tell INPUT_SKELETON"),
+        ([*_SAID, "--input", "missing.json", "--output", "a.npz"], "missing.json"),
     ],
     "eval": [
         (["--arch", "hoif"], "nothing to evaluate"),
         (["--arch", "hoif", "--weights", "missing.h5"], "missing.h5"),
         (["--arch", "lcn", "--help"], "--protocol2"),
+        (["--weights", _RELEASED, "--dataset", "missing.npz"], "which does not tell INPUT_SKELETON"),
+        ([*_SAID, "--dataset", "missing.npz"], "missing.npz does not exist"),
+        ([*_SAID, "--set", "CHANNELS=7", "--dataset", "missing.npz"], "has CHANNELS 16, not 7"),
     ],
     "train": [
         (["--config", "nobody", "--out_dir", "out"], "nobody"),
@@ -51,6 +59,7 @@ COMMANDS = {
         (["--config", "quickstart", "--out_dir", "out", "--dataset", "nothing"], "nothing"),
         (["--arch", "uplift", "--help"], "MASK_STRIDE"),
         (["--arch", "densewarper", "--help"], "--cams"),
+        ([*_SAID, "--out_dir", "out", "--dataset", "missing.npz"], "missing.npz does not exist"),
     ],
 }
 

@@ -95,12 +95,14 @@ WEIGHTS = {
     "h36m.pth.tar": ("densewarper_h36m", {}),
     "3dhp.pth.tar": ("densewarper_3dhp", {}),
     "pose2d.pth.tar": ("pose2d_h36m", {}),
+    "pose2d_3dhp.pth.tar": ("pose2d_3dhp", {}),
     "pose2d.h5": ("pose2d_h36m", {}),
     "checkpoint/pretrain/MB_release/best_epoch.bin": ("motionbert_pretrain", {}),
     "checkpoint/pose3d/FT_MB_release_MB_ft_h36m/best_epoch.bin": ("motionbert_ft", {}),
     "checkpoint/pose3d/FT_MB_lite_MB_ft_h36m_global_lite/best_epoch.bin": ("motionbert_global_lite", {}),
     "checkpoint/motionagformer-b-h36m.pth.tr": ("motionagformer_b", {}),
     "checkpoint/mag/best_epoch.pth.tr": ("motionagformer_xs", {}),
+    "checkpoint/3dhp/best_epoch.pth.tr": ("motionagformer_s_3dhp", {}),
     "checkpoint/mixste/best_epoch.bin": ("mixste_243", {}),
     "checkpoint/d3dp/h36m_best_epoch.bin": ("d3dp_243", {}),
 }
@@ -228,6 +230,7 @@ def named_files(tmp_path_factory):
         joints=17,
     )
     write_yaml(folder, "experiments/pose2d/h36m.yaml", **backbone)
+    write_yaml(folder, "experiments/pose2d/3dhp.yaml", dataset="multiview_3dhp", joints=17, **backbone)
     return folder
 
 
@@ -244,8 +247,8 @@ def test_the_page_has_every_script():
         f"{script.release} {script.path}"
         for script in SCRIPTS
         if (script.release, script.name) not in told
-        # Twins of a data set, and what only says where to go.
-        and script.name not in ("train_3dhp.py", "valid_3dhp.py", "gendb.py")
+        # It only says where to go.
+        and script.name != "gendb.py"
     ]
     assert not missing
 
@@ -578,6 +581,21 @@ def test_released_networks_of_mpi_inf_3dhp_are_told_so(tmp_path):
     assert arguments[-4:] == ("--set", "JOINT_ORDER=mpi_inf_3dhp", "--set", "SPACE=metric")
 
 
+@pytest.mark.slow
+def test_a_released_network_of_mpi_inf_3dhp_is_evaluated(
+    small_world, golden, made_tensors, write_pytorch, monkeypatch, capfd
+):
+    """Its file is PyTorch's: what the script alone knows goes with it."""
+    monkeypatch.chdir(small_world)
+    shapes = json.loads((golden / "motionagformer/similar/expected.json").read_text())["shapes"]
+    write_pytorch(Path("checkpoint/released.pth.tr"), made_tensors(shapes), "model")
+    words = "motionagformer train_3dhp.py --eval-only -c checkpoint --checkpoint-file released.pth.tr"
+    assert run_program.main([*words.split(), "--set", "NUM_HEADS=2"]) == 0
+    told = capfd.readouterr()
+    assert "taken as of MPI-INF-3DHP" in told.out + told.err
+    assert re.search(r"PCK.*AUC", told.out)
+
+
 def made_human36m(folder):
     """A tiny Human3.6M with exact and detected 2D poses, beside `data` and nowhere else."""
     random = np.random.default_rng(0)
@@ -823,6 +841,7 @@ def small_world(tmp_path_factory):
         joints=17,
     )
     write_yaml(folder, "experiments/pose2d/h36m.yaml", **backbone)
+    write_yaml(folder, "experiments/pose2d/3dhp.yaml", dataset="multiview_3dhp", joints=17, **backbone)
     return folder
 
 
@@ -906,7 +925,7 @@ IMAGED = ("pose2d", "densewarper")
 BY_NAME = (
     *("motionbert", "motionbert_ft", "motionbert_global_lite"),
     *("motionagformer_xs", "motionagformer_s_3dhp"),
-    *("densewarper_h36m", "densewarper_3dhp", "pose2d_h36m"),
+    *("densewarper_h36m", "densewarper_3dhp", "pose2d_h36m", "pose2d_3dhp"),
 )
 
 

@@ -17,6 +17,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.data.windows import Windows
@@ -58,13 +59,11 @@ TINY = {
 SEQUENCES = synthetic_sequences(["S1"], frames=60, actions=["Walking", "Sitting"])
 
 
-def make_trainer(out_dir, validation=None, strategy="one", **changes):
+def make_trainer(out_dir, validation=None, strategy="one", log=lambda line: None, **changes):
     family = get_family("uplift")
     config = family.config_class.from_dict({**TINY, **changes})
     windows = Windows(SEQUENCES, family.data_spec(config, "train"), seed=config.SHUFFLE_SEED)
-    return Trainer(
-        family, config, windows, out_dir, make_strategy(strategy), validation, log=lambda line: None
-    )
+    return Trainer(family, config, windows, out_dir, make_strategy(strategy), validation, log=log)
 
 
 def weights_of(trainer):
@@ -240,12 +239,16 @@ def test_mixed_precision_trains(tmp_path, precision):
 
 def test_compiled_steps_agree_with_plain_ones(tmp_path):
     plain = {"DROP_RATE": 0.0, "DROP_PATH_RATE": 0.0, "TOKEN_MASK_RATE": 0.0, "EPOCHS": 1}
-    losses = []
+    losses, told = [], {}
     for compiled in (False, True):
-        trainer = make_trainer(tmp_path / str(compiled), JIT_COMPILE=compiled, **plain)
+        lines = told[compiled] = []
+        trainer = make_trainer(tmp_path / str(compiled), JIT_COMPILE=compiled, log=lines.append, **plain)
         trainer.run()
         losses.append(float(np.asarray(trainer.loss_sum)))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    notice = [line for line in told[True] if line.startswith("JIT_COMPILE: on a CPU XLA is mostly slower")]
+    assert len(notice) == 1 - bool(tf.config.list_physical_devices("GPU"))
+    assert not any("XLA" in line for line in told[False])
 
 
 WORKER = """

@@ -78,7 +78,9 @@ def evaluate_weights(
 
     from tf_pose3d.evaluation.evaluate import run_evaluation
     from tf_pose3d.training.distribution import make_strategy
+    from tf_pose3d.weight_files.hdf5 import convert_held_weights
 
+    convert_held_weights()
     with make_strategy("one", config.GPU_ID).scope():
         # The network is the trained one: what flags overwrite concerns its input only.
         model = load_model(weights, trained)

@@ -201,7 +201,9 @@ def load_network(
     start_tensorflow("inference.py")
 
     from tf_pose3d.training.distribution import make_strategy
+    from tf_pose3d.weight_files.hdf5 import convert_held_weights
 
+    convert_held_weights()
     with make_strategy("one", config.GPU_ID).scope():
         model = release.load_model(arguments, config)
     apply_precision(model, arguments, config, "inference")

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from tf_pose3d.cli.flags import parse_overrides
-from tf_pose3d.process import half_precision_on_cpu
+from tf_pose3d.process import XLA_ON_CPU, half_precision_on_cpu
 
 if TYPE_CHECKING:
     import keras
@@ -58,4 +58,4 @@ def apply_precision(model: keras.Model, arguments: Namespace, config: TrainingCo
         else:
             say(f"--mixed_precision: without effect, {config.ARCH} has no large matrix products here")
     if on_cpu and config.JIT_COMPILE:
-        say("--jit_compile: on a CPU XLA is mostly slower than TensorFlow's kernels (docs/training.md)")
+        say(f"--jit_compile: {XLA_ON_CPU}")

@@ -142,7 +142,7 @@ def _convert(
     parsed: argparse.Namespace,
     program: str,
 ) -> None:
-    """Converts a release's checkpoint under what config file and flags say.
+    """Holds a release's checkpoint converted under what config file and flags say.
 
     Args:
         foreign: The checkpoint.
@@ -150,8 +150,6 @@ def _convert(
         parsed: The arguments.
         program: Its name, for the line that says so.
     """
-    start_tensorflow(f"{program}.py")
-
     from tf_pose3d.weights.opening import config_values
 
     values: dict[str, Any] = {}
@@ -166,7 +164,12 @@ def _convert(
         said |= {name: value for name, value in flags.items() if value is not None}
         values |= {name: value for name, value in said.items() if "." not in name}
 
-    foreign.convert(values, lambda line: _say(program, line), start=program == "train")
+    foreign.convert(
+        values,
+        lambda line: _say(program, line),
+        start=program == "train",
+        begin=lambda: start_tensorflow(f"{program}.py"),
+    )
 
 
 def _convert_others(weights: str, release: Release, parsed: argparse.Namespace, program: str) -> None:

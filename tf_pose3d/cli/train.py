@@ -104,7 +104,9 @@ def _train(arguments: Namespace, release: Release, log: Callable[[str], None]) -
 
     from tf_pose3d.training import run
     from tf_pose3d.training.loop import Interrupted
+    from tf_pose3d.weight_files.hdf5 import convert_held_weights
 
+    convert_held_weights()
     try:
         run.run_training(
             config,

@@ -14,40 +14,18 @@ from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.normed_relu import normed_relu
-from tf_pose3d.skeleton import Skeleton, get_skeleton
+from tf_pose3d.layers.skeleton_graph import hop_edges, skeleton_adjacency
 
 __all__ = [
     "GraphBlock",
     "HighOrderGraphConvolution",
     "SemanticGraphConvolution",
-    "hop_edges",
     "joint_major",
     "pose_major",
-    "skeleton_adjacency",
 ]
 
 # The logit of joints that share no edge, as in the releases.
 _NO_EDGE = -9e15
-
-
-def skeleton_adjacency(skeleton: str | Skeleton, self_loops: bool) -> np.ndarray:
-    """`(J, J)` adjacency of a skeleton's bones, each row scaled to sum 1.
-
-    Args:
-        skeleton: Joint layout.
-        self_loops: Whether every joint is its own neighbour (SemGCN), or not (HGCN, HOIF-Net).
-    """
-    layout = get_skeleton(skeleton)
-    adjacency = np.eye(layout.num_joints) if self_loops else np.zeros((layout.num_joints,) * 2)
-    for joint, parent in enumerate(layout.parents):
-        if parent >= 0:
-            adjacency[joint, parent] = adjacency[parent, joint] = 1
-    return adjacency / adjacency.sum(axis=1, keepdims=True)
-
-
-def hop_edges(adjacency: np.ndarray, hop: int) -> np.ndarray:
-    """`(J, J)` bool: pairs of joints that a walk of exactly `hop` steps connects; hop 0 is a joint itself."""
-    return np.linalg.matrix_power(adjacency, hop) > 0
 
 
 class _EdgeSoftmax:

@@ -20,7 +20,7 @@ from tf_pose3d.data.steps import epoch_steps
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.layers.products import SMALLEST, narrow_products
 from tf_pose3d.models.family import Family
-from tf_pose3d.process import half_precision_on_cpu
+from tf_pose3d.process import XLA_ON_CPU, half_precision_on_cpu
 from tf_pose3d.progress import Progress, format_duration
 from tf_pose3d.signals import StopSignals
 from tf_pose3d.training.checkpoints import (
@@ -147,6 +147,8 @@ class Trainer:
         self.last_weights: Path | None = None
 
         self._said_precision = False
+        if config.JIT_COMPILE and not tf.config.list_physical_devices("GPU"):
+            log(f"JIT_COMPILE: {XLA_ON_CPU}")
         keras.utils.set_random_seed(config.SHUFFLE_SEED)
         tf.config.experimental.enable_op_determinism()
         keras.config.set_dtype_policy("float32")

@@ -16,11 +16,13 @@ Files written here also carry the model's full config, so that they can be used 
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import io
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     import keras
 
 __all__ = [
+    "convert_held_weights",
     "drop_weights",
     "hold_weights",
     "kind_of_weights",
@@ -137,8 +140,28 @@ def _as_hdf5(
     return buffer
 
 
-# Weights that this process converted on the way, by what the checkpoint's file was then.
-_HELD: dict[tuple[str, int, int], bytes] = {}
+@dataclasses.dataclass
+class _Held:
+    """Weights that are converted on the way, once they are read.
+
+    Attributes:
+        config: What `read_config` gives; known before there is a network.
+        convert: Builds the network with the weights.
+        content: As a weight file has it, when it was made.
+    """
+
+    config: dict[str, Any]
+    convert: Callable[[], keras.Model]
+    content: bytes | None = None
+
+    def read(self, path: str | os.PathLike) -> bytes:
+        if self.content is None:
+            self.content = _as_hdf5(self.convert(), path, self.config, {}).getvalue()
+        return self.content
+
+
+# By what the checkpoint's file was then.
+_HELD: dict[tuple[str, int, int], _Held] = {}
 
 
 def _identity(path: str | os.PathLike) -> tuple[str, int, int]:
@@ -149,15 +172,32 @@ def _identity(path: str | os.PathLike) -> tuple[str, int, int]:
     return place, facts.st_size, facts.st_mtime_ns
 
 
-def hold_weights(path: str | os.PathLike, model: keras.Model, config: Mapping[str, Any]) -> None:
-    """Lets all readers of this module find weights under the path of the checkpoint that they came from.
+def hold_weights(
+    path: str | os.PathLike, convert: Callable[[], keras.Model], config: Mapping[str, Any]
+) -> None:
+    """Lets all readers of this module find weights under the path of the checkpoint that they come from.
 
     Args:
         path: The checkpoint, as it is or will be given to them.
-        model: With the checkpoint's weights.
+        convert: Gives the model with the checkpoint's weights; called when more than the config is read,
+            or by `convert_held_weights`, once.
         config: See `save_weights`.
     """
-    _HELD[_identity(path)] = _as_hdf5(model, path, config, {}).getvalue()
+    _HELD[_identity(path)] = _Held(json.loads(json.dumps(config)), convert)
+
+
+def convert_held_weights() -> None:
+    """Converts what `hold_weights` holds and nobody has read yet.
+
+    Raises:
+        Pose3DError: As the conversion.
+    """
+    for (path, _, _), held in list(_HELD.items()):
+        held.read(path)
+
+
+def _held(path: str | os.PathLike) -> _Held | None:
+    return _HELD.get(_identity(path)) if _HELD and os.path.exists(path) else None
 
 
 def drop_weights(path: str | os.PathLike) -> None:
@@ -279,6 +319,9 @@ def read_config(path: str | os.PathLike) -> dict[str, Any] | None:
     Raises:
         Pose3DError: the file is missing, not HDF5 or damaged, or its config is not a JSON object.
     """
+    held = _held(path)
+    if held is not None:
+        return copy.deepcopy(held.config)
     with opened_hdf5(path) as file:
         text = hdf5_attribute(file, _CONFIG)
     if text is None:
@@ -476,10 +519,10 @@ def opened_hdf5(path: str | os.PathLike) -> Iterator[h5py.File]:
     Raises:
         Pose3DError: It is missing, no HDF5 file, truncated or damaged.
     """
-    held = _HELD.get(_identity(path)) if _HELD and os.path.exists(path) else None
+    held = _held(path)
     if held is None:
         _require_hdf5(path)
-    source = path if held is None else io.BytesIO(held)
+    source = path if held is None else io.BytesIO(held.read(path))
     try:
         with checked_hdf5(source) as file:
             yield file

@@ -115,9 +115,7 @@ def convert_checkpoint(converter: Converter, held: Checkpoint, overrides: Mappin
     Raises:
         Pose3DError: As `convert`.
     """
-    if not converter.recognises(held):
-        raise Pose3DError(another_family(converter, held))
-    config = _make_config(converter, held, overrides)
+    config = checkpoint_config(converter, held, overrides)
     model = build_model(config)
     _assign(converter, model, config, held)
     return model
@@ -157,7 +155,14 @@ def another_family(converter: Converter, held: Checkpoint) -> str:
     )
 
 
-def _make_config(converter: Converter, held: Checkpoint, overrides: Mapping[str, Any]) -> Config:
+def checkpoint_config(converter: Converter, held: Checkpoint, overrides: Mapping[str, Any]) -> Config:
+    """The config of the network that `convert_checkpoint` makes; nothing is built.
+
+    Raises:
+        Pose3DError: A checkpoint of another family, or an override that contradicts it.
+    """
+    if not converter.recognises(held):
+        raise Pose3DError(another_family(converter, held))
     family = get_family(converter.arch)
     found = converter.config_values(held)
     wanted = {

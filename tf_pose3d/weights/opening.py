@@ -22,7 +22,13 @@ from tf_pose3d.models import loading
 from tf_pose3d.models.family import families
 from tf_pose3d.types import Parsed
 from tf_pose3d.weight_files.hdf5 import drop_weights, hold_weights, kind_of_weights
-from tf_pose3d.weights.convert import CONVERTERS, another_family, convert_checkpoint, get_converter
+from tf_pose3d.weights.convert import (
+    CONVERTERS,
+    another_family,
+    checkpoint_config,
+    convert_checkpoint,
+    get_converter,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -58,15 +64,20 @@ class ForeignWeights:
         log: Callable[[str], None],
         flags: bool = True,
         start: bool = False,
+        begin: Callable[[], None] | None = None,
     ) -> None:
-        """Converts it and holds the result for all who read weights by this path.
+        """Holds it converted for all who read weights by this path.
+
+        What speaks against it as far as its tensors need not fit a network is told here; the network is
+        built when the weights are read, or by `tf_pose3d.weight_files.hdf5.convert_held_weights`.
 
         Args:
             values: Config keys that the user says, in flags or a config file.
-            log: Takes a line that says so, and what the converter notes.
+            log: Takes a line that says so, and what the converter notes, when the network is built.
             flags: Whether the user says things in flags, else in a config.
             start: A training starts from the weights: then `values` are the run's, which may have other
                 settings (a later stage, another rate), and only what the file does not tell is taken of them.
+            begin: What comes before the first import of Keras.
 
         Raises:
             Pose3DError: What the file does not tell is not said (the message lists it), or does not fit it.
@@ -88,14 +99,21 @@ class ForeignWeights:
                 f"{self.path} is {_KINDS[self.kind]} of {self.converter.arch}, which does not tell {wanted}. "
                 f"Say it, e.g. {example}, or convert it once: {command}"
             )
-        model = convert_checkpoint(self.converter, self.held, given)
-        for line in self.converter.notes(self.held, model.config, given.keys()):
-            log(line)
-        log(
-            f"{self.path}: {_KINDS[self.kind]} of {self.converter.arch}, converted for this run; to keep the "
-            f"result: {command}"
-        )
-        hold_weights(self.path, model, model.config.to_dict())
+        config = checkpoint_config(self.converter, self.held, given)
+
+        def build() -> keras.Model:
+            if begin is not None:
+                begin()
+            model = convert_checkpoint(self.converter, self.held, given)
+            for line in self.converter.notes(self.held, config, given.keys()):
+                log(line)
+            log(
+                f"{self.path}: {_KINDS[self.kind]} of {self.converter.arch}, converted for this run; to keep "
+                f"the result: {command}"
+            )
+            return model
+
+        hold_weights(self.path, build, config.to_dict())
 
     def _command(self, given: Mapping[str, Any], examples: Mapping[str, str]) -> str:
         named = [choice.keys for choice in self.converter.choices(self.held)]

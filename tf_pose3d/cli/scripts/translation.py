@@ -10,7 +10,14 @@ from typing import Any
 from tf_pose3d.cli.flags import underscored
 from tf_pose3d.cli.scripts.preparation import PREPARATIONS
 from tf_pose3d.cli.scripts.script import EVAL, INFERENCE, TRAIN, Plan, ScriptFlag, spelled
-from tf_pose3d.cli.scripts.table import OURS, choose_script, flag_of_family, holders, underscored_name
+from tf_pose3d.cli.scripts.table import (
+    OURS,
+    choose_script,
+    flag_of_family,
+    holders,
+    listed,
+    underscored_name,
+)
 from tf_pose3d.config import read_config_file
 from tf_pose3d.errors import Pose3DError
 
@@ -180,7 +187,7 @@ def _refuse_foreign(short: str, program: str, name: str) -> None:
     others = [release for release in holders(name) if release != short]
     if others:
         raise Pose3DError(
-            f"{name} is a flag of {' and '.join(others)}; this is {short}, which has none of that name: two "
+            f"{name} is a flag of {listed(others)}; this is {short}, which has none of that name: two "
             "families' flags in one command"
         )
 

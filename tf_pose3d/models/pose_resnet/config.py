@@ -9,13 +9,26 @@ from tf_pose3d.config import SCHEDULE_NAMES, TrainingConfig, key
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton, joint_indices
 
-__all__ = ["ImageConfig", "PoseResNetConfig"]
+__all__ = ["BLOCKS_PER_STAGE", "ImageConfig", "PoseResNetConfig", "has_bottlenecks"]
 
+# Depth -> residual blocks of the four stages.
+BLOCKS_PER_STAGE = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+}
 # Heat-map layout -> the layout of the poses: union_20 has three joints that Human3.6M does not.
 _POSE_LAYOUTS = {"union_20": "h36m_17", "mpi_inf_3dhp_17": "mpi_inf_3dhp_17", "h36m_17": "h36m_17"}
 # An encoder and three deconvolutions: heat maps have a quarter of the image's size.
 _STRIDE = 4
 _ENCODER_STRIDE = 32
+
+
+def has_bottlenecks(num_layers: int) -> bool:
+    """Whether a ResNet of this depth is made of bottleneck blocks."""
+    return num_layers >= 50
 
 
 @dataclasses.dataclass

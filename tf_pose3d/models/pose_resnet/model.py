@@ -11,26 +11,13 @@ from keras import ops
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.residual import BasicBlock, BottleneckBlock, NormedConvolution
 from tf_pose3d.models.pose_model import PoseModel
+from tf_pose3d.models.pose_resnet.config import BLOCKS_PER_STAGE, has_bottlenecks
 from tf_pose3d.types import Tensor
 
-__all__ = ["BLOCKS_PER_STAGE", "PoseResNet", "has_bottlenecks"]
+__all__ = ["PoseResNet"]
 
-
-# Depth -> residual blocks of the four stages.
-BLOCKS_PER_STAGE = {
-    18: (2, 2, 2, 2),
-    34: (3, 4, 6, 3),
-    50: (3, 4, 6, 3),
-    101: (3, 4, 23, 3),
-    152: (3, 8, 36, 3),
-}
 _STEM_FILTERS = 64
 _DECONV_KERNEL = 4
-
-
-def has_bottlenecks(num_layers: int) -> bool:
-    """Whether a ResNet of this depth is made of bottleneck blocks."""
-    return num_layers >= 50
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")

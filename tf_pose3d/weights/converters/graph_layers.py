@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.layers.graph import hop_edges, skeleton_adjacency
+from tf_pose3d.layers.skeleton_graph import hop_edges, skeleton_adjacency
 from tf_pose3d.types import Tensor
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment

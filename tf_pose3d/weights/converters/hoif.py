@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tf_pose3d.models.hoif.model import IDLE_BLOCKS, RUN_BLOCKS
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
 from tf_pose3d.weights.converters.graph_layers import (
@@ -37,6 +36,8 @@ class HOIFNetConverter(Converter["HOIFNetConfig"]):
         }
 
     def assignments(self, model: HOIFNet, config: HOIFNetConfig) -> Iterator[Assignment]:
+        from tf_pose3d.models.hoif.model import IDLE_BLOCKS, RUN_BLOCKS
+
         yield from block_assignments(model.gconv_input, "gconv_input")
         for block, number in zip(model.gconv_layers, RUN_BLOCKS + IDLE_BLOCKS, strict=True):
             yield from block_assignments(block, f"gconv_layers.gconv{number}")

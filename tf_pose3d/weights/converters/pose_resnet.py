@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.models.pose_resnet.model import BLOCKS_PER_STAGE, has_bottlenecks
+from tf_pose3d.models.pose_resnet.config import BLOCKS_PER_STAGE, has_bottlenecks
 from tf_pose3d.weight_files.checkpoint import Checkpoint
 from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 from tf_pose3d.weights.converters.converter import Assignment, Converter
