@@ -236,12 +236,12 @@ class Script:
     def _unknown(self, name: str) -> str:
         if not name.startswith("-"):
             return f"{self.release} {self.name}: {name!r} belongs to no flag"
-        from tf_pose3d.cli.scripts.table import holders, listed
+        from tf_pose3d.cli.scripts.table import holders, joined
 
         others = [other for other in holders(name) if other != self.release]
         if others:
             return (
-                f"{self.release} {self.name} has no flag {name}, which is one of {listed(others)}: "
+                f"{self.release} {self.name} has no flag {name}, which is one of {joined(others)}: "
                 "flags of two releases in one command"
             )
         return f"{self.release} {self.name} has no flag {name}{likely(name, self.names())}"

@@ -19,7 +19,7 @@ __all__ = [
     "family_of_flags",
     "flag_of_family",
     "holders",
-    "listed",
+    "joined",
     "releases",
     "scripts_of_family",
     "told_families",
@@ -152,7 +152,7 @@ def choose_script(words: Sequence[str]) -> tuple[Script, list[str]]:
             paths = " and ".join(script.path for script in found)
             raise Pose3DError(f"{path} is {paths} in {whose[0]}: give its folder, too")
         raise Pose3DError(
-            f"{path} is a script of {listed(whose)}: say which, e.g. tf-pose3d-run {whose[0]} "
+            f"{path} is a script of {joined(whose)}: say which, e.g. tf-pose3d-run {whose[0]} "
             f"{found[0].name} ..."
         )
     return found[0], flags
@@ -169,7 +169,7 @@ def _refuse_absent(release: str | None, name: str) -> None:
             raise Pose3DError(f"{whose} {absent} has no counterpart: {why}")
 
 
-def listed(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join([part for part in (", ".join(names[:-1]), names[-1]) if part])
 
@@ -203,16 +203,16 @@ def _refuse_mixed(scripts: Sequence[Script], given: Sequence[str]) -> None:
         if name in OURS or any(name in script.names() for script in scripts):
             continue
         others = holders(name)
-        whose = f", which is one of {listed(others)}: flags of two releases in one command" if others else ""
+        whose = f", which is one of {joined(others)}: flags of two releases in one command" if others else ""
         known = [one for script in scripts for one in script.names()]
-        whose_scripts = listed([script.release for script in scripts])
+        whose_scripts = joined([script.release for script in scripts])
         raise Pose3DError(
             f"{scripts[0].name} of {whose_scripts} has no flag {name}{whose or likely(name, known)}"
         )
     told = {
         name: [one.release for one in scripts if name in one.names()] for name in given if name not in OURS
     }
-    few = [f"{name} is of {listed(held)}" for name, held in told.items() if len(held) < len(scripts)]
+    few = [f"{name} is of {joined(held)}" for name, held in told.items() if len(held) < len(scripts)]
     raise Pose3DError(f"{scripts[0].name}: {', '.join(few)}: flags of two releases in one command")
 
 
@@ -289,5 +289,5 @@ def family_of_flags(names: Collection[str], program: str) -> str | None:
         held = sorted(both)
         flags = " and ".join(sorted(told, key=lambda name: len(told[name]))[:2])
         raise Pose3DError(f"{flags}: {', '.join(held[:-1])} or {held[-1]}: add --arch, e.g. --arch {held[0]}")
-    listed = "; ".join(f"{name} is of {listed(sorted(held))}" for name, held in told.items())
+    listed = "; ".join(f"{name} is of {joined(sorted(held))}" for name, held in told.items())
     raise Pose3DError(f"flags of two families in one command: {listed}")

@@ -15,7 +15,7 @@ from tf_pose3d.cli.scripts.table import (
     choose_script,
     flag_of_family,
     holders,
-    listed,
+    joined,
     underscored_name,
 )
 from tf_pose3d.config import read_config_file
@@ -187,7 +187,7 @@ def _refuse_foreign(short: str, program: str, name: str) -> None:
     others = [release for release in holders(name) if release != short]
     if others:
         raise Pose3DError(
-            f"{name} is a flag of {listed(others)}; this is {short}, which has none of that name: two "
+            f"{name} is a flag of {joined(others)}; this is {short}, which has none of that name: two "
             "families' flags in one command"
         )
 
