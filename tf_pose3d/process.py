@@ -67,7 +67,7 @@ def held_stderr() -> Iterator[None]:
 
 
 # Of a line wherever a run on a CPU was asked for XLA.
-XLA_ON_CPU = "on a CPU XLA is mostly slower than TensorFlow's kernels (docs/training.md)"
+XLA_ON_CPU = "on a CPU XLA is slower for most networks, and level for SemGCN (docs/training.md)"
 
 # What /proc/cpuinfo calls instructions that multiply numbers of half precision.
 _INSTRUCTIONS = {

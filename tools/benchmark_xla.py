@@ -79,7 +79,7 @@ def measure(name: str, rounds: int, clock: Callable[[], float]) -> dict[str, obj
         config_name, examples, operations = TRAININGS[name]
         config = load_config(CONFIGS / f"{config_name}.json")
         family = get_family(config.ARCH)
-        make = training(family, config, examples)
+        make = training(family, config.replace(JIT_COMPILE=False), examples)
         compiled = training(family, config.replace(JIT_COMPILE=True), examples)
         sides = {"plain": make(), "keras.ops": make(), "xla": compiled()}
     compiling = 0.0
