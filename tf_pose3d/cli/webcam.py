@@ -82,8 +82,8 @@ def open_live(arguments: Namespace) -> LiveInput:
     """
     from tf_pose3d.inference.detectors import make_detector
 
-    detector = make_detector(arguments.detector, arguments.detector_model, arguments.threads)
-    return LiveInput(open_webcam(arguments), detector)
+    camera = open_webcam(arguments)
+    return LiveInput(camera, make_detector(arguments.detector, arguments.detector_model, arguments.threads))
 
 
 def lift_live(arguments: Namespace, lifter: Lifter, live: LiveInput, log: Log) -> int:
