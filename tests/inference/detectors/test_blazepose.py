@@ -267,9 +267,12 @@ def test_landmarks_in_the_references_squares_are_the_references(files, clip, ref
         moved.append(np.linalg.norm(seen.keypoints[:, :2] - other.keypoints[:, :2], axis=1))
     print(said(apart), f"{np.mean(np.array(apart) < 3):.1%} within 3;", "squares moved by 0.3:", said(moved))
     assert len(apart) > 215
-    assert np.mean(apart) < 1
     assert np.median(apart) < 0.5
-    assert np.quantile(apart, 0.95) < 3
+    # As far as the network itself is steady: by less than a third of a pixel in the place of its square.
+    assert np.mean(apart) < np.mean(moved)
+    mean, most = {"each": (1.5, 5), "video": (1, 3)}[run]
+    assert np.mean(apart) < mean
+    assert np.quantile(apart, 0.95) < most
 
 
 def test_landmarks_of_the_video_are_the_references(found, reference):
