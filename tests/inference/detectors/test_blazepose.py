@@ -266,7 +266,7 @@ def test_landmarks_in_the_references_squares_are_the_references(files, clip, ref
         other = look(image, Region(x + step[0], y + step[1], size + step[2], angle))
         moved.append(np.linalg.norm(seen.keypoints[:, :2] - other.keypoints[:, :2], axis=1))
     print(said(apart), f"{np.mean(np.array(apart) < 3):.1%} within 3;", "squares moved by 0.3:", said(moved))
-    assert len(apart) > 215
+    assert len(apart) > {"each": 130, "video": 215}[run]
     assert np.median(apart) < 0.5
     # As far as the network itself is steady: by less than a third of a pixel in the place of its square.
     assert np.mean(apart) < np.mean(moved)
