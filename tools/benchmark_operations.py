@@ -54,6 +54,8 @@ TRANSFORMER = ("attention", "layer_norm")
 WORKS = {
     "uplift-training": ("h36m_351", 32, TRANSFORMER),
     "uplift-evaluation": ("h36m_351", 512, TRANSFORMER),
+    "quickstart-training": ("quickstart", 64, TRANSFORMER),
+    "quickstart-evaluation": ("quickstart", 512, TRANSFORMER),
     "poseformer-training": ("poseformer_81", 32, TRANSFORMER),
     "poseformer-evaluation": ("poseformer_81", 256, TRANSFORMER),
     "strided-training": ("strided_351", 8, TRANSFORMER),

@@ -3,9 +3,11 @@
 #ifndef TF_POSE3D_OPS_LANES_H_
 #define TF_POSE3D_OPS_LANES_H_
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
+#include "parallel.h"
 #include "simd.h"
 #include "workers.h"
 
@@ -94,30 +96,40 @@ TF_POSE3D_INLINE void Transpose(Lanes m[kLanes]) {
   }
 }
 
+// The sums of eight vectors, each added up as Sum does.
+TF_POSE3D_INLINE Lanes SumEach(Lanes x[kLanes]) {
+  Transpose(x);
+  return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+}
+
+TF_POSE3D_INLINE Lanes Root(Lanes x) {
+  float values[kLanes];
+  AsVector(values) = x;
+  for (int i = 0; i < kLanes; ++i) values[i] = std::sqrt(values[i]);
+  return AsVector(values);
+}
+
 // Calls body(begin, end, block) for blocks of rows, from several threads. The blocks are the same whatever
 // the number of threads, so that sums per block, added up in order, are always the same.
 struct RowBlocks {
+  static constexpr int64_t kTask = 1 << 15;
+
   int64_t rows, size, count;
 
   explicit RowBlocks(int64_t rows) : rows(rows), size(Max(int64_t{64}, CeilDiv(rows, 128))) {
     count = CeilDiv(rows, size);
   }
 
+  // Blocks of narrow rows are too little work to be handed to a thread one by one: as many go together as
+  // hold kTask floats of rows of `width`.
   template <typename Body>
-  void Run(const Workers& workers, const Body& body) const {
-    if (count == 0) return;
-    struct Call {
-      const RowBlocks* blocks;
-      const Body* body;
-    } call{this, &body};
-    workers.run(
-        workers.pool, static_cast<int>(count),
-        [](void* argument, int block) {
-          const Call& c = *static_cast<Call*>(argument);
-          const int64_t begin = block * c.blocks->size;
-          (*c.body)(begin, Min(begin + c.blocks->size, c.blocks->rows), int64_t{block});
-        },
-        &call);
+  void Run(const Workers& workers, const Body& body, int64_t width = kTask) const {
+    const int64_t together = Max(1, kTask / (size * width));
+    Parallel(workers, CeilDiv(count, together), [&](int64_t task) {
+      for (int64_t block = task * together; block < Min((task + 1) * together, count); ++block) {
+        body(block * size, Min((block + 1) * size, rows), block);
+      }
+    });
   }
 
   // out (width) = sum over blocks of partial (count, width).
