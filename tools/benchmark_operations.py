@@ -50,6 +50,7 @@ from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.training.optimizers import make_optimizer
 
 TRANSFORMER = ("attention", "layer_norm")
+DENSEWARPER = ("deform_conv", "line_maximum", "soft_argmax")
 # Work -> the config, examples of a batch or frames of the recording, and the operations that it calls.
 WORKS = {
     "uplift-training": ("h36m_351", 32, TRANSFORMER),
@@ -72,8 +73,10 @@ WORKS = {
     "videopose3d-training": ("videopose3d_243", 64, ("normed_activation",)),
     "ehfusion-training": ("ehfusion_threestage", 64, ("normed_activation",)),
     "rie-training": ("rie_243", 64, ("normed_activation",)),
-    "densewarper-training": ("densewarper_h36m", 1, ("deform_conv", "line_maximum", "soft_argmax")),
-    "densewarper-evaluation": ("densewarper_h36m", 1, ("deform_conv", "line_maximum", "soft_argmax")),
+    "densewarper-training": ("densewarper_h36m", 1, DENSEWARPER),
+    "densewarper-evaluation": ("densewarper_h36m", 1, DENSEWARPER),
+    "densewarper_quickstart-training": ("densewarper_quickstart", 4, DENSEWARPER),
+    "densewarper_quickstart-evaluation": ("densewarper_quickstart", 4, DENSEWARPER),
 }
 CONFIGS = Path(__file__).resolve().parents[1] / "config"
 # A round repeats the work until so many seconds have passed.

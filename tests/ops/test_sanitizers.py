@@ -50,6 +50,7 @@ def compile_and_run(commands, link, program):
     ("operation", "harness"),
     [
         ("deform_conv", "cpu_harness.cc"),
+        ("layer_norm", "harness.cc"),
         ("line_maximum", "harness.cc"),
         ("soft_argmax", "harness.cc"),
     ],

@@ -111,7 +111,7 @@ def test_self_attention_is_token_attention(batch, keys, heads, depth):
 
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(
-    shape=st.sampled_from([(7,), (1, 5), (3, 4, 1), (130, 8), (2, 3, 5, 32), (300, 33), (9, 384)]),
+    shape=st.sampled_from([(7,), (1, 5), (3, 4, 1), (130, 8), (2, 3, 5, 32), (300, 33), (650, 96), (9, 384)]),
     offset=st.sampled_from([0.0, 5.0]),
     seed=st.integers(0, 99),
 )
@@ -119,6 +119,26 @@ def test_layer_norm(shape, offset, seed):
     rng = np.random.default_rng(seed)
     inputs = [random(rng, *shape) + offset, random(rng, shape[-1]), random(rng, shape[-1])]
     assert_same_as_float64(lambda *given: layer_norm(*given, 1e-5), inputs, tolerance=5e-5)
+
+
+@pytest.mark.parametrize("width", [7, 16, 32, 96, 97])
+def test_rows_normed_together_are_each_as_alone(width):
+    rng = np.random.default_rng(0)
+    # Some rows are left over from those taken together, and some blocks from those of one task.
+    x, upstream = random(rng, 333, width), random(rng, 333, width)
+    vectors = [random(rng, width), random(rng, width)]
+
+    def value_and_gradient(rows):
+        part = tf.constant(x.numpy()[rows])
+        with tf.GradientTape() as tape:
+            tape.watch(part)
+            y = layer_norm(part, *vectors, 1e-5)
+        return y.numpy(), tape.gradient(y, part, upstream.numpy()[rows]).numpy()
+
+    together = value_and_gradient(slice(None))
+    for row in (0, 5, 63, 64, 70, 255, 331, 332):
+        for alone, all_rows in zip(value_and_gradient(slice(row, row + 1)), together, strict=True):
+            np.testing.assert_array_equal(alone[0], all_rows[row])
 
 
 def test_empty_batches():
