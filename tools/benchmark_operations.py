@@ -50,7 +50,7 @@ from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.training.optimizers import make_optimizer
 
 TRANSFORMER = ("attention", "layer_norm")
-DENSEWARPER = ("deform_conv", "line_maximum", "soft_argmax")
+DENSEWARPER = ("deform_conv", "line_maximum")
 # Work -> the config, examples of a batch or frames of the recording, and the operations that it calls.
 WORKS = {
     "uplift-training": ("h36m_351", 32, TRANSFORMER),

@@ -52,7 +52,6 @@ def compile_and_run(commands, link, program):
         ("deform_conv", "cpu_harness.cc"),
         ("layer_norm", "harness.cc"),
         ("line_maximum", "harness.cc"),
-        ("soft_argmax", "harness.cc"),
     ],
 )
 def test_cpu_kernels(compiler, tmp_path, operation, harness):

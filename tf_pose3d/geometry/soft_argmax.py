@@ -1,8 +1,4 @@
-"""Coordinates of heat-map maxima with fractions of a pixel.
-
-Compiled for CPUs (see `tf_pose3d.ops.loader`), and computed with `keras.ops` wherever the compiled form does
-not serve: in other types than float32, on GPUs, inside XLA, and under other backends.
-"""
+"""Coordinates of heat-map maxima with fractions of a pixel."""
 
 from __future__ import annotations
 
@@ -11,7 +7,6 @@ import math
 import numpy as np
 from keras import ops
 
-from tf_pose3d.ops.soft_argmax import compiled
 from tf_pose3d.types import Tensor
 
 __all__ = ["heatmap_maxima", "soft_argmax"]
@@ -74,11 +69,8 @@ def soft_argmax(
         the values inside the disc and through the maximum.
     """
     heatmaps = ops.convert_to_tensor(heatmaps)
-    if compiled.OPERATION.serves(heatmaps):
-        mean, value = _compiled(heatmaps, diameter, temperature)
-    else:
-        place, value = heatmap_maxima(heatmaps)
-        mean = _disc_mean(heatmaps, place, diameter, temperature)
+    place, value = heatmap_maxima(heatmaps)
+    mean = _disc_mean(heatmaps, place, diameter, temperature)
     return ops.where(value[..., None] > least, mean, ops.zeros_like(mean)), value
 
 
@@ -101,29 +93,3 @@ def _disc_mean(heatmaps: Tensor, place: Tensor, diameter: float, temperature: fl
     shares = ops.softmax(ops.reshape(logits, (-1, len(offsets))), axis=-1)
     mean = ops.cast(flat, shares.dtype) + ops.matmul(shares, ops.cast(offsets, shares.dtype))
     return ops.reshape(mean, ops.shape(place))
-
-
-def _compiled(heatmaps: Tensor, diameter: float, temperature: float) -> tuple[Tensor, Tensor]:
-    """Means and maxima in one sweep; the gradients go through `_disc_mean`, of few pixels."""
-    import tensorflow as tf
-
-    @tf.custom_gradient
-    def means_and_maxima(heatmaps: Tensor) -> tuple:
-        *lead, height, width, joints = ops.shape(heatmaps)
-        flat = ops.reshape(heatmaps, (-1, height, width, joints))
-        place, mean = compiled.soft_argmax(flat, diameter, temperature)
-        place = ops.reshape(place, (*lead, joints, 2))
-
-        def maxima(heatmaps: Tensor) -> Tensor:
-            points = ops.reshape(place, (-1, 2))
-            return ops.reshape(_pixels(heatmaps, points[:, :1], points[:, 1:]), (*lead, joints))
-
-        def gradient(*upstream: Tensor) -> Tensor:
-            with tf.GradientTape() as tape:
-                tape.watch(heatmaps)
-                outputs = _disc_mean(heatmaps, place, diameter, temperature), maxima(heatmaps)
-            return tape.gradient(outputs, heatmaps, upstream)
-
-        return (ops.reshape(mean, (*lead, joints, 2)), maxima(heatmaps)), gradient
-
-    return means_and_maxima(heatmaps)
