@@ -40,8 +40,10 @@ def assert_points_close(actual, expected):
     """Triangulated points, mm: rounding moves a point along its rays, whatever its single coordinates are."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape
-    moved = np.linalg.norm(actual - expected, axis=-1)
-    assert np.max(moved / np.maximum(1, np.linalg.norm(expected, axis=-1))) < 1e-4
+    moved, distance = (np.linalg.norm(value, axis=-1) for value in (actual - expected, expected))
+    # The farther a point, the more parallel its rays: the share by which rounding moves it grows as its
+    # distance does. Random weights give points kilometres away; those within 100 m are held to 1e-4.
+    assert np.max(moved / np.maximum(1, distance) / np.maximum(1, distance / 1e5)) < 1e-4
 
 
 def channels_last(array):
