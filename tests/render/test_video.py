@@ -1,3 +1,5 @@
+import errno
+
 import av
 import numpy as np
 import pytest
@@ -56,6 +58,28 @@ def test_videos_that_cannot_be_read(video, tmp_path):
     cut.write_bytes(video.read_bytes()[:600])
     with pytest.raises(Pose3DError, match=r"cut.mp4 (cannot be read as a video|is a video without frames)"):
         VideoReader(cut)
+
+
+def test_frames_in_a_form_that_nothing_converts(video, monkeypatch):
+    """As damaged headers announce."""
+    reader = VideoReader(video)
+
+    class Strange:
+        rotation, time = 0, 0.0
+
+        def to_image(self, **settings):
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+        def to_ndarray(self, **settings):
+            raise ValueError("Conversion to numpy array with format is not yet supported")
+
+    monkeypatch.setattr(VideoReader, "_decode", lambda self: iter([Strange()]))
+    message = "is damaged: a frame cannot be shown: "
+    for read in (lambda: VideoReader(video), lambda: list(reader.frames([0], (8, 8)))):
+        with pytest.raises(Pose3DError, match=message + "Operation not supported"):
+            read()
+    with pytest.raises(Pose3DError, match=message):
+        list(reader.arrays())
 
 
 def test_mp4_is_what_browsers_play(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 from collections.abc import Iterable, Iterator
@@ -128,7 +129,8 @@ class VideoReader:
             Pose3DError: The file is damaged; the frames before were given.
         """
         for frame in self._decode():
-            image = frame_pixels(frame, pixels)
+            with self._converting():
+                image = frame_pixels(frame, pixels)
             turn = round(frame.rotation / 90) % 4
             yield frame.time, np.ascontiguousarray(np.rot90(image, turn)) if turn else image
 
@@ -151,15 +153,24 @@ class VideoReader:
             after = f"is damaged after frame {count - 1}" if count else "cannot be read as a video"
             raise Pose3DError(f"{self.path} {after}: {error.strerror or error}") from None
 
-    @staticmethod
-    def _oriented(frame: av.VideoFrame, size: tuple[int, int] | None = None) -> Image.Image:
+    @contextlib.contextmanager
+    def _converting(self) -> Iterator[None]:
+        """What FFmpeg says of pixels in a form that nothing makes RGB of becomes one line."""
+        try:
+            yield
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise Pose3DError(f"{self.path} is damaged: a frame cannot be shown: {reason}") from None
+
+    def _oriented(self, frame: av.VideoFrame, size: tuple[int, int] | None = None) -> Image.Image:
         # Telephones turn by quarters; anything between is damage.
         turn = 90 * round(frame.rotation / 90) % 360
-        if size is None:
-            image = frame.to_image()
-        else:
-            width, height = size if turn % 180 == 0 else size[::-1]
-            image = frame.to_image(width=width, height=height, interpolation="AREA")
+        with self._converting():
+            if size is None:
+                image = frame.to_image()
+            else:
+                width, height = size if turn % 180 == 0 else size[::-1]
+                image = frame.to_image(width=width, height=height, interpolation="AREA")
         return image.rotate(turn, expand=True) if turn else image
 
 
