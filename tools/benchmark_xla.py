@@ -46,11 +46,12 @@ TRAININGS |= {
     "hgcn-training": ("hgcn_gt", 256, ("normed_activation",)),
     "hoif-training": ("hoif_gt", 256, ("normed_activation",)),
 }
-# Name -> shapes of the two factors; a convolution over frames where the second has three axes.
+# Name -> shapes of the two factors; convolutions are over frames.
 PRODUCTS = {
     "product": ((4096, 1024), (1024, 1024)),
     "small-product": ((1024, 64), (64, 64)),
     "convolution": ((64, 81, 1024), (3, 1024, 1024)),
+    "strided-convolution": ((64, 81, 1024), (3, 1024, 1024)),
 }
 EXAMPLES = ("martinez-training", "semgcn-training", "hgcn-training", "lcn-training", "videopose3d-training")
 
@@ -63,8 +64,11 @@ def make_product(name: str, jit_compile: bool) -> Callable[[], object]:
     def step(first: tf.Tensor, second: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             tape.watch([first, second])
-            convolves = name == "convolution"
-            found = tf.nn.conv1d(first, second, 1, "VALID") if convolves else first @ second
+            if name.endswith("convolution"):
+                stride = 3 if name.startswith("strided") else 1
+                found = tf.nn.conv1d(first, second, stride, "VALID")
+            else:
+                found = first @ second
             loss = tf.reduce_sum(found * found)
         return tape.gradient(loss, [first, second])
 

@@ -895,7 +895,7 @@ def test_a_documented_command_runs(old, ours, difference, small_world, monkeypat
         keys = {}
     if refined:
         keys |= {"REFINE": False}
-    if words[0].endswith("vis.py") or words[1].endswith("vis.py"):
+    if any(word.endswith("vis.py") for word in words[:2]):
         words += ["--detector", "still:Still"]
     extra = [word for key, value in keys.items() for word in ("--set", f"{key}={json.dumps(value)}")]
     code = run_program.main([*words, *extra])
