@@ -33,7 +33,10 @@ def mean_length(vectors: keras.KerasTensor, weights: object = None) -> keras.Ker
     squared = ops.sum(ops.square(ops.cast(vectors, "float32")), axis=-1)
     vanishes = squared == 0
     lengths = ops.where(vanishes, 0.0, ops.sqrt(ops.where(vanishes, 1.0, squared)))
-    return ops.mean(lengths if weights is None else lengths * weights)
+    if weights is None:
+        return ops.mean(lengths)
+    # PyTorch's tensors with gradients do not multiply NumPy's arrays.
+    return ops.mean(lengths * ops.convert_to_tensor(weights, lengths.dtype))
 
 
 def scaled_joint_distance(predicted: keras.KerasTensor, target: keras.KerasTensor) -> keras.KerasTensor:

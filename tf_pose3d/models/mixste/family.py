@@ -75,5 +75,7 @@ def mixste_loss(poses: Tensor, target: Tensor, config: MixSTEConfig) -> Tensor:
     total = mean_length(poses - target, weights)
     if config.LOSS_SMOOTHNESS and poses.shape[1] > 1:
         moved = ops.square(poses[:, 1:] - poses[:, :-1])
-        total = total + config.LOSS_SMOOTHNESS * ops.mean(weights[:, None] * moved)
+        total = total + config.LOSS_SMOOTHNESS * ops.mean(
+            ops.convert_to_tensor(weights[:, None], moved.dtype) * moved
+        )
     return total + config.LOSS_VELOCITY * mean_velocity_distance(poses, target)
