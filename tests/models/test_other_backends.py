@@ -346,7 +346,8 @@ def test_outputs_and_gradients(cases, backend, case):
             tolerance = 1e-2 if "/offsets_" in name else 1e-3
             assert np.abs(found[name] - expected).max() < tolerance * scale, name
         else:
-            points = case.startswith("densewarper/") and "pose_3d" in name
+            # As are joints hundreds of metres away that a refined depth puts on their rays.
+            points = case.startswith(("densewarper/", "strided/refined")) and "pose_3d" in name
             least = float(np.abs(expected).max()) if points else 1.0
             assert distance(found[name], expected, least) < 1e-4, name
     if norms.get(case) is not None:
