@@ -17,6 +17,7 @@ def flags(precision=None, overrides=()):
     return Namespace(mixed_precision=precision, set=list(overrides))
 
 
+@pytest.mark.bfloat16
 @pytest.mark.parametrize("given", [flags("mixed_bfloat16"), flags(None, ["MIXED_PRECISION=mixed_bfloat16"])])
 def test_products_are_narrowed_and_said(given, capsys):
     model = build_model(VideoPose3DConfig(FILTER_WIDTHS=[3, 3], CHANNELS=128))

@@ -229,9 +229,11 @@ class TestExports:
 
     def test_tflite(self, model, case, tmp_path):
         x, expected = case
-        model.export(tmp_path / "model.tflite", format="litert", verbose=False)
-        contents = [(tmp_path / "model.tflite").read_bytes()]
-        contents.append(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+        contents = [tf.lite.TFLiteConverter.from_keras_model(model).convert()]
+        # Keras 3.12, the last for Python 3.10, has no such format.
+        if tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 13):
+            model.export(tmp_path / "model.tflite", format="litert", verbose=False)
+            contents.append((tmp_path / "model.tflite").read_bytes())
         for content in contents:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

@@ -50,6 +50,8 @@ class FullyConnectedBlock(keras.layers.Layer):
 
         self.first = layer("first")
         self.pairs = [(layer(f"pair{index}_1"), layer(f"pair{index}_2")) for index in range(pairs)]
+        # As in `TemporalNetwork`: for Keras before 3.13, and by its name after the pairs.
+        self.single_pairs = [held for pair in self.pairs for held in pair]
         self.last = keras.layers.Dense(
             units,
             kernel_initializer=uniform_initializer(hidden),

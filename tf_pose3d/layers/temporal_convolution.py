@@ -105,6 +105,9 @@ class TemporalNetwork(keras.layers.Layer):
             (layer(f"block{number}_wide"), layer(f"block{number}_narrow"))
             for number in range(1, len(self.filter_widths))
         ]
+        # Keras before 3.13 saves no layers of pairs in lists. By their name these come after the pairs, so
+        # that later versions, which do, write the files that they always wrote.
+        self.flat_blocks = [block for pair in self.blocks for block in pair]
         self.shrink = keras.layers.Dense(
             outputs,
             kernel_initializer=uniform_initializer(channels),
