@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.inference.formats.joint_names import find_joint
 from tf_pose3d.inference.formats.values import LARGEST_PIXEL
 from tf_pose3d.inference.sanity import limb_warnings
@@ -108,10 +108,13 @@ def named_joints(names: Sequence[str], where: str) -> JointColumns:
         if joint is None:
             continue
         if joint in places:
-            raise Pose3DError(f"{where}: {names[places[joint]]} and {names[place]} are both read as {joint}")
+            first, second = (shown(names[held])[1:-1] for held in (places[joint], place))
+            raise Pose3DError(f"{where}: {first} and {second} are both read as {joint}")
         places[joint] = place
     if not places:
-        listing = ", ".join(list(names)[:30])
+        # A damaged name may be of any length and any characters.
+        listing = ", ".join(shown(name)[1:-1] for name in names)
+        listing = listing if len(listing) <= _LISTED else f"{listing[: _LISTED - 3]}..."
         raise Pose3DError(
             f"{where}: none of its body parts ({listing}) has a known name, expected names like left_hip"
         )
@@ -169,6 +172,8 @@ def _spread(points: np.ndarray, skeleton: Skeleton) -> float:
 
 # Bones of another order are longer in sum; a layout this near the best may be the one.
 _CLEARLY = 1.15
+# Characters of names that a message lists.
+_LISTED = 400
 
 
 def fitting_layouts(points: np.ndarray | None, names: Sequence[str]) -> list[str]:
