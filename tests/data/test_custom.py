@@ -62,6 +62,8 @@ def test_joints_are_made_for_a_model_that_reads_others(path):
         ({"w": 0}, r"walk\.mp4: w is 0, expected a whole number of pixels"),
         ({"h": "720"}, "h is '720', expected a whole number"),
         ({"fps": -1}, "fps is -1, expected frames per second"),
+        ({"w": 10**400}, r"w is 10+\.\.\., expected a whole number"),
+        ({"fps": 10**400}, r"fps is 10+\.\.\., expected frames"),
         ({"joints": 16}, "has 16 joints, expected the 17 of coco_17"),
         ({"videos": ()}, "holds no video"),
     ],

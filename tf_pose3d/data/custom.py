@@ -112,13 +112,13 @@ def _facts(details: Parsed, where: str) -> tuple[int, int, float]:
     fps = _number(details.get("fps", _FPS))
     if fps is None or not 0 < fps <= _FASTEST:
         raise Pose3DError(f"{where}: fps is {shown(details['fps'])}, expected frames per second")
-    return sizes[0], sizes[1], fps
+    return sizes[0], sizes[1], float(fps)
 
 
 def _number(value: Parsed) -> float | None:
-    """A number, perhaps NumPy's; None for anything else."""
+    """A number, perhaps NumPy's, or one of hundreds of digits; None for anything else."""
     numeric = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    return float(value) if numeric else None
+    return value if numeric else None
 
 
 def _path(options: Mapping[str, Any]) -> Path:
