@@ -123,15 +123,12 @@ class Painter:
             for (parent, child), _ in self._bones:
                 self._line(draw, shadow[parent], shadow[child], style.SHADOW, self._bone * 0.9)
         drawn = self._view.project(everyone, followed)
+        seen = [person for person, points in enumerate(drawn) if np.isfinite(points).any()]
         # Who stands farther away is drawn first.
-        for person in np.argsort([np.nanmean(points[:, 2]) if self._seen(points) else 0 for points in drawn]):
+        for person in sorted(seen, key=lambda person: float(np.nanmean(drawn[person, :, 2]))):
             faint = None if track.unsure is None or person else style.faintness(track.unsure[index])
             self._draw_skeleton(draw, drawn[person], self._bone / _BONE, faint)
         return image.reduce(_OVERSAMPLING)
-
-    @staticmethod
-    def _seen(points: np.ndarray) -> bool:
-        return bool(np.isfinite(points).any())
 
     def _draw_floor(self, draw: ImageDraw.ImageDraw, followed: np.ndarray) -> None:
         first = np.floor((followed - self._floor) / _TILE).astype(int)
