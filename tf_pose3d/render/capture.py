@@ -11,6 +11,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.render.video import frame_pixels
+from tf_pose3d.video_file import picture_stream
 
 __all__ = ["Webcam", "device_of"]
 
@@ -84,12 +85,10 @@ class Webcam:
         options = {} if size is None else {"video_size": f"{size[0]}x{size[1]}"}
         try:
             self._container = av.open(device, format=kind, options=options)
-            stream = self._container.streams.video[0]
+            stream = picture_stream(self._container, name)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise Pose3DError(f"{name} cannot be opened: {reason}; does another program use it?") from None
-        except IndexError:
-            raise Pose3DError(f"{name} gives no video") from None
         self.width, self.height = stream.width, stream.height
         rate = stream.average_rate or stream.guessed_rate
         self.fps = float(rate) if rate else _FPS

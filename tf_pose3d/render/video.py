@@ -8,13 +8,13 @@ import itertools
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 from PIL import Image
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.video_file import opened_video
 
 __all__ = ["VideoReader", "frame_pixels", "write_mp4"]
 
@@ -22,8 +22,6 @@ _BT709 = 1
 # Twice as fast as the encoder's default; line drawings look the same.
 _PRESET = "veryfast"
 _ASPECT_TOLERANCE = 0.02
-# A title that is no UTF-8 is no reason to refuse a video; from PyAV 19 on it is none by itself.
-_METADATA: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 class VideoReader:
@@ -137,10 +135,7 @@ class VideoReader:
     def _decode(self) -> Iterator[av.VideoFrame]:
         count = 0
         try:
-            with av.open(str(self.path), **_METADATA) as container:
-                if not container.streams.video:
-                    raise Pose3DError(f"{self.path} holds no video, expected a video file")
-                stream = container.streams.video[0]
+            with opened_video(self.path) as (container, stream):
                 stream.thread_type = "AUTO"
                 rate = stream.average_rate
                 self._rate, self._told = float(rate) if rate else None, stream.frames

@@ -18,6 +18,7 @@ from tf_pose3d.data.multiview.mpi_inf_3dhp import CAMERAS, JOINTS_OF_28
 from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.extras import require_av
 from tf_pose3d.files import require_writable_folder, write_whole
+from tf_pose3d.video_file import opened_video
 
 __all__ = ["prepare_mpi_inf_3dhp_views", "read_calibration"]
 
@@ -203,8 +204,8 @@ def _write_frames(video: Path, folder: Path, every: int, most: int) -> int:
     require_writable_folder(folder)
     count = 0
     try:
-        with av.open(str(video)) as container:
-            for number, frame in enumerate(container.decode(video=0)):
+        with opened_video(video) as (container, stream):
+            for number, frame in enumerate(container.decode(stream)):
                 if number % every:
                     continue
                 if count == most:
