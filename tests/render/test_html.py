@@ -105,6 +105,7 @@ def test_uncertainty_curves_and_other_people(sequence, poses):
         standing=False,
         unsure=np.full((count, 17), 0.05),
         company=np.stack([poses + 1.0]),
+        company_2d=sequence.pose_2d[None] + 5,
         curves={"knee_flexion_left": np.where(np.arange(count) == 1, np.nan, 12.34)},
     )
     text, _ = html_document(scene)
@@ -112,6 +113,8 @@ def test_uncertainty_curves_and_other_people(sequence, poses):
     (track,) = content["tracks"]
     np.testing.assert_allclose(unpack(track["unsure"], 1), 0.05, atol=3e-4)
     assert len(track["company"]) == 1
+    (other,) = content["company_2d"]
+    np.testing.assert_allclose(unpack(other, 2), scene.pose_2d + 5, atol=0.07)
     assert content["curves"]["knee_flexion_left"][:3] == [12.3, None, 12.3]
     np.testing.assert_allclose(scene.take(np.array([2, 1])).curves["knee_flexion_left"], [12.34, np.nan])
 

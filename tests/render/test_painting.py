@@ -107,3 +107,23 @@ def test_everyone_is_drawn(sequence, poses):
     # Who is not there changes nothing; a joint that is not known leaves the others.
     assert count(absent, style.LEFT) == pytest.approx(count(alone, style.LEFT), rel=0.05)
     assert 0.8 * count(two, style.LEFT) < count(painted(partly), style.LEFT) < count(two, style.LEFT)
+
+
+def test_everyone_is_drawn_in_the_image(sequence, poses):
+    scene = make_scene(sequence, poses, limit=2, ground_truth=False)
+    width = np.ptp(scene.pose_2d[0, :, 0])
+    beside = scene.pose_2d + np.float32([3 * width, 0])
+    gone = np.full_like(beside, np.nan)
+
+    def painted(*company):
+        shown = dataclasses.replace(scene, company_2d=np.stack(company) if company else None)
+        return Painter(shown, 3).paint(0).crop((0, 0, 300, 270))
+
+    assert painted(gone) == painted()
+    columns = [
+        np.flatnonzero((np.asarray(picture) == style.LEFT).all(axis=-1).any(axis=0))
+        for picture in (painted(), painted(beside))
+    ]
+    # The part of the image that is shown grows, so that both stand in it, one beside the other.
+    assert np.ptp(columns[1]) > 1.5 * np.ptp(columns[0])
+    assert np.diff(columns[1]).max() > 40

@@ -476,7 +476,10 @@ def write_people(
         for motion, suffix in zip(staged[:1] if shared else staged, suffixes, strict=False):
             path = arguments.viz_output if shared else with_suffix(arguments.viz_output, suffix)
             flags = Namespace(**{**vars(arguments), "viz_output": path})
-            company = np.stack([other.poses for other in staged[1:]]) if shared else None
+            company, company_2d = None, None
+            if shared:
+                company = np.stack([other.poses for other in staged[1:]])
+                company_2d = np.stack([other.keypoints_where_present() for other in staged[1:]])
             try:
                 draw_pictures(
                     flags,
@@ -488,6 +491,7 @@ def write_people(
                     None if motion.uncertainty is None else motion.uncertainty / 1000,
                     company,
                     angle_curves(motion),
+                    company_2d,
                 )
             except KeyboardInterrupt:
                 kept = "" if arguments.output is None else f"; {arguments.output} is complete"

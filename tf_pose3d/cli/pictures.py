@@ -105,12 +105,13 @@ def draw_pictures(
     unsure: np.ndarray | None = None,
     company: np.ndarray | None = None,
     curves: Mapping[str, np.ndarray] | None = None,
+    company_2d: np.ndarray | None = None,
 ) -> None:
     """Draws what the flags ask for.
 
     Args:
         arguments: The flags.
-        sequence, poses, root, axes, unsure, company, curves: See `tf_pose3d.render.make_scene`.
+        sequence, poses, root, axes, unsure, company, curves, company_2d: See `tf_pose3d.render.make_scene`.
         log: Takes a line for the user.
 
     Raises:
@@ -131,6 +132,7 @@ def draw_pictures(
         unsure=unsure,
         company=company,
         curves=curves,
+        company_2d=company_2d,
     )
     count = draw(
         scene,

@@ -100,6 +100,7 @@ def triangulation_scene(
     down = np.array([0, 0, floor], np.float32)
     poses = hold_joints(drawn[:, kept])[frames] - down
     company = None
+    beside = result.people[1 : len(everyone)]
     if len(everyone) > 1:
         company = np.stack([one.poses[frames][:, kept] - down for one in everyone[1:]])
     views = []
@@ -107,7 +108,9 @@ def triangulation_scene(
     measured = person.pose_3d if shift is None else drawn + np.array([0, 0, shift])
     images = result.rig.images(measured[frames][:, kept])
     for view, label in enumerate(result.labels):
-        points = person.keypoints[view][frames][:, kept, :2].astype(np.float64)
+        points, *others = (
+            one.keypoints[view][frames][:, kept, :2].astype(np.float64) for one in (person, *beside)
+        )
         views.append(
             SceneView(
                 name=result.rig.names[view],
@@ -115,6 +118,7 @@ def triangulation_scene(
                 pose_2d=points,
                 projected=images[view],
                 video=(videos or {}).get(label),
+                company_2d=np.stack(others) if others else None,
             )
         )
     return Scene(
@@ -124,6 +128,7 @@ def triangulation_scene(
         fps=person.fps / downsample,
         frames=person.frame[frames],
         pose_2d=_held(views[0].pose_2d),
+        company_2d=views[0].company_2d,
         image_size=views[0].image_size,
         tracks=(Track("Triangulated", poses, company=company),),
         # From beside the first camera, which so does not stand in the way.

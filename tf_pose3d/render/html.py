@@ -38,6 +38,11 @@ def _packed(values: np.ndarray, finest: float, gaps: bool = False) -> dict[str, 
     return {"step": step, "data": base64.b64encode(data).decode("ascii")}
 
 
+def _others(company: np.ndarray | None, count: int, finest: float) -> list[dict[str, Any]]:
+    """The first frames of each of the others."""
+    return [] if company is None else [_packed(other[:count], finest, gaps=True) for other in company]
+
+
 def _numbers(values: np.ndarray) -> list[float | None]:
     """Numbers to a tenth, null for NaN."""
     return [None if np.isnan(value) else round(float(value), 1) for value in values]
@@ -90,6 +95,7 @@ def html_document(
         "window": input_region(scene, whole=pictures is not None or live is not None),
         "live": live,
         "pose_2d": _packed(scene.pose_2d[:count], _FINEST_2D),
+        "company_2d": _others(scene.company_2d, count, _FINEST_2D),
         "azimuth": scene.azimuth,
         "elevation": ELEVATION,
         "scale": view.scale,
@@ -100,9 +106,7 @@ def html_document(
                 "poses": _packed(track.poses[:count], _FINEST_3D),
                 "error_mm": None if track.error_mm is None else np.round(track.error_mm[:count], 2).tolist(),
                 "unsure": None if track.unsure is None else _packed(track.unsure[:count], _FINEST_3D),
-                "company": []
-                if track.company is None
-                else [_packed(other[:count], _FINEST_3D, gaps=True) for other in track.company],
+                "company": _others(track.company, count, _FINEST_3D),
             }
             for track in scene.tracks
         ],
@@ -130,12 +134,13 @@ def _view(view: SceneView, count: int, pictures: Iterable[Image] | None) -> dict
     images = []
     if pictures is not None:
         images = [data_uri(picture) for picture, _ in zip(pictures, range(count), strict=False)]
-    left, top, side = image_region(view.pose_2d, view.image_size, whole=pictures is not None)
+    left, top, side = image_region(view.everyone_2d, view.image_size, whole=pictures is not None)
     return {
         "name": view.name,
         "image_size": list(view.image_size),
         "window": [left, top, side],
         "pose_2d": _packed(view.pose_2d[:count], _FINEST_2D, gaps=True),
+        "company_2d": _others(view.company_2d, count, _FINEST_2D),
         "projected": _packed(view.projected[:count], _FINEST_2D, gaps=True),
         "images": images,
     }

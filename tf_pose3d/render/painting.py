@@ -59,6 +59,7 @@ class Painter:
         reach = (box[2] - box[0]) / 2 / self._view.scale
         self._floor = max(_FLOOR_RADIUS, reach) if scene.tracks[-1].company is not None else _FLOOR_RADIUS
         self._bone = _BONE * min(1.0, 1.5 * _FLOOR_RADIUS / self._floor)
+        self._everyone_2d = scene.everyone_2d
         left, top, side = input_region(scene, whole=over_video)
         head, foot = margin + _HEAD * 0.75 * self._fine, 2 * margin + _TEXT * self._fine
         room = self._fine - head - foot
@@ -101,15 +102,17 @@ class Painter:
             left, top = self._input_corner
             image.paste(picture, (round(left), round(top)))
         draw = ImageDraw.Draw(image)
-        points = self.scene.pose_2d[index] * self._input_scale + self._input_corner
-        points = np.concatenate([points, np.zeros_like(points[:, :1])], axis=1)
-        if picture is not None:
-            # Stands out from whatever is behind.
-            for (parent, child), _ in self._bones:
-                self._line(draw, points[parent], points[child], style.PAPER, _BONE * 1.45)
-            for point in points:
-                self._dot(draw, point, style.PAPER, _JOINT * 1.3)
-        self._draw_skeleton(draw, points, 0.85)
+        # The followed person is in front.
+        for person in self._everyone_2d[::-1, index]:
+            points = person * self._input_scale + self._input_corner
+            points = np.concatenate([points, np.zeros_like(points[:, :1])], axis=1)
+            if picture is not None:
+                # Stands out from whatever is behind.
+                for (parent, child), _ in self._bones:
+                    self._line(draw, points[parent], points[child], style.PAPER, _BONE * 1.45)
+                for point in points:
+                    self._dot(draw, point, style.PAPER, _JOINT * 1.3)
+            self._draw_skeleton(draw, points, 0.85)
         return image.reduce(_OVERSAMPLING)
 
     def _paint_track(self, index: int, track: Track) -> Image.Image:

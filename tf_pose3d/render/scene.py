@@ -29,6 +29,10 @@ __all__ = [
 LEVEL = np.array([0.5**0.5, -(0.5**0.5), 0.0, 0.0])
 
 
+def _with_company(person: np.ndarray, company: np.ndarray | None) -> np.ndarray:
+    return person[None] if company is None else np.concatenate([person[None], company])
+
+
 @dataclasses.dataclass(frozen=True)
 class Track:
     """One skeleton in motion, drawn in a panel of its own.
@@ -51,8 +55,7 @@ class Track:
     @property
     def everyone(self) -> np.ndarray:
         """`(1 + P, F, J, 3)` the followed person, then the others."""
-        alone = self.poses[None]
-        return alone if self.company is None else np.concatenate([alone, self.company])
+        return _with_company(self.poses, self.company)
 
     def take(self, numbers: np.ndarray) -> Track:
         """Some of the frames, by index."""
@@ -75,6 +78,7 @@ class SceneView:
         pose_2d: `(F, J, 2)` pixels, NaN where nothing was found.
         projected: `(F, J, 2)` pixels of the 3D pose in this image, NaN where there is none.
         video: Its video, drawn under both, or None.
+        company_2d: `(P, F, J, 2)` pixels: the others in this image, NaN where they are not, or None.
     """
 
     name: str
@@ -82,10 +86,21 @@ class SceneView:
     pose_2d: np.ndarray
     projected: np.ndarray
     video: str | None = None
+    company_2d: np.ndarray | None = None
+
+    @property
+    def everyone_2d(self) -> np.ndarray:
+        """`(1 + P, F, J, 2)` the followed person in the image, then the others."""
+        return _with_company(self.pose_2d, self.company_2d)
 
     def take(self, numbers: np.ndarray) -> SceneView:
         """Some of the frames, by index."""
-        return dataclasses.replace(self, pose_2d=self.pose_2d[numbers], projected=self.projected[numbers])
+        return dataclasses.replace(
+            self,
+            pose_2d=self.pose_2d[numbers],
+            projected=self.projected[numbers],
+            company_2d=None if self.company_2d is None else self.company_2d[:, numbers],
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +135,7 @@ class Scene:
         views: What each of several cameras saw, for the interactive page; else empty.
         cameras: Where they stand; else empty.
         curves: Name -> `(F,)` what the interactive page shows under its scrubber, degrees; else empty.
+        company_2d: `(P, F, J, 2)` pixels: the others in the image, NaN where they are not, or None.
     """
 
     title: str
@@ -134,6 +150,12 @@ class Scene:
     views: tuple[SceneView, ...] = ()
     cameras: tuple[SceneCamera, ...] = ()
     curves: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    company_2d: np.ndarray | None = None
+
+    @property
+    def everyone_2d(self) -> np.ndarray:
+        """`(1 + P, F, J, 2)` the followed person in the image, then the others."""
+        return _with_company(self.pose_2d, self.company_2d)
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -147,6 +169,7 @@ class Scene:
             tracks=tuple(track.take(numbers) for track in self.tracks),
             views=tuple(view.take(numbers) for view in self.views),
             curves={name: values[numbers] for name, values in self.curves.items()},
+            company_2d=None if self.company_2d is None else self.company_2d[:, numbers],
         )
 
 
@@ -222,6 +245,7 @@ def make_scene(
     unsure: np.ndarray | None = None,
     company: np.ndarray | None = None,
     curves: Mapping[str, np.ndarray] | None = None,
+    company_2d: np.ndarray | None = None,
 ) -> Scene:
     """A recording and its predicted poses as a clip.
 
@@ -236,7 +260,7 @@ def make_scene(
         skip, downsample, limit: See `select_frames`.
         ground_truth: Show the true poses, where there are any, and errors; they are in the camera frame.
         axes: Of `poses`: `"camera"`, or `"world"` with z up, y ahead of a camera without known orientation.
-        unsure, company, curves: See `Track` and `Scene`; `company` in world axes only.
+        unsure, company, curves, company_2d: See `Track` and `Scene`; `company` in world axes only.
         standing: Put the lowest joint of each frame on the floor; else poses in the world stay where they
             are.
 
@@ -249,17 +273,7 @@ def make_scene(
     expected = (sequence.num_frames, sequence.skeleton.num_joints, 3)
     if poses.shape != expected:
         raise Pose3DError(f"{sequence.label}: poses of shape {poses.shape}, expected {expected}")
-    if skip < 0 or downsample < 1:
-        raise Pose3DError(
-            f"cannot skip {skip} frames and draw every {downsample}th; expected 0 and 1 or more"
-        )
-    frames = np.arange(skip, sequence.num_frames, downsample)
-    if limit >= 1:
-        frames = frames[:limit]
-    if not len(frames):
-        raise Pose3DError(
-            f"{sequence.label} has {sequence.num_frames} frames; none is left after skipping {skip}"
-        )
+    frames = select_frames(sequence, skip, downsample, limit)
     camera = sequence.camera
     orientation = LEVEL if camera.orientation is None else camera.orientation
     truth = sequence.pose_3d if ground_truth and axes == "camera" else None
@@ -288,6 +302,7 @@ def make_scene(
         tracks=tracks,
         azimuth=viewer_azimuth(orientation),
         curves={name: values[frames] for name, values in (curves or {}).items()},
+        company_2d=None if company_2d is None else company_2d[:, frames, :, :2],
     )
 
 

@@ -98,14 +98,14 @@ def input_region(scene: Scene, whole: bool) -> tuple[float, float, float]:
         scene: Its image and 2D poses.
         whole: Show the whole image, not only the part where the person is.
     """
-    return image_region(scene.pose_2d, scene.image_size, whole)
+    return image_region(scene.everyone_2d, scene.image_size, whole)
 
 
 def image_region(pose_2d: np.ndarray, image_size: tuple[int, int], whole: bool) -> tuple[float, float, float]:
     """As `input_region`, of any image.
 
     Args:
-        pose_2d: `(F, J, 2)` pixels.
+        pose_2d: `(..., 2)` pixels.
         image_size: Width and height, pixels.
         whole: See `input_region`.
     """

@@ -160,6 +160,12 @@ class Motion:
             pose_3d=self.truth,
         )
 
+    def keypoints_where_present(self) -> np.ndarray:
+        """`(F, J, 2)` pixels: the 2D poses of frames that have a pose, else NaN."""
+        if self.keypoints is None:
+            return np.full((*self.poses.shape[:2], 2), np.nan, np.float32)
+        return np.where(self.present[:, None, None], self.keypoints[..., :2], np.float32(np.nan))
+
     @property
     def num_frames(self) -> int:
         """F."""
