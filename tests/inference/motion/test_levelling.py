@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_pose3d.camera import quaternion_to_matrix
+from tf_pose3d.camera import project_pixels, quaternion_to_matrix
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.levelling import angles_up, centre_of_mass, world_rotation
 from tf_pose3d.inference.motion.steps import MotionSteps
@@ -60,3 +60,56 @@ def test_centre_of_mass(walk):
     assert 0 < above.mean() < 0.2
     with pytest.raises(Pose3DError, match="no limbs"):
         centre_of_mass(walk.world[:, :4], get_skeleton("aic_14").__class__("x", ("a",), (-1,), (), (), 0))
+
+
+def _leaning(walk, degrees, *places):
+    """People who stand still at places `(x, y)` on one floor and all lean to the world's x."""
+    camera = walk.motion.camera
+    pose = walk.world[0]
+    foot = pose[[3, 6]].mean(axis=0) * (1, 1, 0)
+    turn = np.radians(degrees)
+    lean = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    people = []
+    for place in places:
+        body = pose - foot
+        body = body @ lean.T
+        # Feet stay where they are.
+        body[[3, 6]] = (pose - foot)[[3, 6]]
+        world = np.repeat((body + foot + (*place, 0))[None], 90, axis=0)
+        seen = (world - camera.translation) @ quaternion_to_matrix(camera.orientation)
+        pixels = project_pixels(seen, camera)
+        keypoints = np.concatenate([pixels, np.ones((90, 17, 1))], axis=2).astype(np.float32)
+        people.append(walk.unknown(poses=seen - seen[:, :1], keypoints=keypoints, truth=None))
+    return people
+
+
+def test_people_apart_tell_one_floor(walk):
+    """How they stand misleads; that their feet are on one floor does not."""
+    camera = walk.motion.camera
+    right = quaternion_to_matrix(camera.orientation)[:2, 0]
+    steps = MotionSteps(level="auto")
+    side = 1.5 * right / np.linalg.norm(right)
+    ahead = camera.translation[:2] - walk.world[0, 0, :2]
+    ahead = 2 * ahead / np.linalg.norm(ahead)
+    people = _leaning(walk, 12, side, -side, ahead)
+    alone = [tilt(find_world([person], steps).rotation, walk.motion) for person in people]
+    together = tilt(find_world(people, steps).rotation, walk.motion)
+    assert together < 0.9 * min(alone)
+    # Someone of two frames hardly counts.
+    brief = people[0].poses.copy()
+    brief[2:] = np.nan
+    brief[:2] = brief[:2, :, [1, 0, 2]]
+    passing = walk.unknown(poses=brief, keypoints=people[0].keypoints, truth=None)
+    assert tilt(find_world([*people, passing], steps).rotation, walk.motion) < together + 1
+
+
+@pytest.mark.parametrize("raised", [0.0, 1.0, 1.4])
+def test_the_floor_is_below_the_camera(walk, raised):
+    """At 1.4 m it nearly lies on it, which cameras do not."""
+    camera = walk.motion.camera
+    seen = (walk.world - camera.translation) @ quaternion_to_matrix(camera.orientation)
+    seen = seen - np.array([0, raised, 0])
+    keypoints = np.concatenate([project_pixels(seen, camera), np.ones((300, 17, 1))], axis=2)
+    motion = walk.unknown(keypoints=keypoints.astype(np.float32))
+    up = find_world([motion], MotionSteps(level="auto")).rotation[2]
+    assert np.median((seen[:, [3, 6]] @ up).min(axis=1)) < -0.1

@@ -1,13 +1,16 @@
 """Which way is up: from the camera's orientation, from its pitch and roll, or from how the person stands.
 
-From the person, five things are weighed against each other, each with the error that it has on motion
-capture: points where feet rest lie in one plane; the body's centre of mass is, on the whole, above the feet;
-the trunk is upright, on the whole; a camera is hardly rolled; and it looks down a little.
+From people, six things are weighed against each other, each with the error that it has on motion capture:
+points where feet rest lie in one plane, that of all people; the body's centre of mass is, on the whole, above
+the feet; the trunk is upright, on the whole; the floor is below the camera; a camera is hardly rolled; and it
+looks down a little.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -15,7 +18,7 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.contact import resting_places
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["angles_up", "centre_of_mass", "find_up", "world_rotation"]
+__all__ = ["Stance", "angles_up", "centre_of_mass", "find_up", "world_rotation"]
 
 # Standard errors: metres of a resting foot from the floor, degrees of the others. Chosen on people whom no
 # table in the documentation shows.
@@ -26,6 +29,10 @@ _DOUBTED = 1.3
 _DEPTH = 0.04
 # Degrees by which cameras look down: at breast height or above, from some metres; and how much this differs.
 _PITCH, _PITCHES = 8.0, 8.0
+# Metres of the camera above the floor, at least, and the standard error of what is below.
+_HEIGHT, _HEIGHTS = 0.5, 0.15
+# Relative standard error of a person's size, which raises or lowers their floor as a foot's depth does.
+_SIZE = 0.055
 # Metres from the ankles to where the centre of mass is above the feet, forward.
 _SUPPORT = 0.05
 _ITERATIONS = 12
@@ -92,55 +99,145 @@ def world_rotation(up: np.ndarray) -> np.ndarray:
     return np.stack([np.cross(y, z), y, z])
 
 
-def find_up(
-    poses: np.ndarray, place: np.ndarray, resting: np.ndarray, feet: tuple[int, int], skeleton: Skeleton
-) -> np.ndarray:
-    """`(3,)` the direction up in the camera's frame, from a person who mostly stands or walks.
+@dataclasses.dataclass(frozen=True)
+class Stance:
+    """How one person stands, in the frames with a pose.
 
-    Args:
+    Attributes:
         poses: `(F, J, 3)` metres round the root, camera frame, finite.
-        place: `(F, 3)` metres: where the root is.
-        resting: `(F, 2)` bool: the left or right foot does not move.
         feet: Joints of the feet, left and right.
         skeleton: Names the joints.
+        place: `(F, 3)` metres: where the root is, or None.
+        resting: `(F, 2)` bool: the left or right foot does not move; with `place`.
+    """
+
+    poses: np.ndarray
+    feet: tuple[int, int]
+    skeleton: Skeleton
+    place: np.ndarray | None = None
+    resting: np.ndarray | None = None
+
+
+def find_up(stances: Sequence[Stance]) -> np.ndarray:
+    """`(3,)` the direction up in the camera's frame, from people who mostly stand or walk on one floor.
+
+    Args:
+        stances: At least one, of at least one frame; those of fewer frames count less.
 
     Raises:
         Pose3DError: A layout without limbs, trunk or hips.
     """
-    mass = centre_of_mass(poses, skeleton) - poses[:, feet].mean(axis=1)
-    trunk = _unit(poses[:, skeleton.index("neck")] - poses[:, skeleton.root])
-    across = _unit(poses[:, skeleton.index("l_hip")] - poses[:, skeleton.index("r_hip")])
-    holds, lasting = resting_places(poses[:, feet] + place[:, None], resting)
-    up = _unit(mass.mean(axis=0))
+    people = [_Cues.of(stance) for stance in stances]
+    longest = max(len(person.mass) for person in people)
+    up = _unit(np.sum([person.mass.mean(axis=0) for person in people], axis=0))
     for _ in range(_ITERATIONS):
         side = _unit(np.cross(up, [0.0, 0.0, 1.0]) if abs(up[2]) < 0.9 else np.cross(up, [0.0, 1.0, 0.0]))
         axes = np.stack([side, np.cross(up, side)])
-        forward = np.cross(across, up)
+        # What the camera alone tells: its right axis is level, and it looks down a little.
+        residuals = np.array([-up[0], -up[2] - math.sin(math.radians(_PITCH))])
+        matrix, right = _weighed(axes[:, [0, 2]].T, residuals, np.radians([_ROLL, _PITCHES]) ** -2)
+        for person in people:
+            share = len(person.mass) / longest
+            for part in (person.uprightness(up, axes), person.height(up, axes), person.floor(up, axes)):
+                matrix, right = matrix + share * part[0], right + share * part[1]
+        for part in _one_floor(people, up, axes):
+            matrix, right = matrix + part[0], right + part[1]
+        up = _unit(up + axes.T @ np.linalg.solve(matrix, right))
+    return up
+
+
+_Normal = tuple[np.ndarray, np.ndarray]
+
+
+def _weighed(slopes: np.ndarray, residuals: np.ndarray, weights: np.ndarray) -> _Normal:
+    """Normal equations `(2, 2)` and `(2,)` of rows that a move of up by `axes` changes by `slopes`."""
+    return (slopes * weights[:, None]).T @ slopes, (slopes * weights[:, None]).T @ residuals
+
+
+@dataclasses.dataclass(frozen=True)
+class _Cues:
+    """What one person tells of up.
+
+    Attributes:
+        mass: `(F, 3)` metres from between the feet to the centre of mass.
+        trunk, across: `(F, 3)` unit vectors: up the trunk, from the right hip to the left.
+        stands: `(F, 2, 3)` metres: the feet in the camera's frame, or None.
+        holds: `(n, 3)` metres: where feet rest.
+        lasting: `(n,)` frames.
+    """
+
+    mass: np.ndarray
+    trunk: np.ndarray
+    across: np.ndarray
+    stands: np.ndarray | None
+    holds: np.ndarray
+    lasting: np.ndarray
+
+    @classmethod
+    def of(cls, stance: Stance) -> _Cues:
+        poses, feet, skeleton = stance.poses, stance.feet, stance.skeleton
+        stands, holds, lasting = None, np.zeros((0, 3)), np.zeros(0)
+        if stance.place is not None:
+            stands = poses[:, feet] + stance.place[:, None]
+            if stance.resting is not None:
+                holds, lasting = resting_places(stands, stance.resting)
+        return cls(
+            centre_of_mass(poses, skeleton) - poses[:, feet].mean(axis=1),
+            _unit(poses[:, skeleton.index("neck")] - poses[:, skeleton.root]),
+            _unit(poses[:, skeleton.index("l_hip")] - poses[:, skeleton.index("r_hip")]),
+            stands,
+            holds,
+            lasting,
+        )
+
+    def uprightness(self, up: np.ndarray, axes: np.ndarray) -> _Normal:
+        """The centre of mass above the feet, and the trunk."""
         matrix, right = np.zeros((2, 2)), np.zeros(2)
+        forward = _unit(np.cross(self.across, up))
         for target, degrees in (
-            (_unit((mass - _SUPPORT * _unit(forward)).mean(axis=0)), _BALANCE),
-            (_unit(trunk.mean(axis=0)), _TRUNK),
+            (_unit((self.mass - _SUPPORT * forward).mean(axis=0)), _BALANCE),
+            (_unit(self.trunk.mean(axis=0)), _TRUNK),
         ):
             away = axes @ (target - up)
             doubt = np.linalg.norm(away) / math.radians(degrees) / _DOUBTED
             weight = math.radians(degrees) ** -2 / (1 + doubt**2)
             matrix += np.eye(2) * weight
             right += away * weight
-        weight = math.radians(_ROLL) ** -2
-        matrix += np.outer(axes[:, 0], axes[:, 0]) * weight
-        right -= axes[:, 0] * up[0] * weight
-        weight = math.radians(_PITCHES) ** -2
-        matrix += np.outer(axes[:, 2], axes[:, 2]) * weight
-        right -= axes[:, 2] * (up[2] + math.sin(math.radians(_PITCH))) * weight
-        if len(holds) > 1:
-            trust = _on_floor(holds @ up, lasting)
-            places = holds - np.average(holds, axis=0, weights=trust * lasting)
-            slopes = places @ axes.T
-            weights = (trust / (_FLOOR**2 + (_DEPTH * (holds @ up)) ** 2))[:, None]
-            matrix += (slopes * weights).T @ slopes
-            right -= (slopes * weights).T @ (places @ up)
-        up = _unit(up + axes.T @ np.linalg.solve(matrix, right))
-    return up
+        return matrix, right
+
+    def height(self, up: np.ndarray, axes: np.ndarray) -> _Normal:
+        """The floor is below the camera, which does not lie on it."""
+        if self.stands is None:
+            return np.zeros((2, 2)), np.zeros(2)
+        heights = self.stands @ up
+        lower = np.take_along_axis(self.stands, heights.argmin(axis=1)[:, None, None], axis=1)[:, 0]
+        ground = lower.mean(axis=0)
+        if -ground @ up > _HEIGHT:
+            return np.zeros((2, 2)), np.zeros(2)
+        return _weighed((axes @ ground)[None], np.array([-_HEIGHT - ground @ up]), np.array([_HEIGHTS**-2]))
+
+    def floor(self, up: np.ndarray, axes: np.ndarray) -> _Normal:
+        """Where feet rest is one plane."""
+        if len(self.holds) < 2:
+            return np.zeros((2, 2)), np.zeros(2)
+        trust = _on_floor(self.holds @ up, self.lasting)
+        places = self.holds - np.average(self.holds, axis=0, weights=trust * self.lasting)
+        weights = trust / (_FLOOR**2 + (_DEPTH * (self.holds @ up)) ** 2)
+        return _weighed(places @ axes.T, -places @ up, weights)
+
+
+def _one_floor(people: Sequence[_Cues], up: np.ndarray, axes: np.ndarray) -> Iterator[_Normal]:
+    """The floors of several people are one, but for errors of their sizes."""
+    floors = []
+    for person in people:
+        if len(person.holds):
+            trust = _on_floor(person.holds @ up, person.lasting)
+            floors.append(np.average(person.holds, axis=0, weights=trust * person.lasting))
+    if len(floors) > 1:
+        places = np.array(floors)
+        weights = 1 / (_FLOOR**2 + (_SIZE * (places @ up)) ** 2)
+        places = places - np.average(places, axis=0, weights=weights)
+        yield _weighed(places @ axes.T, -places @ up, weights)
 
 
 def _on_floor(heights: np.ndarray, lasting: np.ndarray) -> np.ndarray:

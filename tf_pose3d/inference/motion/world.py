@@ -11,7 +11,7 @@ from tf_pose3d.camera import quaternion_to_matrix
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.contact import feet_joints, find_contacts, foot_speeds
 from tf_pose3d.inference.motion.feet import lock_feet
-from tf_pose3d.inference.motion.levelling import angles_up, find_up, world_rotation
+from tf_pose3d.inference.motion.levelling import Stance, angles_up, find_up, world_rotation
 from tf_pose3d.inference.motion.path import RootPath, Sighting, see_root, solve_path
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.smoothing import present_runs
@@ -43,6 +43,7 @@ class World:
 
 # Lifted people are made larger or smaller by at most this share: three standard deviations of statures.
 _MOST_RESIZED = 0.165
+_DOUBT = "the way that is up or the focal length may be wrong"
 _PATH = {"seen": "on the path in the world", "measured": "where it was measured, the floor at 0"}
 
 
@@ -91,13 +92,13 @@ def find_world(motions: Sequence[Motion], steps: MotionSteps) -> World:
         return World(world_rotation(angles_up(steps.pitch or 0.0, steps.roll or 0.0)), "angles")
     if camera is not None and camera.orientation is not None:
         return World(quaternion_to_matrix(camera.orientation), "camera")
-    ups = [_up(motion) * int(motion.present.sum()) for motion in motions if motion.present.any()]
-    if not ups:
+    stances = [_stance(motion) for motion in motions if motion.present.any()]
+    if not stances:
         raise Pose3DError("no frame has a pose that tells which way is up")
-    return World(world_rotation(np.sum(ups, axis=0)), "person")
+    return World(world_rotation(find_up(stances)), "person")
 
 
-def _up(motion: Motion) -> np.ndarray:
+def _stance(motion: Motion) -> Stance:
     missing = {"l_hip", "r_hip", "neck"} - set(motion.skeleton.joints)
     feet = feet_joints(motion.skeleton)
     if missing or feet is None:
@@ -110,11 +111,9 @@ def _up(motion: Motion) -> np.ndarray:
     poses = poses - poses[:, motion.root : motion.root + 1]
     sighting = _sighting(motion)
     if sighting is None:
-        return find_up(
-            poses, np.zeros((len(poses), 3)), np.zeros((len(poses), 2), bool), feet, motion.skeleton
-        )
+        return Stance(poses, feet, motion.skeleton)
     resting = find_contacts(_speeds(motion, feet, sighting), present, motion.fps)[present]
-    return find_up(poses, sighting.place, resting, feet, motion.skeleton)
+    return Stance(poses, feet, motion.skeleton, sighting.place, resting)
 
 
 def _sighting(motion: Motion) -> Sighting | None:
@@ -175,15 +174,19 @@ def _of_one_camera(placed: list[PlacedMotion]) -> list[PlacedMotion]:
     Sizes are what is least sure of a lifted person, each alike: their relative changes have the least sum of
     squares.
     """
-    heights = [held.camera_height for held in placed if held.camera_height]
-    if len(heights) < 2:
+    heights = [held.camera_height for held in placed if held.camera_height and held.camera_height > 0]
+    if not heights or len(placed) < 2:
         return placed
     inverse = 1 / np.array(heights)
     height = float(inverse.sum() / (inverse**2).sum())
     result = []
     for held in placed:
-        if not held.camera_height:
+        if held.camera_height is None:
             result.append(held)
+            continue
+        if held.camera_height <= 0:
+            above = "no size puts them on the floor of the others: theirs is above the camera; " + _DOUBT
+            result.append(dataclasses.replace(held, warnings=(*held.warnings, above)))
             continue
         wanted = height / held.camera_height
         scale = float(np.clip(wanted, 1 - _MOST_RESIZED, 1 + _MOST_RESIZED))
@@ -200,7 +203,7 @@ def _of_one_camera(placed: list[PlacedMotion]) -> list[PlacedMotion]:
             warnings = (
                 *warnings,
                 f"to stand on the floor of the others they would have to be {wanted:.2f} times as large: "
-                "the way that is up or the focal length may be wrong",
+                + _DOUBT,
             )
         done = (*held.done, f"{scale:.2f} times as large, on one floor with the others")
         result.append(dataclasses.replace(held, motion=motion, done=done, warnings=warnings))
