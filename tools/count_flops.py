@@ -62,7 +62,7 @@ def _einsum(equation: str, shapes: list[list[int]]) -> int:
     return 2 * math.prod(sizes.values()) * math.prod(batch)
 
 
-def _operations(operation: tf.Operation) -> int:
+def operations_of(operation: tf.Operation) -> int:
     """Floating-point operations of one node of a graph: of products alone."""
     kind = operation.type
     if kind == "Einsum":
@@ -89,12 +89,12 @@ def _operations(operation: tf.Operation) -> int:
     return 2 * math.prod(result) * first[-2 if transposed else -1]
 
 
-def _graphs(graph: tf.Graph) -> Iterator[tf.Operation]:
+def operations_in(graph: tf.Graph) -> Iterator[tf.Operation]:
     for operation in graph.get_operations():
         if operation.type in ("While", "StatelessWhile", "If", "StatelessIf"):
             raise ValueError(f"{operation.name}: a loop or branch, whose passes are not counted")
         if operation.type in ("PartitionedCall", "StatefulPartitionedCall"):
-            yield from _graphs(graph._get_function(operation.get_attr("f").name).graph)
+            yield from operations_in(graph._get_function(operation.get_attr("f").name).graph)
         else:
             yield operation
 
@@ -147,7 +147,7 @@ def count(name: str) -> dict[str, Any]:
 
     with exporting():
         traced = forward.get_concrete_function(specs)
-    operations = sum(_operations(operation) for operation in _graphs(traced.graph))
+    operations = sum(operations_of(operation) for operation in operations_in(traced.graph))
     frames = _frames(model, traced.structured_outputs)
     gflop = operations / 1e9
     return {

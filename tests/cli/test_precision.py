@@ -7,6 +7,7 @@ import pytest
 
 from tf_pose3d.cli.precision import apply_precision
 from tf_pose3d.models.loading import build_model
+from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
 from tf_pose3d.models.videopose3d.config import VideoPose3DConfig
 from tf_pose3d.process import half_precision_on_cpu
 
@@ -31,13 +32,36 @@ def test_products_are_narrowed_and_said(given, capsys):
     assert 0 < np.abs(after - before).max() < 0.03 * np.abs(before).max()
 
 
+@pytest.mark.bfloat16
+def test_of_windows_what_they_have_in_common_stays(capsys):
+    model = build_model(
+        UpliftUpsampleConfig(
+            SEQUENCE_LENGTH=9,
+            STRIDES=[3, 3],
+            PADDINGS=[[1, 1], [0, 0]],
+            SPATIAL_EMBED_DIM=8,
+            TEMPORAL_EMBED_DIM=128,
+            NUM_HEADS=2,
+        )
+    )
+    batch = {"keypoints_2d": KEYPOINTS, "stride_mask": np.ones((2, 9), bool)}
+    before, tokens = np.asarray(model(batch)["pose_3d"]), np.asarray(model.encode_frames(KEYPOINTS[0]))
+    apply_precision(model, flags("mixed_bfloat16"), model.config, "eval")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("; all else, as what the tokens of a window have in common, in float32")
+    after = np.asarray(model(batch)["pose_3d"])
+    assert 0 < np.abs(after - before).max() < 0.01 * np.abs(before).max()
+    # What reads coordinates.
+    np.testing.assert_array_equal(np.asarray(model.encode_frames(KEYPOINTS[0])), tokens)
+
+
 def test_what_has_no_effect_or_only_slows_is_said(capsys):
     model = build_model("semgcn")
     apply_precision(model, flags("mixed_float16"), model.config, "inference")
     assert "without effect, SemGCN has no large matrix products" in capsys.readouterr().err
     attends = build_model("poseformer")
     apply_precision(attends, flags("mixed_bfloat16"), attends.config, "inference")
-    assert "would move joints of PoseFormer, which attends" in capsys.readouterr().err
+    assert "may move joints of PoseFormer, which attends" in capsys.readouterr().err
     assert not any(getattr(layer, "product_dtype", None) for layer in attends._flatten_layers())
     apply_precision(model, flags(), model.config.replace(JIT_COMPILE=True), "inference")
     assert "XLA is slower" in capsys.readouterr().err

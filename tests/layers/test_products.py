@@ -68,6 +68,42 @@ def test_folded_weights_are_narrowed_too():
     assert 0 < np.abs(found - expected).max() < 0.03 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("dtype", [pytest.param("bfloat16", marks=pytest.mark.bfloat16), "float16"])
+def test_what_rows_have_in_common_is_not_rounded(dtype):
+    """Tokens that differ by a hundredth of what they share: rounded whole, they lose a third of it."""
+    random = np.random.default_rng(0)
+    rows = np.repeat(random.normal(size=(5, 1, 160)), 12, axis=1) + 0.01 * random.normal(size=(5, 12, 160))
+    rows = rows.reshape(60, 160).astype(np.float32)
+    kernel, bias = (random.normal(size=shape).astype(np.float32) for shape in ((160, 200), (200,)))
+    expected = rows.astype(np.float64) @ kernel + bias
+
+    def error(group):
+        kernel_tensor = ops.convert_to_tensor(kernel)
+        found = product(ops.convert_to_tensor(rows), kernel_tensor, dtype, group, ops.convert_to_tensor(bias))
+        return np.abs(np.asarray(found) - expected).max()
+
+    plain = np.abs(rows @ kernel + bias - expected).max()
+    assert plain < error(12) < error(None) / 20
+    # Of few rows the mean is as much work as the rows.
+    assert error(6) < 3 * plain
+
+
+@pytest.mark.bfloat16
+def test_steps_of_training_round_whole_rows():
+    narrow, plain = make("uplift"), make("uplift")
+    narrow_products(narrow, "bfloat16")
+    # As faces of different people: every window has tokens that have much in common.
+    random = np.random.default_rng(0)
+    keypoints = np.repeat(random.uniform(-0.5, 0.5, (4, 1, 17, 2)), 9, axis=1)
+    keypoints = (keypoints + random.normal(0, 0.01, (4, 9, 17, 2))).astype(np.float32)
+    batch = {"keypoints_2d": keypoints, "stride_mask": np.ones((4, 9), bool)}
+    expected = np.asarray(plain(batch)["pose_3d"])
+    lifting, training = (
+        np.abs(np.asarray(narrow(batch, training=mode)["pose_3d"]) - expected).max() for mode in (False, True)
+    )
+    assert 0 < lifting < training / 3
+
+
 def test_small_products_are_left_alone():
     rows = np.random.default_rng(0).normal(size=(5, 127)).astype(np.float32)
     kernel = ops.convert_to_tensor(np.random.default_rng(1).normal(size=(127, 200)).astype(np.float32))

@@ -20,8 +20,9 @@ __all__ = ["apply_precision"]
 def apply_precision(model: keras.Model, arguments: Namespace, config: TrainingConfig, program: str) -> None:
     """Narrows a loaded float32 network where the flags ask for it.
 
-    Networks with attention stay in float32: rounding what they compare moves joints by centimetres.
-    What the weights were trained in does not count: without the flag they run in float32.
+    Networks with attention stay in float32 unless they are known to keep their poses (`lifts_narrowed`):
+    rounding what tokens differ by can move joints by centimetres. What the weights were trained in does not
+    count: without the flag they run in float32.
 
     Args:
         model: With its weights.
@@ -43,16 +44,18 @@ def apply_precision(model: keras.Model, arguments: Namespace, config: TrainingCo
     if asked is not None:
         dtype = str(asked).removeprefix("mixed_")
         attends = any(isinstance(layer, MultiHeadAttention) for layer in model._flatten_layers())
-        share = 0.0 if attends else narrow_products(model, dtype)
+        stays = attends and not getattr(model, "lifts_narrowed", False)
+        share = 0.0 if stays else narrow_products(model, dtype)
         speed = half_precision_on_cpu(dtype) if on_cpu else "on the GPU"
         if share:
             say(
                 f"--mixed_precision: matrix products over {SMALLEST} features and more, {share:.0%} of the "
-                f"weights, in {dtype}, {speed}; all else in float32"
+                f"weights, in {dtype}, {speed}; all else"
+                f"{', as what the tokens of a window have in common,' if attends else ''} in float32"
             )
-        elif attends:
+        elif stays:
             say(
-                f"--mixed_precision: without effect, as {dtype} would move joints of {config.ARCH}, which "
+                f"--mixed_precision: without effect, as {dtype} may move joints of {config.ARCH}, which "
                 "attends, by more than 1 mm (docs/training.md)"
             )
         else:

@@ -3,6 +3,11 @@
 Under Keras's own mixed policies every layer computes in half precision, which costs poses millimetres on the
 way through norms and residual sums. Here a network stays in float32, and the operands and results of its
 large products alone are rounded.
+
+Tokens of a transformer have much in common, and their differences are what a pose is made of: rounded
+whole, each loses a part of the common that is as large as a difference. So the mean of the tokens of an
+example is multiplied in float32, and what they differ from it by in half precision. That is the same product,
+and every rounding is of the smaller number.
 """
 
 from __future__ import annotations
@@ -15,30 +20,86 @@ from keras import ops
 
 from tf_pose3d.types import Tensor
 
-__all__ = ["SMALLEST", "narrow_products", "product"]
+__all__ = ["SMALLEST", "dense_rows", "narrow_products", "product", "rows_of_one"]
 
 # Features on both sides of a product that may be narrowed. Smaller ones read coordinates or give poses, whose
 # rounding would be seen, and take little of the time.
 SMALLEST = 128
 
 
-def product(rows: Tensor, kernel: Tensor, dtype: str | None = None) -> Tensor:
-    """`rows @ kernel` in the rows' type.
+# Rows that share a mean: for fewer, its product in float32 would take what narrowing the rest gains.
+_FEWEST = 8
+
+
+def product(
+    rows: Tensor,
+    kernel: Tensor,
+    dtype: str | None = None,
+    group: int | None = None,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """`rows @ kernel + bias` in the rows' type.
 
     Args:
         rows: `(R, C)`.
         kernel: `(C, D)`.
-        dtype: Of operands and result inside, where both C and D are `SMALLEST` or more; None: the rows'.
+        dtype: Of operands and result of the product inside, where both C and D are `SMALLEST` or more; None:
+            the rows'.
+        group: How many rows, one after the other, are of one example: their mean is multiplied in the rows'
+            type, and with fewer than 8 all of it. It divides R. None: rows are rounded as they are.
+        bias: `(D,)`; None: 0.
     """
-    if dtype is None or min(kernel.shape) < SMALLEST:
-        return ops.matmul(rows, ops.cast(kernel, rows.dtype))
+    if dtype is None or min(kernel.shape) < SMALLEST or (group is not None and group < _FEWEST):
+        outputs = ops.matmul(rows, ops.cast(kernel, rows.dtype))
+    elif group is None:
+        outputs = _narrow(rows, kernel, dtype)
+    else:
+        return _apart(rows, kernel, dtype, group, bias)
+    return outputs if bias is None else ops.add(outputs, bias)
+
+
+def _narrow(rows: Tensor, kernel: Tensor, dtype: str) -> Tensor:
     return ops.cast(ops.matmul(ops.cast(rows, dtype), ops.cast(kernel, dtype)), rows.dtype)
+
+
+def _apart(rows: Tensor, kernel: Tensor, dtype: str, group: int, bias: Tensor | None) -> Tensor:
+    width, units = kernel.shape
+    grouped = ops.reshape(rows, (-1, group, width))
+    mean = ops.mean(grouped, axis=1)
+    common = ops.matmul(mean, ops.cast(kernel, rows.dtype))
+    if bias is not None:
+        common = ops.add(common, bias)
+    apart = ops.subtract(grouped, ops.expand_dims(mean, 1))
+    apart = ops.reshape(_narrow(ops.reshape(apart, (-1, width)), kernel, dtype), (-1, group, units))
+    return ops.reshape(ops.add(apart, ops.expand_dims(common, 1)), (-1, units))
+
+
+def dense_rows(layer: keras.layers.Dense, rows: Tensor, dtype: str | None, group: int | None) -> Tensor:
+    """A Dense layer without activation for rows `(R, C)`; `dtype` and `group` as in `product`."""
+    if dtype is None:
+        return layer(rows)
+    bias = None if layer.bias is None else ops.convert_to_tensor(layer.bias)
+    return product(rows, ops.convert_to_tensor(layer.kernel), dtype, group, bias)
+
+
+def rows_of_one(shape: tuple[int | None, ...], training: bool | None) -> int | None:
+    """`group` of `product` for the rows of tokens `(B, ..., C)`.
+
+    None in training, whose steps average over roundings and would pay for the means in their gradients, too.
+    """
+    count = 1
+    for size in shape[1:-1]:
+        if size is None:
+            return None
+        count *= size
+    return None if training else count
 
 
 def narrow_products(model: keras.Layer, dtype: str) -> float:
     """Has a float32 network compute its large matrix products in half precision, in inference and training.
 
-    Norms, residual sums, softmax, activations, what reads coordinates and what gives poses stay in float32.
+    Norms, residual sums, softmax, activations, what reads coordinates and what gives poses stay in float32,
+    like products of queries with keys, of weights with values, and Dense layers with `reads_coordinates`.
 
     Args:
         model: Built. Graphs that were traced before are not changed.
@@ -49,8 +110,9 @@ def narrow_products(model: keras.Layer, dtype: str) -> float:
     """
     narrowed = 0
     for layer in model._flatten_layers():
-        is_dense = isinstance(layer, keras.layers.Dense)
-        if is_dense:
+        if getattr(layer, "reads_coordinates", False):
+            continue
+        if isinstance(layer, keras.layers.Dense):
             # An instance's own method: families hold Keras's layers, whose names and files stay as they are.
             vars(layer)["call"] = types.MethodType(_dense(dtype), layer)
         elif hasattr(layer, "product_dtype"):

@@ -12,16 +12,15 @@ from tf_pose3d.layers.attention import MultiHeadAttention
 from tf_pose3d.layers.drop_path import DropPath
 from tf_pose3d.layers.initial_weights import linear, linear_initializers
 from tf_pose3d.layers.layer_normalization import LayerNormalization, UnbiasedLayerNormalization
-from tf_pose3d.layers.products import product
+from tf_pose3d.layers.products import dense_rows, product, rows_of_one
 from tf_pose3d.layers.strided_length import CONVOLUTION_TAPS, strided_length
 
 __all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock"]
 
 
-def _activate(inputs: keras.KerasTensor, bias: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Activation of `inputs + bias`. GELU is the exact one, as in the releases."""
-    total = ops.add(inputs, bias)
-    return ops.gelu(total, approximate=False) if name == "gelu" else keras.activations.get(name)(total)
+def _activate(inputs: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """GELU is the exact one, as in the releases."""
+    return ops.gelu(inputs, approximate=False) if name == "gelu" else keras.activations.get(name)(inputs)
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -71,11 +70,13 @@ class MLP(keras.layers.Layer):
 
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         rows = ops.reshape(inputs, (-1, self.dim))
-        hidden = product(rows, ops.convert_to_tensor(self.expand.kernel), self.product_dtype)
-        hidden = _activate(hidden, self.expand.bias, self.activation_name)
+        group = rows_of_one(inputs.shape, training)
+        kernel, bias = ops.convert_to_tensor(self.expand.kernel), ops.convert_to_tensor(self.expand.bias)
+        hidden = _activate(product(rows, kernel, self.product_dtype, group, bias), self.activation_name)
         if self.inner_dropout is not None:
             hidden = self.inner_dropout(hidden, training=training)
-        output = ops.reshape(self.contract(hidden), (-1, *inputs.shape[1:]))
+        output = dense_rows(self.contract, hidden, self.product_dtype, group)
+        output = ops.reshape(output, (-1, *inputs.shape[1:]))
         return output if self.dropout is None else self.dropout(output, training=training)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
@@ -271,8 +272,11 @@ class StridedMLP(keras.layers.Layer):
     def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
         kept, hidden_dim = len(self.positions), self.hidden_dim
         rows = ops.reshape(inputs, (-1, self.dim))
-        hidden = product(rows, self.expand_kernel[0], self.product_dtype)
-        hidden = _activate(hidden, self.expand_bias, self.activation_name)
+        group = rows_of_one(inputs.shape, training)
+        bias = ops.convert_to_tensor(self.expand_bias)
+        hidden = _activate(
+            product(rows, self.expand_kernel[0], self.product_dtype, group, bias), self.activation_name
+        )
         if self.inner_dropout is not None:
             hidden = self.inner_dropout(hidden, training=training)
         hidden = ops.reshape(hidden, (-1, kept, hidden_dim))
@@ -282,7 +286,9 @@ class StridedMLP(keras.layers.Layer):
             hidden = ops.take(hidden, self.tap_rows, axis=1)
         taps = ops.reshape(hidden, (-1, CONVOLUTION_TAPS * hidden_dim))
         kernel = ops.reshape(self.contract_kernel, (CONVOLUTION_TAPS * hidden_dim, self.dim))
-        output = product(taps, kernel, self.product_dtype) + self.contract_bias
+        group = rows_of_one((None, self.output_length, self.dim), training)
+        bias = ops.convert_to_tensor(self.contract_bias)
+        output = product(taps, kernel, self.product_dtype, group, bias)
         output = ops.reshape(output, (-1, self.output_length, self.dim))
         return output if self.dropout is None else self.dropout(output, training=training)
 

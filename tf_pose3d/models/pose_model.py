@@ -64,6 +64,10 @@ class PoseModel(keras.Model):
         """
         raise NotImplementedError
 
+    # Of networks with attention: whether poses stay within a millimetre where large products are narrowed
+    # (`tf_pose3d.layers.products`).
+    lifts_narrowed = False
+
     # Whether windows may be longer, or shorter, than `input_shapes` says.
     _reads_longer_windows = False
     _reads_shorter_windows = False

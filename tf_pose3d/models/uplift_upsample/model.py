@@ -58,6 +58,8 @@ class UpliftUpsampleTransformer(PoseModel):
         pose_3d_sequence: `(B, N, J, 3)`, every frame; absent without temporal blocks or sequence head.
     """
 
+    lifts_narrowed = True
+
     def __init__(
         self,
         sequence_length: int = 71,
@@ -164,6 +166,8 @@ class UpliftUpsampleTransformer(PoseModel):
         self.spatial_to_temporal = keras.layers.Dense(
             temporal_dim, dtype=policy, name="spatial_to_temporal_fc"
         )
+        # For `narrow_products`: a frame's joints, of which nothing is repeated elsewhere.
+        self.spatial_to_temporal.reads_coordinates = True
         block = {**block, "activation": "relu", "inner_dropout": dropout}
         spread = temporal_dim if drop_path_temporal_released else temporal_depth
         rates = drop_path_rates(drop_path[1], spread)[:temporal_depth]
