@@ -50,12 +50,46 @@ ANNOUNCED = {
 
 @pytest.mark.parametrize("content", ANNOUNCED.values(), ids=ANNOUNCED)
 def test_more_is_announced_than_there_is(content):
-    if content[2:3] == b"\x95":
-        # A frame that is announced too long is harmless: what follows is read as it is.
-        with pytest.raises(Pose3DError, match=r"^x\.pkl is truncated or damaged"):
-            opened(content)
-    else:
-        refused(content, r"^x\.pkl is truncated or damaged")
+    refused(content, r"^x\.pkl is truncated or damaged")
+
+
+@pytest.mark.parametrize("from_disk", [False, True])
+@pytest.mark.parametrize("place", ["cut", "alk", "beyond"])
+def test_frames_end_where_values_do(tmp_path, place, from_disk):
+    sound = pickle.dumps({"points": [1.5, 2.5, 3.5], "cut": "walk"}, 4)
+    path = tmp_path / "x.pkl"
+
+    def read(content):
+        if not from_disk:
+            return opened(content)
+        path.write_bytes(content)
+        with path.open("rb") as stream, unpickling_explained("x.pkl"):
+            return plain_data(PlainUnpickler(stream).load(), len(content))
+
+    assert read(sound) == {"points": [1.5, 2.5, 3.5], "cut": "walk"}
+    # Python reads those that end within a value from a file of the disk, and fails at them elsewhere.
+    end = len(sound) + 30 if place == "beyond" else sound.index(place.encode())
+    changed = sound[:3] + struct.pack("<Q", end - 11) + sound[11:]
+    with pytest.raises(Pose3DError, match=r"damaged \((a frame that ends within|it announces a frame)"):
+        read(changed)
+
+
+def test_a_frame_within_a_frame():
+    inner = b"\x95" + struct.pack("<Q", 2) + b"N."
+    refused(b"\x80\x04\x95" + struct.pack("<Q", len(inner) + 1) + inner + b".", "a frame within a frame")
+
+
+@pytest.mark.parametrize("pickler", [pickle._Pickler, pickle.Pickler])
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_frames_of_both_picklers(pickler, protocol):
+    """Several frames, and contents of 64 kB and more, which are written beside them."""
+    value = [list(range(40_000)), b"a" * 70_000, "b" * 200_000, np.arange(90_000.0), [0.5] * 20_000]
+    stream = io.BytesIO()
+    pickler(stream, protocol).dump(value)
+    assert stream.getvalue().count(b"\x95") >= 3
+    held = opened(stream.getvalue())
+    assert (held[:3], held[4]) == (value[:3], value[4])
+    np.testing.assert_array_equal(held[3], value[3])
 
 
 @pytest.mark.parametrize("kind", [b"bytearray", b"bytes"])

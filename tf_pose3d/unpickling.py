@@ -235,47 +235,63 @@ _FOLLOWING = {
 def _check_opcodes(content: bytes | mmap.mmap, start: int, stop: int) -> None:
     """Holds what a pickle announces against its size.
 
+    Its frames must end where one of its operations does: behind one that does not, Python's own unpicklers
+    read on at different places, by what the pickle lies in.
+
     Args:
         content: What it lies in.
         start: Where it begins.
         stop: Where what follows ends; the pickle itself may end before.
 
     Raises:
-        ValueError: It announces more than it holds, or is no pickle.
+        ValueError, EOFError: It announces more than it holds, or is no pickle.
     """
     following, lines, find = _FOLLOWING, _LINES, content.find
     unpack = int.from_bytes
     most = stop - start
     place = start
+    # Where the frame ends, or the pickle.
+    edge, framed = stop, False
     while place < stop:
-        code = content[place]
-        if code == 46:  # STOP
-            return
-        place += 1
-        size = following.get(code)
-        if size is None:
-            if code not in lines:
-                raise ValueError(f"opcode {code} at byte {place - 1 - start}")
-            end = find(b"\n", place, stop)
-            if end < 0:
-                raise EOFError("it ends within a line")
-            if code == 112 and (end - place > 18 or int(content[place:end]) > most):  # PUT
-                raise ValueError(f"more values to remember than it has bytes (byte {place - 1 - start})")
-            place = end + 1
-            if code in (99, 105):  # GLOBAL and INST have two lines
+        while place < edge:
+            code = content[place]
+            if code == 46:  # STOP
+                return
+            place += 1
+            size = following.get(code)
+            if size is None:
+                if code not in lines:
+                    raise ValueError(f"opcode {code} at byte {place - 1 - start}")
                 end = find(b"\n", place, stop)
                 if end < 0:
-                    raise EOFError("it ends within a name")
+                    raise EOFError("it ends within a line")
+                if code == 112 and (end - place > 18 or int(content[place:end]) > most):  # PUT
+                    raise ValueError(f"more values to remember than it has bytes (byte {place - 1 - start})")
                 place = end + 1
-        elif size >= 0:
-            if code == 114 and unpack(content[place : place + 4], "little") > most:  # LONG_BINPUT
-                raise ValueError(f"more values to remember than it has bytes (byte {place - 1 - start})")
-            place += size
-        else:
-            length = unpack(content[place : place - size], "little")
-            place += length - size
-            if place > stop:
-                raise EOFError(f"it announces {length} bytes and ends before them")
+                if code in (99, 105):  # GLOBAL and INST have two lines
+                    end = find(b"\n", place, stop)
+                    if end < 0:
+                        raise EOFError("it ends within a name")
+                    place = end + 1
+            elif size >= 0:
+                if code == 114 and unpack(content[place : place + 4], "little") > most:  # LONG_BINPUT
+                    raise ValueError(f"more values to remember than it has bytes (byte {place - 1 - start})")
+                place += size
+                if code == 149:  # FRAME
+                    length = unpack(content[place - size : place], "little")
+                    if place + length > stop:
+                        raise EOFError(f"it announces a frame of {length} bytes and ends before them")
+                    if framed:
+                        raise ValueError(f"a frame within a frame (byte {place - 1 - size - start})")
+                    edge, framed = place + length, True
+            else:
+                length = unpack(content[place : place - size], "little")
+                place += length - size
+                if place > stop:
+                    raise EOFError(f"it announces {length} bytes and ends before them")
+        if edge < place <= stop:
+            raise ValueError(f"a frame that ends within a value (byte {edge - start})")
+        edge, framed = stop, False
     raise EOFError("it has no end")
 
 

@@ -236,6 +236,8 @@ def test_labels_that_are_no_projections_are_refused_for_training(tmp_path):
         ({"joint3d_image": None}, False, "has no train/joint3d_image"),
         ({"joint_2d": np.zeros((6, 17, 2))}, False, "this is MotionBERT's .* joint3d_image are true poses"),
         ({"joint3d_image": np.full((6, 17, 3), np.nan)}, False, "pose 0 holds numbers that are not finite"),
+        ({"joint3d_image": np.full((6, 17, 3), 2e30)}, False, r"pose 0 holds numbers beyond 1e\+09"),
+        ({"confidence": np.full((6, 17, 1), -2e30)}, True, r"pose 0 holds numbers beyond 1e\+09"),
     ],
 )
 def test_detections_that_do_not_fit_are_refused(tmp_path, parts, confidence, message):

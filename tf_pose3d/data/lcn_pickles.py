@@ -293,6 +293,9 @@ def _detections(path: Path, split: str, count: int, confidence: bool) -> np.ndar
     if not np.isfinite(result).all():
         number = int(np.argmin(np.isfinite(result).all((1, 2))))
         raise Pose3DError(f"{path}: {split}, pose {number} holds numbers that are not finite")
+    near = (np.abs(result) <= LARGEST).all((1, 2))
+    if not near.all():
+        raise Pose3DError(f"{path}: {split}, pose {int(np.argmin(near))} holds numbers beyond {LARGEST:g}")
     return result
 
 

@@ -72,6 +72,7 @@ def test_skeletons_that_are_wrong(asf_text, amc_text, change, told):
     ("change", "told"),
     [
         (("ltibia 90", "ltibia 90 1"), "ltibia '90 1', expected 1 numbers"),
+        (("ltibia 90", "ltibia 9e30"), "ltibia '9e30', expected 1 numbers up to 1e"),
         (("ltibia 90\n", ""), "frame 2 of 2 has no ltibia"),
         (("lfoot", "tail"), "no bone 'tail' in the skeleton"),
         (("\n1\nroot", "\nroot"), "expected a frame's number"),

@@ -60,6 +60,7 @@ def test_angles_multiply_in_the_order_of_the_channels_and_positions_replace_offs
     [
         (("HIERARCHY", "solid teapot"), "line 1: 'solid teapot', expected HIERARCHY"),
         (("OFFSET 1 2 3", "OFFSET 1 two 3"), "line 3: OFFSET '1 two 3', expected 3 numbers"),
+        (("OFFSET 1 2 3", "OFFSET 1 2e20 3"), "line 3: OFFSET '1 2e20 3', expected 3 numbers up to 1e+09"),
         (("  OFFSET 1 2 3\n", ""), "line 2: joint a has no OFFSET"),
         (("CHANNELS 3 Zrotation", "CHANNELS 4 Zrotation"), "line 4: CHANNELS"),
         (("Yrotation Xrotation Zrotation", "Yrotation Xrotation Wrotation"), "line 8: CHANNELS"),
@@ -72,6 +73,7 @@ def test_angles_multiply_in_the_order_of_the_channels_and_positions_replace_offs
         (("0,04", "0"), "line 15: Frame Time: 0, expected seconds a frame"),
         (("0 90 0\n", "0 90 x\n"), "line 16: values"),
         (("0 90 0\n", "0 90 nan\n"), "frame 0 holds a value that is not finite"),
+        (("0 90 0\n", "0 90 -3e12\n"), "frame 0 holds a value that is not finite, or beyond 1e+09"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(change, told):

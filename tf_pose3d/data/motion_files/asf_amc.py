@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_pose3d.data.checks import LARGEST
 from tf_pose3d.data.motion_files.skeleton_motion import (
     Floats,
     SkeletonMotion,
@@ -103,8 +104,10 @@ def _floats(words: list[str], count: int, where: str, number: int, what: str) ->
         values = np.array([float(word) for word in words])
     except ValueError:
         values = np.zeros(0)
-    if len(values) != count or not np.isfinite(values).all():
-        raise _fail(where, number, f"{what} {' '.join(words)[:60]!r}, expected {count} numbers")
+    if len(values) != count or not (np.abs(values) <= LARGEST).all():
+        raise _fail(
+            where, number, f"{what} {' '.join(words)[:60]!r}, expected {count} numbers up to {LARGEST:g}"
+        )
     return values
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tf_pose3d.data.checks import LARGEST
 from tf_pose3d.data.motion_files.skeleton_motion import (
     Floats,
     SkeletonMotion,
@@ -73,8 +74,10 @@ def _numbers(words: list[str], count: int, where: str, number: int, what: str) -
         values = tuple(float(word) for word in words)
     except ValueError:
         values = ()
-    if len(values) != count or not np.isfinite(values).all():
-        raise _fail(where, number, f"{what} {' '.join(words)[:60]!r}, expected {count} numbers")
+    if len(values) != count or not (np.abs(values) <= LARGEST).all():
+        raise _fail(
+            where, number, f"{what} {' '.join(words)[:60]!r}, expected {count} numbers up to {LARGEST:g}"
+        )
     return values
 
 
@@ -209,9 +212,10 @@ def _read_values(lines: list[str], first: int, count: int, columns: int, where: 
             _numbers(lines[number].split(), len(lines[number].split()), where, number, "values")
         raise
     values = values.reshape(count, columns)
-    if not np.isfinite(values).all():
-        frame = int(np.argwhere(~np.isfinite(values))[0, 0])
-        raise Pose3DError(f"{where}: frame {frame} holds a value that is not finite")
+    fine = (np.abs(values) <= LARGEST).all(axis=1)
+    if not fine.all():
+        frame = int(np.argmin(fine))
+        raise Pose3DError(f"{where}: frame {frame} holds a value that is not finite, or beyond {LARGEST:g}")
     return values
 
 
