@@ -160,21 +160,24 @@ def _archive_parts(path: Path) -> Iterator[Any]:
         yield from _nested(load_archive(path))
 
 
-def _nested(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from _nested(part)
-    elif isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.dtype == object):
-        for part in value:
-            yield from _nested(part)
-    elif isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
-        with np.errstate(over="ignore"):
-            yield value.astype(np.float64)
-    elif isinstance(value, (int, float)):
-        try:
-            yield float(value)
-        except OverflowError:
-            return
-    elif isinstance(value, str):
-        # Numbers that were written as texts.
-        yield from _text_parts(value.encode("utf-8", "replace")) if not value.isspace() and value else ()
+def _nested(root: Any) -> Iterator[Any]:
+    """Each container once: one may hold itself."""
+    waiting: list[Any] = [root]
+    seen: set[int] = set()
+    while waiting:
+        value = waiting.pop()
+        objects = isinstance(value, np.ndarray) and value.dtype == object
+        if objects or isinstance(value, (dict, list, tuple)):
+            if id(value) not in seen:
+                seen.add(id(value))
+                parts = value.ravel().tolist() if objects else value
+                waiting.extend(value.values() if isinstance(value, dict) else parts)
+        elif isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
+            with np.errstate(over="ignore"):
+                yield value.astype(np.float64)
+        elif isinstance(value, (int, float)):
+            with contextlib.suppress(OverflowError):
+                yield float(value)
+        elif isinstance(value, str) and value and not value.isspace():
+            # Numbers that were written as texts.
+            yield from _text_parts(value.encode("utf-8", "replace"))
