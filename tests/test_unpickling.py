@@ -162,6 +162,29 @@ def test_arrays_of_more_than_there_is():
         refused(sound[:place] + shape + sound[place + 3 :], "is truncated or damaged")
 
 
+@pytest.mark.parametrize("shape", [(250,), (2,), (10**7, 10**7), (-1, -6), (3, -2), ()])
+def test_arrays_of_objects_hold_as_many_as_they_say(tmp_path, shape):
+    """numpy itself reads on behind the end of the list, which may end the process."""
+    array = np.empty(6, object)
+    array[:] = [None, "a", 2, [3], {"b": 4}, 5.5]
+    sound = pickle.dumps(array, 2)
+    np.testing.assert_array_equal(opened(sound), array)
+    lengths = b"".join(pickle.dumps(length, 2)[2:-1] for length in shape)
+    assert sound.count(b"K\x06\x85") == 1
+    refused(sound.replace(b"K\x06\x85", b"(" + lengths + b"t"), r"damaged \(an array of shape")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_of_objects_of_both_orders(order):
+    array = np.empty((2, 3), object, order=order)
+    array[:] = [[None, "a", 2], [[3], {"b": np.arange(2)}, 5.5]]
+    held = opened(pickle.dumps(array, 4))
+    assert held.shape == (2, 3)
+    np.testing.assert_array_equal(held[1, 1].pop("b"), np.arange(2))
+    array[1, 1].pop("b")
+    assert held.tolist() == array.tolist()
+
+
 def test_texts_of_characters_that_there_are_not(tmp_path):
     array = np.array(["ab", "c"])
     bad = array.tobytes().replace(b"c\0\0\0", b"c\0\0\x7f")

@@ -10,6 +10,7 @@ value is remembered against the pickle's size: nine bytes can otherwise ask for 
 from __future__ import annotations
 
 import io
+import math
 import mmap
 import operator
 import pickle
@@ -95,12 +96,13 @@ class _Dtype:
 _MOST_EMPTY = 1_000_000
 
 
-def _check_count(shape: Parsed, dtype: np.dtype) -> None:
-    count = 1
-    for length in tuple(shape):
-        count *= operator.index(length)
-    if count < 0 or (dtype.itemsize == 0 and count > _MOST_EMPTY):
+def _checked_count(shape: Parsed, dtype: np.dtype) -> int:
+    """Values of an array of this shape."""
+    lengths = [operator.index(length) for length in tuple(shape)]
+    count = math.prod(lengths)
+    if min(lengths, default=0) < 0 or (dtype.itemsize == 0 and count > _MOST_EMPTY):
         raise ValueError(f"an array of shape {tuple(shape)} and type {dtype}")
+    return count
 
 
 def check_texts(array: np.ndarray) -> np.ndarray:
@@ -123,7 +125,17 @@ class _Array:
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, dtype, fortran_order, content = state
-        _check_count(shape, dtype.dtype)
+        count = _checked_count(shape, dtype.dtype)
+        if dtype.dtype == object:
+            # numpy takes as many values as the shape says, wherever the list ends.
+            if not isinstance(content, list) or len(content) != count:
+                raise ValueError(f"an array of shape {tuple(shape)} whose values are others in number")
+            flat = np.empty(count, object)
+            for place, value in enumerate(content):
+                flat[place] = value
+            # In C's order whatever the array's own is.
+            self.array = flat.reshape(tuple(shape))
+            return
         # numpy checks that the content fits the shape, and shares its memory.
         self.array = np.empty(0, np.int8)
         plain = (1, tuple(shape), dtype.dtype, bool(fortran_order), content)

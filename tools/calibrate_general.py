@@ -36,6 +36,7 @@ from tf_pose3d.evaluation.radius_calibration import CalibrationData, calibrate_r
 from tf_pose3d.files import staged
 from tf_pose3d.inference.export import export_model
 from tf_pose3d.models.loading import load_model, save_model
+from tf_pose3d.weight_files.hdf5 import opened_hdf5, seal_weights
 
 # People of the training a source, and clips of each.
 _PEOPLE, _CLIPS = 2, 2
@@ -108,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _halve(path: Path) -> None:
     """Rewrites a weight file with its large arrays in float16."""
-    with staged(path) as temporary, h5py.File(path) as source, h5py.File(temporary, "w") as target:
+    with staged(path) as temporary, opened_hdf5(path) as source, h5py.File(temporary, "w") as target:
         target.attrs.update(source.attrs)
 
         def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -121,6 +122,7 @@ def _halve(path: Path) -> None:
             made.attrs.update(item.attrs)
 
         source.visititems(copy)
+        seal_weights(target, source, path)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ such layers by what attribute of the model they are held (`encoder`, `blocks/0`)
 files that do not say it, and for layers that no attribute holds, a class's layers are matched in their order,
 if model and file have equally many; names count if they are the same ones on both sides.
 
-Files written here also carry the model's full config, so that they can be used without a config file.
+Files written here also carry the model's full config, so that they can be used without a config file, and
+digests of it and of each layer, see `digests`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tf_pose3d.hdf5_values import checked_hdf5, hdf5_attribute
 from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
+from tf_pose3d.weight_files.digests import DIGEST, check_digest, digest_of
 from tf_pose3d.weight_files.tensorflow1 import find_tensorflow1_checkpoint
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ __all__ = [
     "read_layout",
     "read_weights",
     "save_weights",
+    "seal_weights",
     "stored_dataset",
     "weight_fault",
 ]
@@ -68,9 +71,34 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class _FileLayer(list[tuple[str, h5py.Dataset]]):
-    """A layer's names and datasets, and where the model that wrote them held it, if the file says that."""
+    """A layer's names and datasets.
 
+    Attributes:
+        layer: Its name in the file.
+        group: Where the file has them.
+        place: Where the model that wrote them held the layer, if the file says that.
+    """
+
+    layer: str
+    group: h5py.Group
     place: str | None = None
+
+    def text(self) -> str:
+        """What the layer's digest is of besides its arrays."""
+        return _layer_text(self.layer, self.place, [name for name, _ in self])
+
+    def check(self, values: Sequence[np.ndarray], path: str | os.PathLike) -> None:
+        """Holds all values, as stored, against what was written.
+
+        Raises:
+            Pose3DError: They differ.
+        """
+        named = ((name, value) for (name, _), value in zip(self, values, strict=True))
+        check_digest(self.group, self.text(), named, what=f"{path}: layer {self.layer}")
+
+
+def _layer_text(layer: str, place: str | None, names: Sequence[str]) -> str:
+    return "\0".join([layer, place or "", *names])
 
 
 def save_weights(
@@ -108,7 +136,7 @@ def _as_hdf5(
     """The content of a weight file; see `save_weights`."""
     import keras
 
-    reserved = {"layer_names", "backend", "keras_version", _CONFIG, _VERSION} & attributes.keys()
+    reserved = {"layer_names", "backend", "keras_version", _CONFIG, _VERSION, DIGEST} & attributes.keys()
     if reserved:
         raise ValueError(f"attributes {sorted(reserved)} are written by save_weights itself")
     layers = _model_layers(model)
@@ -123,7 +151,8 @@ def _as_hdf5(
         file.attrs["keras_version"] = keras.__version__.encode("ascii")
         file.attrs[_VERSION] = __version__
         if config is not None:
-            file.attrs[_CONFIG] = json.dumps(config)
+            text = json.dumps(config)
+            file.attrs[_CONFIG], file.attrs[DIGEST] = text, digest_of(text)
         file.attrs.update(attributes)
         for layer, weights in layers.items():
             group = file.create_group(layer)
@@ -131,13 +160,33 @@ def _as_hdf5(
                 group.attrs[_PATH] = paths[layer]
             names = _weight_names(layer, weights)
             _write_names(group, "weight_names", names)
+            written: list[np.ndarray] = []
             for name, weight in zip(names, weights, strict=True):
                 value = _converted(keras.ops.convert_to_numpy(weight), weight.dtype)
                 _check_numbers(value, f"cannot write {path}: weight {name} of the model")
                 group.create_dataset(name, data=value)
+                written.append(value)
+            text = _layer_text(layer, paths.get(layer), names)
+            group.attrs[DIGEST] = digest_of(text, zip(names, written, strict=True))
         if _TOP_LEVEL not in layers:
             _write_names(file.create_group(_TOP_LEVEL), "weight_names", [])
     return buffer
+
+
+def seal_weights(file: h5py.File, source: h5py.File, path: str | os.PathLike) -> None:
+    """Writes the digests of the layers of a weight file whose numbers were changed.
+
+    Args:
+        file: Open to be written to, in the layout of `save_weights`.
+        source: What it was made from, opened by `opened_hdf5`: the same layers and names.
+        path: Names the source in messages.
+
+    Raises:
+        Pose3DError: The source is in another layout.
+    """
+    for layer, datasets in _file_layers(source, path).items():
+        named = [(name, file[layer][name][()]) for name, _ in datasets]
+        file[layer].attrs[DIGEST] = digest_of(datasets.text(), named)
 
 
 @dataclasses.dataclass
@@ -275,10 +324,12 @@ def load_weights(model: keras.Model, path: str | os.PathLike, strict: bool = Tru
         for layer, weights in common:
             _check_shapes(path, layer, present[layer], weights)
         for layer, weights in common:
-            for weight, (name, dataset) in zip(weights, present[layer], strict=True):
-                value = _converted(dataset[()], weight.dtype)
+            stored = [dataset[()] for _, dataset in present[layer]]
+            for weight, (name, _), held in zip(weights, present[layer], stored, strict=True):
+                value = _converted(held, weight.dtype)
                 _check_numbers(value, f"{path}: layer {layer}, weight {name}")
                 values.append((weight, value))
+            present[layer].check(stored, path)
     for weight, value in values:
         weight.assign(value)
     return missing
@@ -307,9 +358,11 @@ def read_weights(
                     f"{list(shapes)}"
                 )
         for layer in wanted:
-            values[layer] = [dataset[()].astype(np.float32) for _, dataset in present[layer]]
+            stored = [dataset[()] for _, dataset in present[layer]]
+            values[layer] = [value.astype(np.float32, copy=False) for value in stored]
             for value, (name, _) in zip(values[layer], present[layer], strict=True):
                 _check_numbers(value, f"{path}: layer {layer}, weight {name}")
+            present[layer].check(stored, path)
     return values
 
 
@@ -324,16 +377,17 @@ def read_config(path: str | os.PathLike) -> dict[str, Any] | None:
         return copy.deepcopy(held.config)
     with opened_hdf5(path) as file:
         text = hdf5_attribute(file, _CONFIG)
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise Pose3DError(f"{path}: attribute {_CONFIG} is not a text")
-    try:
-        config = parse_json(text, "the text")
-    except Pose3DError as error:
-        raise Pose3DError(f"{path}: attribute {_CONFIG} is not JSON: {error}") from None
-    if not isinstance(config, dict):
-        raise Pose3DError(f"{path}: attribute {_CONFIG} is not a JSON object")
+        if text is None:
+            return None
+        if not isinstance(text, str):
+            raise Pose3DError(f"{path}: attribute {_CONFIG} is not a text")
+        try:
+            config = parse_json(text, "the text")
+        except Pose3DError as error:
+            raise Pose3DError(f"{path}: attribute {_CONFIG} is not JSON: {error}") from None
+        if not isinstance(config, dict):
+            raise Pose3DError(f"{path}: attribute {_CONFIG} is not a JSON object")
+        check_digest(file, text, what=f"{path}: attribute {_CONFIG}")
     return config
 
 
@@ -597,6 +651,7 @@ def _datasets(root: h5py.Group, layer: str, path: str | os.PathLike) -> _FileLay
     if names is None:
         raise Pose3DError(f"{path} is damaged: layer {layer} is listed but not stored")
     datasets = _FileLayer()
+    datasets.layer, datasets.group = layer, group
     place = hdf5_attribute(group, _PATH)
     datasets.place = place if isinstance(place, str) else None
     for name in names:
