@@ -10,7 +10,7 @@ import tensorflow as tf
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.version import __version__
 from tf_pose3d.weight_files import hdf5
-from tf_pose3d.weight_files.digests import DIGEST
+from tf_pose3d.weight_files.checksums import CHECKSUM
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -242,7 +242,7 @@ class TestLayout:
         hdf5.save_weights(model, path)
         with h5py.File(path) as file:
             attributes = set(file["many"].attrs)
-            assert attributes == {"weight_names0", "weight_names1", "weight_names2", DIGEST}
+            assert attributes == {"weight_names0", "weight_names1", "weight_names2", CHECKSUM}
         stored = keras_2_weights(path)["many"]
         assert [float(value[0]) for _, value in stored] == list(range(150))
         for part in layer.parts:
@@ -587,7 +587,7 @@ def strip_paths(path):
         for group in file.values():
             group.attrs.pop("tf_pose3d_path", None)
             # Files of those versions have none either.
-            group.attrs.pop(DIGEST, None)
+            group.attrs.pop(CHECKSUM, None)
 
 
 class TestAutomaticNames:

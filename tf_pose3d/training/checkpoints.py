@@ -23,7 +23,7 @@ from tf_pose3d.files import write_whole
 from tf_pose3d.hdf5_values import hdf5_attribute
 from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
-from tf_pose3d.weight_files.digests import DIGEST, check_digest, digest_of
+from tf_pose3d.weight_files.checksums import CHECKSUM, checksum_of, compare_checksum
 from tf_pose3d.weight_files.hdf5 import opened_hdf5, stored_dataset
 
 __all__ = [
@@ -75,13 +75,13 @@ def save_checkpoint(path: str | os.PathLike, groups: Groups, state: Mapping[str,
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
         file.attrs["state"] = json.dumps(state)
-        file.attrs[DIGEST] = digest_of(file.attrs["state"])
+        file.attrs[CHECKSUM] = checksum_of(file.attrs["state"])
         for name, variables in groups.items():
             group = file.create_group(name)
             for index, variable in enumerate(variables):
                 dataset = group.create_dataset(str(index), data=np.asarray(variable))
                 dataset.attrs["name"] = variable.path
-            group.attrs[DIGEST] = digest_of(name, ((key, group[key][()]) for key in group))
+            group.attrs[CHECKSUM] = checksum_of(name, ((key, group[key][()]) for key in group))
     with write_whole(path) as file:
         file.write(buffer.getbuffer())
 
@@ -134,7 +134,7 @@ def load_checkpoint(path: str | os.PathLike, groups: Groups) -> dict[str, Any]:
             state = _state(file, path)
             pairs = _fitting(file, path, groups)
             values = [(variable, _value(dataset, variable, path)) for variable, dataset in pairs]
-            _check_digests(file, groups, [value for _, value in values], path)
+            _compare_checksums(file, groups, [value for _, value in values], path)
     except _Misfit as error:
         raise Pose3DError(str(error)) from None
     except DamagedCheckpoint:
@@ -186,7 +186,7 @@ def _value(dataset: h5py.Dataset, variable: keras.Variable, path: str | os.PathL
     return value
 
 
-def _check_digests(
+def _compare_checksums(
     file: h5py.File, groups: Groups, values: list[np.ndarray], path: str | os.PathLike
 ) -> None:
     """Holds the values of all groups, end to end, against what was written."""
@@ -196,7 +196,7 @@ def _check_digests(
         place += len(variables)
         # In HDF5's order of names.
         arrays = ((key, held[key]) for key in file[name])
-        check_digest(file[name], name, arrays, what=f"{path}: the group {name}")
+        compare_checksum(file[name], name, arrays, what=f"{path}: the group {name}")
 
 
 def _state(file: h5py.File, path: str | os.PathLike) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def _state(file: h5py.File, path: str | os.PathLike) -> dict[str, Any]:
     if wrong:
         held = repr(state.get(wrong[0]))
         raise DamagedCheckpoint(f"{path} is damaged: the {wrong[0]} of its state is {held[:60]}")
-    check_digest(file, text, what=f"{path}: the training state")
+    compare_checksum(file, text, what=f"{path}: the training state")
     return state
 
 

@@ -11,7 +11,7 @@ files that do not say it, and for layers that no attribute holds, a class's laye
 if model and file have equally many; names count if they are the same ones on both sides.
 
 Files written here also carry the model's full config, so that they can be used without a config file, and
-digests of it and of each layer, see `digests`.
+checksums of it and of each layer, see `checksums`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tf_pose3d.hdf5_values import checked_hdf5, hdf5_attribute
 from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
 from tf_pose3d.version import __version__
-from tf_pose3d.weight_files.digests import DIGEST, check_digest, digest_of
+from tf_pose3d.weight_files.checksums import CHECKSUM, checksum_of, compare_checksum
 from tf_pose3d.weight_files.tensorflow1 import find_tensorflow1_checkpoint
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class _FileLayer(list[tuple[str, h5py.Dataset]]):
     place: str | None = None
 
     def text(self) -> str:
-        """What the layer's digest is of besides its arrays."""
+        """What the layer's checksum is of besides its arrays."""
         return _layer_text(self.layer, self.place, [name for name, _ in self])
 
     def check(self, values: Sequence[np.ndarray], path: str | os.PathLike) -> None:
@@ -94,7 +94,7 @@ class _FileLayer(list[tuple[str, h5py.Dataset]]):
             Pose3DError: They differ.
         """
         named = ((name, value) for (name, _), value in zip(self, values, strict=True))
-        check_digest(self.group, self.text(), named, what=f"{path}: layer {self.layer}")
+        compare_checksum(self.group, self.text(), named, what=f"{path}: layer {self.layer}")
 
 
 def _layer_text(layer: str, place: str | None, names: Sequence[str]) -> str:
@@ -136,7 +136,7 @@ def _as_hdf5(
     """The content of a weight file; see `save_weights`."""
     import keras
 
-    reserved = {"layer_names", "backend", "keras_version", _CONFIG, _VERSION, DIGEST} & attributes.keys()
+    reserved = {"layer_names", "backend", "keras_version", _CONFIG, _VERSION, CHECKSUM} & attributes.keys()
     if reserved:
         raise ValueError(f"attributes {sorted(reserved)} are written by save_weights itself")
     layers = _model_layers(model)
@@ -152,7 +152,7 @@ def _as_hdf5(
         file.attrs[_VERSION] = __version__
         if config is not None:
             text = json.dumps(config)
-            file.attrs[_CONFIG], file.attrs[DIGEST] = text, digest_of(text)
+            file.attrs[_CONFIG], file.attrs[CHECKSUM] = text, checksum_of(text)
         file.attrs.update(attributes)
         for layer, weights in layers.items():
             group = file.create_group(layer)
@@ -167,14 +167,14 @@ def _as_hdf5(
                 group.create_dataset(name, data=value)
                 written.append(value)
             text = _layer_text(layer, paths.get(layer), names)
-            group.attrs[DIGEST] = digest_of(text, zip(names, written, strict=True))
+            group.attrs[CHECKSUM] = checksum_of(text, zip(names, written, strict=True))
         if _TOP_LEVEL not in layers:
             _write_names(file.create_group(_TOP_LEVEL), "weight_names", [])
     return buffer
 
 
 def seal_weights(file: h5py.File, source: h5py.File, path: str | os.PathLike) -> None:
-    """Writes the digests of the layers of a weight file whose numbers were changed.
+    """Writes the checksums of the layers of a weight file whose numbers were changed.
 
     Args:
         file: Open to be written to, in the layout of `save_weights`.
@@ -186,7 +186,7 @@ def seal_weights(file: h5py.File, source: h5py.File, path: str | os.PathLike) ->
     """
     for layer, datasets in _file_layers(source, path).items():
         named = [(name, file[layer][name][()]) for name, _ in datasets]
-        file[layer].attrs[DIGEST] = digest_of(datasets.text(), named)
+        file[layer].attrs[CHECKSUM] = checksum_of(datasets.text(), named)
 
 
 @dataclasses.dataclass
@@ -387,7 +387,7 @@ def read_config(path: str | os.PathLike) -> dict[str, Any] | None:
             raise Pose3DError(f"{path}: attribute {_CONFIG} is not JSON: {error}") from None
         if not isinstance(config, dict):
             raise Pose3DError(f"{path}: attribute {_CONFIG} is not a JSON object")
-        check_digest(file, text, what=f"{path}: attribute {_CONFIG}")
+        compare_checksum(file, text, what=f"{path}: attribute {_CONFIG}")
     return config
 
 

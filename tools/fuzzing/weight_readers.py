@@ -168,18 +168,18 @@ def _weights(folder: Path) -> Path:
     return path
 
 
-def _without_digests(make: Callable[[Path], Path]) -> Callable[[Path], Path]:
+def _without_checksums(make: Callable[[Path], Path]) -> Callable[[Path], Path]:
     """As files are that others or earlier versions wrote: damage of their numbers is not refused as such."""
 
     def made(folder: Path) -> Path:
         import h5py
 
-        from tf_pose3d.weight_files.digests import DIGEST
+        from tf_pose3d.weight_files.checksums import CHECKSUM
 
         path = make(folder)
         with h5py.File(path, "r+") as file:
             for held in (file, *file.values()):
-                held.attrs.pop(DIGEST, None)
+                held.attrs.pop(CHECKSUM, None)
         return path
 
     return made
@@ -317,9 +317,9 @@ READERS = [
     Reader("PyTorch, older form", _pytorch(False), _read_pytorch, _wrong_checkpoint),
     Reader("TensorFlow 1 checkpoint", _tensorflow1, _read_tensorflow1, _wrong_checkpoint),
     Reader("weights .h5", _weights, _read_weights, _wrong_weights),
-    Reader("weights .h5, no digests", _without_digests(_weights), _read_weights, _wrong_weights),
+    Reader("weights .h5, no checksums", _without_checksums(_weights), _read_weights, _wrong_weights),
     Reader("training checkpoint .h5", _checkpoint, _read_checkpoint, _wrong_state),
-    Reader("checkpoint .h5, no digests", _without_digests(_checkpoint), _read_checkpoint, _wrong_state),
+    Reader("checkpoint .h5, no checksums", _without_checksums(_checkpoint), _read_checkpoint, _wrong_state),
     Reader("network .keras", _keras_file, _read_keras_file, _wrong_network, 0.1),
     Reader("config .json", _config(".json"), _read_config, _wrong_config),
     Reader("config .txt", _config(".txt"), _read_config, _wrong_config),

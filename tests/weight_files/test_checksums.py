@@ -8,7 +8,7 @@ import pytest
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.training.checkpoints import DamagedCheckpoint, load_checkpoint, save_checkpoint
 from tf_pose3d.weight_files import hdf5
-from tf_pose3d.weight_files.digests import DIGEST, digest_of
+from tf_pose3d.weight_files.checksums import CHECKSUM, checksum_of
 
 CONFIG = {"ARCH": "Martinez", "BATCH_SIZE": 64}
 
@@ -69,7 +69,7 @@ def test_other_numbers_that_look_like_weights(path, change):
     # Whoever meant it says so.
     with h5py.File(path, "r+") as file:
         for group in file.values():
-            group.attrs.pop(DIGEST, None)
+            group.attrs.pop(CHECKSUM, None)
     assert hdf5.load_weights(model, path) == []
 
 
@@ -82,18 +82,18 @@ def test_the_config(path):
 
 
 @pytest.mark.parametrize("value", [7, "", b"x", np.zeros(3)])
-def test_digests_that_are_none(path, value):
+def test_checksums_that_are_none(path, value):
     with h5py.File(path, "r+") as file:
-        file["first"].attrs[DIGEST] = value
+        file["first"].attrs[CHECKSUM] = value
     with pytest.raises(Pose3DError, match="layer first is not what was written"):
         hdf5.load_weights(network(7), path)
 
 
-def test_files_without_digests_are_read(path):
+def test_files_without_checksums_are_read(path):
     """As this package's earlier versions wrote them."""
     with h5py.File(path, "r+") as file:
         for held in (file, *file.values()):
-            held.attrs.pop(DIGEST, None)
+            held.attrs.pop(CHECKSUM, None)
     model = network(7)
     hdf5.load_weights(model, path)
     for one, other in zip(network().get_weights(), model.get_weights(), strict=True):
@@ -126,20 +126,20 @@ def test_changed_on_purpose_and_sealed_again(path, tmp_path):
 def test_every_part_counts():
     array = np.arange(6, dtype=np.float32)
     several = {
-        digest_of(""),
-        digest_of("x"),
-        digest_of("", [("a", array)]),
-        digest_of("", [("b", array)]),
-        digest_of("", [("a", array.reshape(2, 3))]),
-        digest_of("", [("a", array.reshape(3, 2))]),
-        digest_of("", [("a", array[:3]), ("b", array[3:])]),
-        digest_of("", [("b", array[3:]), ("a", array[:3])]),
-        digest_of("", [("a", array.astype(">f4"))]),
-        digest_of("", [("a", np.zeros((0, 3)))]),
-        digest_of("", [("a", np.float32(1))]),
+        checksum_of(""),
+        checksum_of("x"),
+        checksum_of("", [("a", array)]),
+        checksum_of("", [("b", array)]),
+        checksum_of("", [("a", array.reshape(2, 3))]),
+        checksum_of("", [("a", array.reshape(3, 2))]),
+        checksum_of("", [("a", array[:3]), ("b", array[3:])]),
+        checksum_of("", [("b", array[3:]), ("a", array[:3])]),
+        checksum_of("", [("a", array.astype(">f4"))]),
+        checksum_of("", [("a", np.zeros((0, 3)))]),
+        checksum_of("", [("a", np.float32(1))]),
     }
     assert len(several) == 11
-    assert digest_of("", [("a", array[::-1])]) == digest_of("", [("a", array[::-1].copy())])
+    assert checksum_of("", [("a", array[::-1])]) == checksum_of("", [("a", array[::-1].copy())])
 
 
 @pytest.mark.parametrize("changed", ["values", "state"])
@@ -160,5 +160,5 @@ def test_checkpoints(tmp_path, changed):
         load_checkpoint(path, groups)
     with h5py.File(path, "r+") as file:
         for held in (file, *file.values()):
-            held.attrs.pop(DIGEST, None)
+            held.attrs.pop(CHECKSUM, None)
     load_checkpoint(path, groups)
