@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 from tf_pose3d.types import Parsed
 
 __all__ = ["Pose3DError", "shown"]
+
+
+# Longer than any file's name.
+_LONG_WORD = re.compile(r"[^\s/\\]{256,}")
 
 
 class Pose3DError(ValueError):
     """Bad input from the user: a file, a flag, a config value, a set of weights.
 
     The message is one line that names the file or argument, what is wrong with it, and what would be
-    right. The programs print it without a traceback and exit with a non-zero status.
+    right. The programs print it without a traceback and exit with a non-zero status. Words that are longer
+    than any file's name, as damaged files hold them as names of what they hold, are cut.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_LONG_WORD.sub(lambda word: f"{word[0][:57]}...", message))
 
 
 def shown(value: Parsed) -> str:

@@ -21,6 +21,7 @@ import copy
 import dataclasses
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -532,7 +533,7 @@ def _converted(value: np.ndarray, dtype: str) -> np.ndarray:
     if not keras.backend.is_float_dtype(dtype):
         return value
     with np.errstate(over="ignore"):
-        return value.astype(np.float64 if dtype == "float64" else np.float32)
+        return value.astype(np.float64 if dtype == "float64" else np.float32, copy=False)
 
 
 def _write_names(group: h5py.Group, attribute: str, names: list[str]) -> None:
@@ -683,9 +684,13 @@ def _check_shapes(
 
 def weight_fault(value: np.ndarray) -> str:
     """What no weight of a trained network can be, as a message goes on: NaN, infinity, or above 1e12."""
-    if not np.isfinite(value).all():
+    if not value.size:
+        return ""
+    # Both are NaN where any value is.
+    highest, lowest = float(value.max()), float(value.min())
+    if not math.isfinite(highest) or not math.isfinite(lowest):
         return "holds NaN or infinity"
-    if value.size and max(value.max(), -value.min()) > _LARGEST_WEIGHT:
+    if max(highest, -lowest) > _LARGEST_WEIGHT:
         return f"holds a number beyond {_LARGEST_WEIGHT:g}, which no weight is"
     return ""
 

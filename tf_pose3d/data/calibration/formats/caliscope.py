@@ -48,7 +48,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     cameras, notes = [], []
     for source in sources:
         for key, table in _tables(source.content).items():
-            where = f"{source}: camera {key}"
+            where = f"{source}: camera {shown(key)[1:-1]}"
             number = table.get("cam_id", table.get("port", key.removeprefix("cam_")))
             name = f"cam_{text_of(number, f'{where}: cam_id')}"
             if table.get("ignore") is True:

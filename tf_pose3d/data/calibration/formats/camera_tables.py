@@ -90,7 +90,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     pose2sim = False
     for source in sources:
         for key, table in camera_tables_of(source.content).items():
-            where = f"{source}: {key}"
+            where = f"{source}: {shown(key)[1:-1]}"
             name = text_of(table.get("name", key), f"{where}: name")
             if "rotation" not in table and "translation" not in table:
                 notes.append(f"{where}: no rotation and translation: not calibrated, left out")

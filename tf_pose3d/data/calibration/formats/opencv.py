@@ -69,10 +69,15 @@ def storage_of(source: CalibrationSource) -> dict[str, Parsed] | None:
     if isinstance(content, Element):
         if content.name != "opencv_storage":
             return None
-        return {child.name: _xml_value(child, f"{source}: {child.name}") for child in content.children}
+        return {
+            child.name: _xml_value(child, f"{source}: {shown(child.name)[1:-1]}")
+            for child in content.children
+        }
     if source.kind != "yaml" or not isinstance(content, dict):
         return None
-    return {str(key): matrix_of(value, f"{source}: {key}") for key, value in content.items()}
+    return {
+        str(key): matrix_of(value, f"{source}: {shown(str(key))[1:-1]}") for key, value in content.items()
+    }
 
 
 def _xml_value(element: Element, where: str) -> Parsed:

@@ -52,7 +52,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     cameras, notes = [], []
     for source in sources:
         for key, entry in entries_of(source.content).items():
-            camera, said = _camera(entry, key, f"{source}: camera {key}")
+            camera, said = _camera(entry, key, f"{source}: camera {shown(key)[1:-1]}")
             cameras.append(camera)
             notes += said
     if not any(camera.size for camera in cameras):
@@ -76,7 +76,7 @@ def boxes_of(path: str | Path) -> list[npt.NDArray[np.float32] | None]:
         if not isinstance(entry, Mapping) or entry.get("box") is None:
             boxes.append(None)
             continue
-        where = f"{source}: camera {key}: box"
+        where = f"{source}: camera {shown(key)[1:-1]}: box"
         left, top, right, bottom = numbers(entry["box"], where, (4,))
         if right <= left or bottom <= top:
             raise Pose3DError(
