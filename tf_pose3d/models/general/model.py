@@ -299,7 +299,9 @@ class GeneralNet(PoseModel):
             bones = bones * ops.expand_dims(lengths, -1)
         if self.settings["knees_forward"]:
             bones = _bend_knees(bones)
-        poses = ops.swapaxes(ops.matmul(ops.swapaxes(bones, -1, -2), self._chain), -1, -2)
+        # Not matmul, which Keras 3.12 broadcasts: TensorFlow 2.21 (issue 117700) writes beyond the result of
+        # `(B, 1, 3, 16)` by `(16, 17)`.
+        poses = ops.swapaxes(ops.tensordot(ops.swapaxes(bones, -1, -2), self._chain, axes=1), -1, -2)
         scale = raw["scale"]
         radius = self.calibration(scale)
         middle = poses.shape[1] // 2 if poses.shape[1] is not None else ops.shape(poses)[1] // 2
