@@ -7,6 +7,7 @@ import glob
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -19,13 +20,18 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.types import Parsed
 
 __all__ = [
+    "require_checkpoints",
     "require_writable_folder",
     "resolve_weights",
+    "run_checkpoints",
     "staged",
     "staged_folder",
     "write_json",
     "write_whole",
 ]
+
+# A checkpoint of a run: the epochs that are complete, and the step.
+_CHECKPOINT = re.compile(r"cp_([0-9]{4,9})(?:_step_([0-9]{1,15}))?\.h5")
 
 
 @contextlib.contextmanager
@@ -150,6 +156,28 @@ def require_writable_folder(path: str | os.PathLike) -> Path:
         finally:
             probe.unlink(missing_ok=True)
     return path
+
+
+def run_checkpoints(folder: str | os.PathLike) -> list[Path]:
+    """The checkpoints in a folder, the latest step first."""
+    found = []
+    for path in Path(folder).glob("cp_*.h5"):
+        match = _CHECKPOINT.fullmatch(path.name)
+        if match:
+            found.append((int(match[1]), int(match[2] or 0), path))
+    return [path for _, _, path in sorted(found, reverse=True)]
+
+
+def require_checkpoints(folder: str | os.PathLike) -> list[Path]:
+    """`run_checkpoints` of a run that is to go on.
+
+    Raises:
+        Pose3DError: There is none.
+    """
+    found = run_checkpoints(folder)
+    if not found:
+        raise Pose3DError(f"{folder}: no checkpoint (cp_*.h5) to continue from; start without it")
+    return found
 
 
 def resolve_weights(path: str | os.PathLike) -> Path:

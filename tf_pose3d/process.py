@@ -9,7 +9,17 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-__all__ = ["XLA_ON_CPU", "half_precision_on_cpu", "held_stderr", "keep_freed_memory", "tune_process"]
+__all__ = [
+    "STRATEGIES",
+    "XLA_ON_CPU",
+    "half_precision_on_cpu",
+    "held_stderr",
+    "keep_freed_memory",
+    "tune_process",
+]
+
+# How a training is spread over devices and machines, see `tf_pose3d.training.distribution`.
+STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
 
 # Of mallopt(3), where -1 as a trim threshold means that nothing is ever given back.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.files import run_checkpoints
 from tf_pose3d.training.checkpoints import (
     DamagedCheckpoint,
     checkpoint_path,
     load_checkpoint,
     load_latest_checkpoint,
-    run_checkpoints,
     save_checkpoint,
 )
 

@@ -71,6 +71,7 @@ def evaluate_weights(
     config = apply_flags(trained, parsed, release, "eval", BATCH_SIZE=parsed.batch_size)
     require_fitting_weights(weights, config, parsed.arch)
     source = find_test_source(parsed, config, release)
+    source.check(parsed.test_subset)
     for path in (parsed.json, parsed.predictions):
         if path is not None:
             require_writable_folder(Path(path).parent)

@@ -12,7 +12,8 @@ from tf_pose3d.cli.data_flags import add_data_flags, find_source, refuse_unread_
 from tf_pose3d.cli.flags import Parser, add_common_flags, apply_flags, as_switch
 from tf_pose3d.cli.program import parse, run_program, start_tensorflow
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.files import resolve_weights
+from tf_pose3d.files import require_checkpoints, require_writable_folder, resolve_weights
+from tf_pose3d.process import STRATEGIES
 
 if TYPE_CHECKING:
     from tf_pose3d.cli.releases.release import Release
@@ -56,7 +57,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--strategy",
         default="auto",
-        metavar="{auto,one,mirrored,multi_worker}",
+        choices=STRATEGIES,
         help="devices: one, all of this machine, or several machines by TF_CONFIG",
     )
     parser.add_argument("--seed", type=int, help="of everything random; overwrites SHUFFLE_SEED")
@@ -84,6 +85,7 @@ def train(arguments: Sequence[str] | None = None, log: Callable[[str], None] | N
 
 def _train(arguments: Namespace, release: Release, log: Callable[[str], None]) -> int:
     """One run; see `train`."""
+    from tf_pose3d.data.sources import named_subset
     from tf_pose3d.models.loading import load_config
 
     family = release.family
@@ -100,6 +102,14 @@ def _train(arguments: Namespace, release: Release, log: Callable[[str], None]) -
     if arguments.dataset_val is not None:
         source_val = find_source(arguments, config, release, "val", arguments.dataset_val, "--dataset_val")
     refuse_unread_flags([source.dataset, source_val.dataset], arguments)
+    source.check(arguments.train_subset or config.TRAIN_SUBSET)
+    val_subset = config.VAL_SUBSET if arguments.val_subset is None else arguments.val_subset
+    for subset in (named_subset(val_subset), named_subset(arguments.test_subset)):
+        if subset is not None:
+            source_val.check(subset)
+    if arguments.continue_training:
+        require_checkpoints(Path(arguments.out_dir) / "checkpoints")
+    require_writable_folder(arguments.out_dir)
     start_tensorflow("train.py")
 
     from tf_pose3d.training import run

@@ -35,6 +35,7 @@ __all__ = [
     "get_image_dataset",
     "get_pose_dataset",
     "no_files",
+    "nothing_to_check",
     "read_records",
     "read_sequences",
     "require_one_layout",
@@ -98,6 +99,10 @@ def no_files(options: Options) -> tuple[Path, ...]:
     return ()
 
 
+def nothing_to_check(subset: str, options: Options) -> None:
+    """`Dataset.check` of a data set whose parts its files tell."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Dataset:
     """What the package knows of a data set.
@@ -110,6 +115,7 @@ class Dataset:
         frame_rate: Hz at which it is used; the option `frame_rate`, where there is one, overrides it.
         options: What its reader may be told.
         files: Options -> files that are read, 3D before 2D; may raise Pose3DError for wrong names.
+        check: Subset, options -> Pose3DError for names that no file is needed to refuse.
         has_test: Whether there is a test protocol.
     """
 
@@ -121,6 +127,7 @@ class Dataset:
     frame_rate: float
     options: tuple[Option, ...] = ()
     files: Callable[[Options], tuple[Path, ...]] = no_files
+    check: Callable[[str, Options], None] = nothing_to_check
     has_test: bool = True
 
     def takes(self, option: str) -> bool:

@@ -333,6 +333,10 @@ def _files(options: Mapping[str, Any]) -> tuple[Path, Path]:
     return pose_files("h36m", options)
 
 
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    split_subjects(subset)
+
+
 def _read(
     subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
 ) -> list[Sequence]:
@@ -361,5 +365,6 @@ DATASET = PoseDataset(
     options=pose_file_options("h36m", ("--h36m_path",)),
     files=_files,
     read=_read,
+    check=_check,
     read_unlabeled=_read_unlabeled,
 )

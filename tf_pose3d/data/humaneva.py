@@ -258,6 +258,9 @@ def _dataset(name: str, joints: int) -> PoseDataset:
     def files(options: Mapping[str, Any]) -> tuple[Path, Path]:
         return pose_files(name, options)
 
+    def check(subset: str, options: Mapping[str, Any]) -> None:
+        split_subjects(subset)
+
     def read(
         subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
     ) -> list[Sequence]:
@@ -275,6 +278,7 @@ def _dataset(name: str, joints: int) -> PoseDataset:
         options=pose_file_options(name),
         files=files,
         read=read,
+        check=check,
     )
 
 

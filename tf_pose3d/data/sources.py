@@ -24,7 +24,7 @@ from tf_pose3d.errors import Pose3DError
 if TYPE_CHECKING:
     from tf_pose3d.config import TrainingConfig
 
-__all__ = ["Source", "Spec", "choose_source", "find_dataset", "readable_datasets"]
+__all__ = ["Source", "Spec", "choose_source", "find_dataset", "named_subset", "readable_datasets"]
 
 Spec = WindowSpec | ImageSpec
 
@@ -45,6 +45,19 @@ class Source:
     def name(self) -> str:
         """The data set's."""
         return self.dataset.name
+
+    def check(self, subset: str) -> None:
+        """Refuses, before anything is read, what is no part of the data set.
+
+        Raises:
+            Pose3DError: The data set has no such subset, or not the actions that its options name.
+        """
+        self.dataset.check(subset, self.options)
+
+
+def named_subset(text: str | None) -> str | None:
+    """A subset as flags and configs name it; None where they say that there is none."""
+    return None if text in (None, "none", "None", "", "0") else text
 
 
 def readable_datasets(spec: Spec, test: bool = False, lift: bool = False) -> list[str]:

@@ -24,6 +24,9 @@ from tf_pose3d.skeleton import Skeleton, get_skeleton, joint_indices
 
 __all__ = ["DATASET", "synthetic_sequences"]
 
+# In messages.
+_WHERE = "the synthetic data set"
+
 
 def synthetic_sequences(
     subjects: Iterable[str],
@@ -57,7 +60,7 @@ def synthetic_sequences(
         raise Pose3DError(f"the seed of the synthetic data set must not be negative, got {seed}")
     if frames < 1:
         raise Pose3DError(f"the synthetic data set needs at least 1 frame a recording, got {frames}")
-    selected = select_actions(ACTIONS, actions, where="the synthetic data set")
+    selected = select_actions(ACTIONS, actions, _WHERE)
     sequences = []
     for subject in subjects:
         if subject not in CAMERAS:
@@ -90,6 +93,11 @@ def synthetic_sequences(
     return sequences
 
 
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    split_subjects(subset)
+    select_actions(ACTIONS, options["actions"], _WHERE)
+
+
 def _read(
     subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
 ) -> list[Sequence]:
@@ -110,4 +118,5 @@ DATASET = PoseDataset(
         Option("seed", "draws the people and what they do", 0, kind=int, metavar="N"),
     ),
     read=_read,
+    check=_check,
 )

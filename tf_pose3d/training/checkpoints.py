@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.files import write_whole
+from tf_pose3d.files import require_checkpoints, write_whole
 from tf_pose3d.hdf5_values import hdf5_attribute
 from tf_pose3d.json_text import parse_json
 from tf_pose3d.types import Parsed
@@ -31,11 +31,8 @@ __all__ = [
     "checkpoint_path",
     "load_checkpoint",
     "load_latest_checkpoint",
-    "run_checkpoints",
     "save_checkpoint",
 ]
-
-_NAME = re.compile(r"cp_([0-9]{4,9})(?:_step_([0-9]{1,15}))?\.h5")
 
 Groups = Mapping[str, list[keras.Variable]]
 
@@ -48,16 +45,6 @@ def checkpoint_path(folder: str | os.PathLike, epoch: int, step: int | None = No
     """`cp_0010.h5` after epoch 10, `cp_0010_step_61234.h5` inside epoch 11 (10 are complete)."""
     suffix = "" if step is None else f"_step_{step}"
     return Path(folder) / f"cp_{epoch:04d}{suffix}.h5"
-
-
-def run_checkpoints(folder: str | os.PathLike) -> list[Path]:
-    """The checkpoints in a folder, the latest step first."""
-    found = []
-    for path in Path(folder).glob("cp_*.h5"):
-        match = _NAME.fullmatch(path.name)
-        if match:
-            found.append((int(match[1]), int(match[2] or 0), path))
-    return [path for _, _, path in sorted(found, reverse=True)]
 
 
 def save_checkpoint(path: str | os.PathLike, groups: Groups, state: Mapping[str, Any]) -> None:
@@ -102,9 +89,7 @@ def load_latest_checkpoint(
     Raises:
         Pose3DError: There is none, all are damaged, or the latest whole one is of another run.
     """
-    found = run_checkpoints(folder)
-    if not found:
-        raise Pose3DError(f"{folder}: no checkpoint (cp_*.h5) to continue from; start without it")
+    found = require_checkpoints(folder)
     for place, path in enumerate(found):
         try:
             return path, load_checkpoint(path, groups)

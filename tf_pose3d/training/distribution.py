@@ -8,10 +8,9 @@ import os
 import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.process import STRATEGIES
 
-__all__ = ["STRATEGIES", "cluster_name", "is_chief", "make_strategy", "task_index", "worker_addresses"]
-
-STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
+__all__ = ["cluster_name", "is_chief", "make_strategy", "task_index", "worker_addresses"]
 
 
 def make_strategy(name: str = "auto", gpu_id: int = 0) -> tf.distribute.Strategy:

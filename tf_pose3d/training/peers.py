@@ -19,7 +19,7 @@ from typing import Any
 import tensorflow as tf
 
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.training.checkpoints import run_checkpoints
+from tf_pose3d.files import run_checkpoints
 from tf_pose3d.training.distribution import task_index, worker_addresses
 
 __all__ = ["PeerWatch", "ending_with_peers"]

@@ -13,7 +13,7 @@ import keras
 
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.datasets import Dataset
-from tf_pose3d.data.sources import Source, choose_source, find_dataset
+from tf_pose3d.data.sources import Source, choose_source, find_dataset, named_subset
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.examples import examples_of
 from tf_pose3d.evaluation.protocols import get_protocol
@@ -149,8 +149,8 @@ def run_training(
     if start is None and not resume and config.weights_needed is not None:
         raise Pose3DError(config.weights_needed)
     train_subset = train_subset or config.TRAIN_SUBSET
-    val_subset = _subset(config.VAL_SUBSET if val_subset is None else val_subset)
-    test_subset = _subset(test_subset)
+    val_subset = named_subset(config.VAL_SUBSET if val_subset is None else val_subset)
+    test_subset = named_subset(test_subset)
     action_wise = bool(source_val.dataset.actions) or source_val.dataset.has_test
     if not action_wise and config.BEST_CHECKPOINT_METRIC is not None:
         config = config.replace(BEST_CHECKPOINT_METRIC=config.BEST_CHECKPOINT_METRIC.removeprefix("AW-"))
@@ -224,10 +224,6 @@ def _naming_data(config: TrainingConfig, source: Source) -> TrainingConfig:
     if source.name == (config.DATASET or "h36m") or not source.dataset.has_test:
         return config
     return config.replace(DATASET=source.name)
-
-
-def _subset(text: str | None) -> str | None:
-    return None if text in (None, "none", "None", "", "0") else text
 
 
 def _mute(line: str) -> None:
