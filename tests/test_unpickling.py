@@ -18,12 +18,12 @@ from tf_pose3d.weight_files.pytorch import read_pytorch_checkpoint
 
 def opened(content):
     """What a pickle holds, as the readers of archives open it, with time and memory watched."""
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     try:
         with unpickling_explained("x.pkl"):
             return plain_data(PlainUnpickler(io.BytesIO(content)).load(), len(content))
     finally:
-        assert time.monotonic() - start < 5
+        assert time.process_time() - start < 5
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 
