@@ -34,7 +34,9 @@ def test_the_tables_of_a_clip(tool, capsys):
             rows.append(cells)
     shares = [float(row[2].rstrip("%")) for row in tables["operations"]]
     assert sum(shares) == pytest.approx(100, abs=1)
-    assert tool.OTHER not in [row[0] for row in tables["operations"]]
+    # Of a clip that takes 30 ms the runtime's own is some per cent.
+    others = [float(row[2].rstrip("%")) for row in tables["operations"] if row[0] == tool.OTHER]
+    assert sum(others) < 5
     # The same products, by kind and by part of the network.
     counts = [sum(float(row[3] or 0) for row in held) for held in tables.values()]
     whole = int(re.search(r"(\d+) GFLOP$", text, re.MULTILINE)[1])

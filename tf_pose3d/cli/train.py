@@ -107,7 +107,8 @@ def _train(arguments: Namespace, release: Release, log: Callable[[str], None]) -
     for subset in (named_subset(val_subset), named_subset(arguments.test_subset)):
         if subset is not None:
             source_val.check(subset)
-    if arguments.continue_training:
+    # Else a checkpoint that `-r` names, which is there.
+    if arguments.continue_training is True:
         require_checkpoints(Path(arguments.out_dir) / "checkpoints")
     require_writable_folder(arguments.out_dir)
     start_tensorflow("train.py")
