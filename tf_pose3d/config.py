@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin
 
-from tf_pose3d.errors import Pose3DError, shown
+from tf_pose3d.errors import Pose3DError, shown, shown_name
 from tf_pose3d.files import write_json
 from tf_pose3d.json_text import decode_text, parse_json
 from tf_pose3d.release_yaml import read_release_yaml
@@ -146,7 +146,7 @@ class Config:
         known = {field.name for field in dataclasses.fields(cls)}
         for name in values:
             if name not in known:
-                raise Pose3DError(f"{source}: unknown key {shown(name)[1:-1]}{nearest(name, known)}")
+                raise Pose3DError(f"{source}: unknown key {shown_name(name)}{nearest(name, known)}")
         config = cls(**_plain(values, source))
         config.validate(source)
         return config
@@ -337,7 +337,7 @@ def _read_text(path: Path, text: str) -> dict[str, Any]:
             values[name] = json.loads(words.get(value, value))
         except (ValueError, RecursionError):
             raise Pose3DError(
-                f"{path}: line {number}: {shown(name)[1:-1]} has no JSON value, found {shown(value)}; "
+                f"{path}: line {number}: {shown_name(name)} has no JSON value, found {shown(value)}; "
                 "expected e.g. BATCH_SIZE 256"
             ) from None
     return values

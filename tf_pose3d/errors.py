@@ -6,7 +6,7 @@ import re
 
 from tf_pose3d.types import Parsed
 
-__all__ = ["Pose3DError", "shown"]
+__all__ = ["Pose3DError", "shown", "shown_name"]
 
 
 # Longer than any file's name.
@@ -33,3 +33,8 @@ def shown(value: Parsed) -> str:
         text = f"a {type(value).__name__} too long to write"
     text = " ".join(text.split())
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def shown_name(name: object) -> str:
+    """A name of a file in a message, as `shown`, without quotation marks."""
+    return shown(str(name))[1:-1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from tf_pose3d.errors import Pose3DError, shown
+from tf_pose3d.errors import Pose3DError, shown, shown_name
 from tf_pose3d.types import Parsed
 
 __all__ = ["parse_flat_yaml", "read_release_yaml"]
@@ -143,7 +143,7 @@ def read_release_yaml(text: str, source: str) -> dict[str, Parsed]:
             if value not in _FIXED[name]:
                 raise Pose3DError(f"{source}: {name} is {shown(value)}, expected {_FIXED[name][0]!r}")
         elif name not in _ELSEWHERE:
-            raise Pose3DError(f"{source}: unknown key {shown(name)[1:-1]} of {arch}'s release")
+            raise Pose3DError(f"{source}: unknown key {shown_name(name)} of {arch}'s release")
     if schedule:
         values["SCHEDULE_PARAMS"] = {"initial_learning_rate": 5e-4, "decay_rate": 0.99, **schedule}
     if "flip" in held:

@@ -6,9 +6,8 @@ import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown_name
 from tf_pose3d.inference.formats.source import ReadOptions, Source
-from tf_pose3d.inference.formats.values import shown
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -109,10 +108,10 @@ def _is_sleap_project(source: Source) -> bool:
 
 def _seen(source: Source) -> str:
     if source.kind == "npz":
-        return f"it holds {shown(', '.join(map(str, source.archive)))[1:-1] or 'nothing'}"
+        return f"it holds {shown_name(', '.join(map(str, source.archive))) or 'nothing'}"
     sample = source.sample
     if isinstance(sample, dict):
-        keys = shown(", ".join(list(sample)[:8]))[1:-1]
+        keys = shown_name(", ".join(list(sample)[:8]))
         return f"its {'first element' if source.is_array else 'object'} has {keys}"
     if source.kind in ("json", "text"):
         return f"it begins with {source.text[:30]!r}"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tf_pose3d.errors import Pose3DError, shown
+from tf_pose3d.errors import Pose3DError, shown_name
 from tf_pose3d.inference.formats.joint_names import find_joint
 from tf_pose3d.inference.formats.values import LARGEST_PIXEL
 from tf_pose3d.inference.sanity import limb_warnings
@@ -108,12 +108,12 @@ def named_joints(names: Sequence[str], where: str) -> JointColumns:
         if joint is None:
             continue
         if joint in places:
-            first, second = (shown(names[held])[1:-1] for held in (places[joint], place))
+            first, second = (shown_name(names[held]) for held in (places[joint], place))
             raise Pose3DError(f"{where}: {first} and {second} are both read as {joint}")
         places[joint] = place
     if not places:
         # A damaged name may be of any length and any characters.
-        listing = ", ".join(shown(name)[1:-1] for name in names)
+        listing = ", ".join(shown_name(name) for name in names)
         listing = listing if len(listing) <= _LISTED else f"{listing[: _LISTED - 3]}..."
         raise Pose3DError(
             f"{where}: none of its body parts ({listing}) has a known name, expected names like left_hip"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tf_pose3d.data.archive import recordings_of
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown_name
 from tf_pose3d.inference.formats.assembly import make_video_of_tracks, rate_of, size_of
 from tf_pose3d.inference.formats.source import ReadOptions, Source
 from tf_pose3d.inference.formats.values import shown
@@ -61,7 +61,7 @@ def read(source: Source, options: ReadOptions) -> KeypointVideo:
         raise Pose3DError(f"{source} is no .npz file")
     videos = recordings_of(source.archive, source.path, "positions_2d")
     name = _chosen(list(videos), options.recording, str(source))
-    where = f"{source}, {shown(name)[1:-1]}"
+    where = f"{source}, {shown_name(name)}"
     if len(videos[name]) != 1:
         raise Pose3DError(
             f"{where} has {len(videos[name])} actions, expected one: is this a data set's file?"

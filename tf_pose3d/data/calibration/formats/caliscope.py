@@ -15,6 +15,7 @@ from tf_pose3d.data.calibration.formats.camera_tables import camera_of_table, ca
 from tf_pose3d.data.calibration.record import Calibration
 from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import shown, text_of
+from tf_pose3d.errors import shown_name
 from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]
@@ -48,7 +49,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     cameras, notes = [], []
     for source in sources:
         for key, table in _tables(source.content).items():
-            where = f"{source}: camera {shown(key)[1:-1]}"
+            where = f"{source}: camera {shown_name(key)}"
             number = table.get("cam_id", table.get("port", key.removeprefix("cam_")))
             name = f"cam_{text_of(number, f'{where}: cam_id')}"
             if table.get("ignore") is True:

@@ -14,7 +14,7 @@ from tf_pose3d.data.calibration.assembly import METRES, assembled
 from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, camera_from_vectors
 from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import image_size, numbers, required, shown, text_of, unused_keys
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown_name
 from tf_pose3d.types import Parsed
 
 __all__ = ["camera_of_table", "camera_tables_of", "matches", "read"]
@@ -90,7 +90,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     pose2sim = False
     for source in sources:
         for key, table in camera_tables_of(source.content).items():
-            where = f"{source}: {shown(key)[1:-1]}"
+            where = f"{source}: {shown_name(key)}"
             name = text_of(table.get("name", key), f"{where}: name")
             if "rotation" not in table and "translation" not in table:
                 notes.append(f"{where}: no rotation and translation: not calibrated, left out")

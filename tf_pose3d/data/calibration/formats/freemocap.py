@@ -14,8 +14,8 @@ from tf_pose3d.data.calibration.assembly import assembled
 from tf_pose3d.data.calibration.formats.camera_tables import camera_of_table, camera_tables_of
 from tf_pose3d.data.calibration.record import Calibration
 from tf_pose3d.data.calibration.source import CalibrationSource, named
-from tf_pose3d.data.calibration.values import numbers, shown, text_of
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.data.calibration.values import numbers, text_of
+from tf_pose3d.errors import Pose3DError, shown_name
 
 __all__ = ["matches", "read"]
 
@@ -36,7 +36,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     cameras, notes = [], []
     for source in sources:
         for key, table in camera_tables_of(source.content).items():
-            where = f"{source}: {shown(key)[1:-1]}"
+            where = f"{source}: {shown_name(key)}"
             camera, said = camera_of_table(table, text_of(table.get("name", key), f"{where}: name"), where)
             cameras.append(camera)
             notes += said

@@ -20,7 +20,7 @@ from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, Rea
 from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import image_size, numbers, shown, text_of
 from tf_pose3d.data.calibration.xml_text import Element
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown_name
 from tf_pose3d.lens import rotation_vector_to_matrix
 from tf_pose3d.types import Parsed
 
@@ -70,14 +70,11 @@ def storage_of(source: CalibrationSource) -> dict[str, Parsed] | None:
         if content.name != "opencv_storage":
             return None
         return {
-            child.name: _xml_value(child, f"{source}: {shown(child.name)[1:-1]}")
-            for child in content.children
+            child.name: _xml_value(child, f"{source}: {shown_name(child.name)}") for child in content.children
         }
     if source.kind != "yaml" or not isinstance(content, dict):
         return None
-    return {
-        str(key): matrix_of(value, f"{source}: {shown(str(key))[1:-1]}") for key, value in content.items()
-    }
+    return {str(key): matrix_of(value, f"{source}: {shown_name(key)}") for key, value in content.items()}
 
 
 def _xml_value(element: Element, where: str) -> Parsed:

@@ -18,7 +18,7 @@ from tf_pose3d.data.calibration.assembly import assembled
 from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, camera_from_vectors
 from tf_pose3d.data.calibration.source import CalibrationSource, named
 from tf_pose3d.data.calibration.values import image_size, numbers, required, shown, text_of, unused_keys
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown_name
 from tf_pose3d.types import Parsed
 
 __all__ = ["boxes_of", "entries_of", "matches", "read"]
@@ -52,7 +52,7 @@ def read(sources: Sequence[CalibrationSource], unit: str | None = None) -> Calib
     cameras, notes = [], []
     for source in sources:
         for key, entry in entries_of(source.content).items():
-            camera, said = _camera(entry, key, f"{source}: camera {shown(key)[1:-1]}")
+            camera, said = _camera(entry, key, f"{source}: camera {shown_name(key)}")
             cameras.append(camera)
             notes += said
     if not any(camera.size for camera in cameras):
@@ -76,7 +76,7 @@ def boxes_of(path: str | Path) -> list[npt.NDArray[np.float32] | None]:
         if not isinstance(entry, Mapping) or entry.get("box") is None:
             boxes.append(None)
             continue
-        where = f"{source}: camera {shown(key)[1:-1]}: box"
+        where = f"{source}: camera {shown_name(key)}: box"
         left, top, right, bottom = numbers(entry["box"], where, (4,))
         if right <= left or bottom <= top:
             raise Pose3DError(
