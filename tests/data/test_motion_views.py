@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from tf_pose3d.data.motion_clips import MotionClips
-from tf_pose3d.data.motion_views import DETECTOR_JOINTS, MotionViewConfig, MotionViews, look_at_person
+from tf_pose3d.data.motion_views import (
+    DETECTOR_JOINTS,
+    DETECTOR_SKELETON,
+    MotionViewConfig,
+    MotionViews,
+    look_at_person,
+)
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.skeleton import get_skeleton
 
@@ -114,7 +120,7 @@ def test_noise_is_as_large_as_configured_and_lowers_confidence() -> None:
 
 
 def test_unseen_joints_hold_nothing_and_four_are_left() -> None:
-    views = batch(4096, MISSED=0.5, LEGS_UNSEEN=1.0, LIMB_UNSEEN=0.3)["keypoints_2d"]
+    views = batch(4096, MISSED=0.5, LEGS_UNSEEN=1.0, LIMB_UNSEEN=0.3, MIX_BODIES=0.0)["keypoints_2d"]
     unseen = views[..., 2] == 0
     assert (views[unseen] == 0).all()
     assert (~unseen).sum(axis=2).min() >= 4
@@ -127,3 +133,31 @@ def test_keys_that_contradict_each_other_are_refused() -> None:
         MotionViewConfig.from_dict({"ARCH": "x", "PITCH_MIN": 70.0})
     with pytest.raises(Pose3DError, match="together exceed 1"):
         MotionViewConfig.from_dict({"ARCH": "x", "NOISE_DRIFT": 0.5})
+
+
+def test_exchanged_sides_come_in_runs_with_confidences_as_they_were() -> None:
+    keys = {"CLIP_FRAMES": 24, "NOISE_FREE": 1.0, "MISSED": 0.0, "DROPPED": 0.0}
+    keys |= {"LEGS_UNSEEN": 0.0, "LIMB_UNSEEN": 0.0, "CONFIDENCE_CERTAIN": 0.0}
+    right, swapped = batch(512, **keys, SWAPS=0.0), batch(512, **keys, SWAPS=1.0)
+    before, after = right["keypoints_2d"], swapped["keypoints_2d"]
+    flipped = before[:, :, list(DETECTOR_SKELETON.flip_order)]
+    nose = DETECTOR_JOINTS.index("nose")
+    np.testing.assert_array_equal(after[:, :, nose], before[:, :, nose])
+    limbs = [DETECTOR_JOINTS.index(f"{side}_{joint}") for side in "lr" for joint in ("wrist", "ankle")]
+    turned = (after == flipped)[:, :, limbs].all(axis=3) & (after != before)[:, :, limbs].any(axis=3)
+    assert ((after == before)[:, :, limbs].all(axis=3) | turned).all()
+    frames = turned.any(axis=2).sum(axis=1)
+    assert (frames >= 1).all()
+    assert (frames <= 12).all()
+    assert frames.max() > 6
+    arms, legs = turned[:, :, [0, 2]].any(axis=(1, 2)), turned[:, :, [1, 3]].any(axis=(1, 2))
+    assert 0.4 < (arms & legs).mean() < 0.6
+    assert (arms & ~legs).mean() > 0.15
+
+
+def test_all_legs_are_hidden_only_of_whole_people() -> None:
+    keys = {"CLIP_FRAMES": 1, "MISSED": 0.0, "LIMB_UNSEEN": 0.0, "LEGS_UNSEEN": 1.0}
+    ankles = [DETECTOR_JOINTS.index(f"{side}_ankle") for side in "lr"]
+    for mixed in (0.0, 0.25, 1.0):
+        hidden = (batch(400, **keys, MIX_BODIES=mixed)["keypoints_2d"][..., ankles, 2] == 0).mean()
+        assert hidden == pytest.approx(1 - mixed)

@@ -92,6 +92,10 @@ _LIMBS = tuple(
     for side in "lr"
     for near, far in (("elbow", "wrist"), ("knee", "ankle"))
 )
+# Which sides are exchanged: those of the arms, of the legs, of all; in how many runs, of how many frames.
+_SWAPPED = (0.25, 0.25, 0.5)
+_SWAP_RUNS = 3
+_LONGEST_SWAP = 16
 # Errors of detectors grow towards the ends of the limbs and at the hips.
 _JOINT_NOISE = np.array(
     [
@@ -168,11 +172,16 @@ class MotionViewConfig(TrainingConfig):
         0.08, "Largest share of joints with an error 3 to 8 times as large.", minimum=0, maximum=1
     )
     SWAPS: float = key(
-        0.12, "Share of clips in which left and right are exchanged for a while.", minimum=0, maximum=1
+        0.12, "Share of clips in which left and right are exchanged for runs of frames.", minimum=0, maximum=1
     )
     MISSED: float = key(0.2, "Largest share of joints that are not found.", minimum=0, maximum=0.5)
     DROPPED: float = key(0.03, "Share of frames of a clip without any joint.", minimum=0, maximum=0.5)
-    LEGS_UNSEEN: float = key(0.15, "Share of clips without ankles, knees or hips.", minimum=0, maximum=1)
+    LEGS_UNSEEN: float = key(
+        0.15,
+        "Share of clips without ankles, knees or hips, of those with their own upper body.",
+        minimum=0,
+        maximum=1,
+    )
     LIMB_UNSEEN: float = key(0.05, "Share of clips without one lower arm or leg, each.", minimum=0, maximum=1)
     CONFIDENCE: bool = key(True, "Confidences that fall with the error; false: 1 wherever a joint is seen.")
     CONFIDENCE_CERTAIN: float = key(0.3, "Share of clips whose confidences are all 1.", minimum=0, maximum=1)
@@ -264,7 +273,7 @@ class MotionViews:
             normalised screen coordinates are rays.
         """
         rng = np.random.default_rng([self.config.SHUFFLE_SEED, step])
-        poses = self._people(rng, size)
+        poses, mixed = self._people(rng, size)
         camera_poses, detected = self._seen(rng, poses)
         depth = np.maximum(detected[..., 2:], 0.3)
         rays = detected[..., :2] / depth
@@ -275,7 +284,7 @@ class MotionViews:
         rays /= focal[:, None, None, None].astype(np.float32)
         keypoints = np.concatenate([rays, np.ones_like(rays[..., :1])], axis=-1)
         if config.NOISE:
-            keypoints = self._detect(rng, rays)
+            keypoints = self._detect(rng, rays, ~mixed)
         intrinsics = np.zeros((size, 11), np.float32)
         intrinsics[:, :4] = [2, 2, 1, 1]
         return {
@@ -303,14 +312,16 @@ class MotionViews:
         earlier, later = self.clips.positions[index], self.clips.positions[after]
         return earlier + (later - earlier) * share
 
-    def _people(self, rng: np.random.Generator, size: int) -> np.ndarray:
-        """`(B, N, 17, 3)`: drawn people, mixed, resized, mirrored."""
+    def _people(self, rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """`(B, N, 17, 3)`: drawn people, mixed, resized, mirrored; `(B,)`: who has another's upper body."""
         config = self.config
         poses = self._draw(rng, size)
-        mixed = round(size * config.MIX_BODIES)
-        if mixed:
-            poses[:mixed] = _mix_bodies(poses[:mixed], poses[rng.permutation(size)[:mixed]])
-            poses = poses[rng.permutation(size)]
+        count = round(size * config.MIX_BODIES)
+        mixed = np.arange(size) < count
+        if count:
+            poses[:count] = _mix_bodies(poses[:count], poses[rng.permutation(size)[:count]])
+            order = rng.permutation(size)
+            poses, mixed = poses[order], mixed[order]
         body = np.exp(rng.normal(0, config.BODY_SCALE, (size, 1)))
         scale = np.broadcast_to(body, (size, _BODY.num_joints)).astype(np.float32)
         for group in _BONE_GROUPS:
@@ -323,7 +334,7 @@ class MotionViews:
         flipped = poses[mirrored][:, :, _FLIP_3D]
         flipped[..., 0] *= -1
         poses[mirrored] = flipped
-        return poses
+        return poses, mixed
 
     def _seen(self, rng: np.random.Generator, poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Poses and the points that a detector looks for, in the frame of a drawn camera."""
@@ -388,8 +399,14 @@ class MotionViews:
         axes = np.stack([across, forward, np.cross(across, forward)], axis=2)
         return points + np.matmul(offset[:, None], axes)
 
-    def _detect(self, rng: np.random.Generator, rays: np.ndarray) -> np.ndarray:
-        """`(B, N, 13, 3)` keypoints with a detector's errors."""
+    def _detect(self, rng: np.random.Generator, rays: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """`(B, N, 13, 3)` keypoints with a detector's errors.
+
+        Args:
+            rng: Of the step.
+            rays: `(B, N, 13, 2)` exact.
+            whole: `(B,)` whose legs tell something of the upper body: only of these all legs are hidden.
+        """
         config = self.config
         size, frames, joints, _ = rays.shape
         spread = np.sqrt(rays.var(axis=2).sum(axis=-1))[..., None, None] + 1e-6
@@ -409,8 +426,7 @@ class MotionViews:
         factor = np.where(outliers, rng.uniform(3, 8, (size, frames, joints)), 1).astype(np.float32)
         error *= (factor * _JOINT_NOISE)[..., None] * scale[:, None, None, None].astype(np.float32)
         points = rays + error * spread
-        points = self._swap_sides(rng, points)
-        missing = self._missing(rng, size, frames)
+        missing = self._missing(rng, whole, frames)
         confidence = np.ones((size, frames, joints), np.float32)
         if config.CONFIDENCE:
             distance = np.linalg.norm(points - rays, axis=-1) / spread[..., 0]
@@ -421,31 +437,38 @@ class MotionViews:
             certain = rng.random((size, 1, 1)) < config.CONFIDENCE_CERTAIN
             confidence = np.where(certain, confidence, np.clip(guess, 0.05, 1)).astype(np.float32)
         confidence[missing] = 0
-        return np.concatenate([points * (confidence > 0)[..., None], confidence[..., None]], axis=-1)
+        seen = np.concatenate([points * (confidence > 0)[..., None], confidence[..., None]], axis=-1)
+        # Detectors that take left for right are as sure as ever.
+        return self._swap_sides(rng, seen)
 
-    def _swap_sides(self, rng: np.random.Generator, points: np.ndarray) -> np.ndarray:
-        size, frames, joints, _ = points.shape
+    def _swap_sides(self, rng: np.random.Generator, keypoints: np.ndarray) -> np.ndarray:
+        """Keypoints whose sides are exchanged in one to three runs of frames of some clips."""
+        size, frames, joints, _ = keypoints.shape
         swapped = np.flatnonzero(rng.random(size) < self.config.SWAPS * (0.35 if frames == 1 else 1))
         if not len(swapped):
-            return points
+            return keypoints
         count = len(swapped)
-        kind = rng.integers(0, 3, count)
+        kind = rng.choice(3, count, p=_SWAPPED)
         which = np.zeros((count, joints), bool)
         which[np.ix_(kind != 1, _ARMS)] = True
         which[np.ix_(kind != 0, _LEGS)] = True
-        start = rng.integers(0, frames, count)[:, None]
-        length = rng.integers(1, max(frames // 2, 1) + 1, count)[:, None]
+        runs = rng.integers(1, _SWAP_RUNS + 1, count)
+        start = rng.integers(0, frames, (count, _SWAP_RUNS))[..., None]
+        # Together at most half of the clip: what most frames say is right.
+        longest = np.maximum(np.minimum(frames // 2, _LONGEST_SWAP) // runs, 1)
+        length = 1 + (rng.random((count, _SWAP_RUNS)) * longest[:, None]).astype(np.int64)[..., None]
         number = np.arange(frames)
         during = (number >= start) & (number < start + length)
-        chosen = points[swapped]
-        points[swapped] = np.where(
-            (during[..., None] & which[:, None])[..., None], chosen[:, :, _FLIP_2D], chosen
+        during &= (np.arange(_SWAP_RUNS) < runs[:, None])[..., None]
+        chosen = keypoints[swapped]
+        keypoints[swapped] = np.where(
+            (during.any(axis=1)[..., None] & which[:, None])[..., None], chosen[:, :, _FLIP_2D], chosen
         )
-        return points
+        return keypoints
 
-    def _missing(self, rng: np.random.Generator, size: int, frames: int) -> np.ndarray:
+    def _missing(self, rng: np.random.Generator, whole: np.ndarray, frames: int) -> np.ndarray:
         """`(B, N, 13)` joints that are not found; four at least stay, except in dropped frames."""
-        config, joints = self.config, len(DETECTOR_JOINTS)
+        config, size, joints = self.config, len(whole), len(DETECTOR_JOINTS)
         rate = rng.uniform(0, 1, (size, 1, 1)) ** 2 * config.MISSED
         missing = rng.random((size, frames, joints), np.float32) < rate
         if frames > 1:
@@ -458,7 +481,7 @@ class MotionViews:
         below = 0.0
         for share, joints_unseen in _LEGS_UNSEEN:
             above = below + share * config.LEGS_UNSEEN
-            chosen = (unseen >= below) & (unseen < above)
+            chosen = (unseen >= below) & (unseen < above) & whole
             missing[np.ix_(chosen, np.arange(frames), joints_unseen)] = True
             below = above
         missing[(~missing).sum(axis=2) < 4] = False
