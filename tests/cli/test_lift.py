@@ -435,6 +435,8 @@ def test_bad_input(run, bad, flags, words):
         (["--input", "coco.json", "--output", "x.bvh", "--camera_pitch", "95"], "pitch of 95 degrees"),
         (["--demo", "--angles", "a.csv"], "--demo shows poses as they are: without --angles"),
         (["--input", "-", "--output", "-", "--angles", "a.csv"], "--angles needs the whole clip"),
+        (["--input", "-", "--output", "-", "--repair_sides"], "--repair_sides needs the whole clip"),
+        (["--input", "coco.json", "--output", "x.npz", "--repair_sides", "maybe"], "'maybe'"),
         (["--demo", "--smooth", "butterworth"], "--demo shows poses as they are"),
         (
             ["--input", "coco.json", "--output", "x.npz", "--smooth", "kalman"],

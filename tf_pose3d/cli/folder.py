@@ -228,7 +228,12 @@ class _Lifting:
         self._arguments = flags = setup.arguments
         self._formats = _formats(flags.formats)
         self._lifter = make_lifter(
-            network, setup.config, flags.min_confidence, flags.max_gap, flags.normalization
+            network,
+            setup.config,
+            flags.min_confidence,
+            flags.max_gap,
+            flags.normalization,
+            flags.repair_sides,
         )
 
     def __call__(self, assignment: Assignment) -> dict[str, Any]:

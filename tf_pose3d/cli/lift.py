@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tf_pose3d.cli.flags import as_switch
 from tf_pose3d.cli.motion_flags import (
     angle_steps,
     asked_steps,
@@ -104,6 +105,15 @@ def add_input_flags(parser: Parser) -> None:
         "person",
     )
     group.add_argument(
+        "--repair_sides",
+        nargs="?",
+        const=True,
+        type=as_switch,
+        metavar="True|False",
+        help="put left and right right where a detector exchanged them for some frames (default: the lifter "
+        "for everybody does, other families do not)",
+    )
+    group.add_argument(
         "--focal_length",
         type=float,
         metavar="PIXELS",
@@ -156,6 +166,8 @@ def check_input_flags(arguments: Namespace) -> None:
             raise Pose3DError("--viz_output: a stream is not drawn; give --input FILE")
         if arguments.placement not in (None, "root"):
             raise Pose3DError("--placement: a stream's poses are root-centred")
+        if arguments.repair_sides:
+            raise Pose3DError("--repair_sides needs the whole clip, which a stream never has")
         others = [flag for flag in asked if flag not in ("--smooth", "--placement")]
         if others:
             raise Pose3DError(f"{others[0]} needs the whole clip, which a stream never has")
@@ -205,7 +217,14 @@ def lift_input(
     """
     from tf_pose3d.inference.lifter import make_lifter
 
-    lifter = make_lifter(model, config, arguments.min_confidence, arguments.max_gap, arguments.normalization)
+    lifter = make_lifter(
+        model,
+        config,
+        arguments.min_confidence,
+        arguments.max_gap,
+        arguments.normalization,
+        arguments.repair_sides,
+    )
     if read is None:
         return _lift_stream(arguments, lifter)
     if isinstance(read, LiveInput):

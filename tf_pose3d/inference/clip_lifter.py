@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -60,6 +60,8 @@ class ClipLifter(Lifter):
     take their poses from the frames round them, for as long as `max_gap`.
     """
 
+    _repairs_sides: ClassVar[bool] = True
+
     def __init__(
         self,
         model: keras.Model | NumpyNetwork | ExportedNetwork,
@@ -67,8 +69,9 @@ class ClipLifter(Lifter):
         min_confidence: float = 0.3,
         max_gap: int = 10,
         normalization: str = "frame",
+        repair_sides: bool | None = None,
     ) -> None:
-        super().__init__(model, config, min_confidence, max_gap, normalization)
+        super().__init__(model, config, min_confidence, max_gap, normalization, repair_sides)
         self._clips: ClipPredictor | ExportedClips = (
             ExportedClips(model)
             if isinstance(model, ExportedNetwork)
@@ -93,6 +96,7 @@ class ClipLifter(Lifter):
         camera = default_camera(width, height, focal_length)
         found = sanity.check_image_range(points, width, height, where)
         points = mark_missing(points, where)
+        points = self._with_sides_right(points, source, fps, where, found)
         keypoints = detector_keypoints(points, source, self.min_confidence)
         enough = (keypoints[..., 2] > 0).sum(axis=1) >= FEWEST_JOINTS
         if not enough.any():

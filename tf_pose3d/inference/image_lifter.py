@@ -88,8 +88,9 @@ class ImageLifter(Lifter):
         min_confidence: float = 0.3,
         max_gap: int = 10,
         normalization: str = "frame",
+        repair_sides: bool | None = None,
     ) -> None:
-        super().__init__(model, config, min_confidence, max_gap, normalization)
+        super().__init__(model, config, min_confidence, max_gap, normalization, repair_sides)
         setting = self._setting
         self._network: keras.Model = model
         self._clips = FrameSequencePredictor(model, setting.EVAL_FLIP, setting.JIT_COMPILE, setting.overlap)
@@ -110,6 +111,7 @@ class ImageLifter(Lifter):
         points = check_keypoint_array(keypoints_2d, source, where)
         width, height, fps = check_clip(width, height, fps, where)
         found = sanity.check_image_range(points, width, height, where)
+        points = self._with_sides_right(points, source, fps, where, found)
         if source.name == "halpe_26" and np.isfinite(points).all():
             keypoints, present = halpe_keypoints(points), np.ones(len(points), bool)
         else:

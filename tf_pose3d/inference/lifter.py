@@ -16,18 +16,19 @@ from tf_pose3d.backend import require_tensorflow, require_tensorflow_backend
 from tf_pose3d.camera import Camera
 from tf_pose3d.config import TrainingConfig
 from tf_pose3d.data.sequence import Sequence
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.files import resolve_weights
 from tf_pose3d.inference import sanity
 from tf_pose3d.inference.clip_arguments import as_numbers, check_clip, check_keypoint_array, require_number
 from tf_pose3d.inference.exported import ExportedNetwork
 from tf_pose3d.inference.formats.layouts import fitting_layouts
-from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints
+from tf_pose3d.inference.keypoints import KeypointVideo, Person, dense_keypoints, mark_missing
 from tf_pose3d.inference.laboratory import laboratory_warning
 from tf_pose3d.inference.lifted import LiftedPerson
 from tf_pose3d.inference.people import choose_people, handover_warnings
 from tf_pose3d.inference.preparation import PreparedKeypoints, frame_times, prepare_keypoints, resample
 from tf_pose3d.inference.reading import with_facts
+from tf_pose3d.inference.sides import find_exchanged_sides, put_sides_right, sides_lines
 from tf_pose3d.inference.trajectory import default_camera
 from tf_pose3d.models.family import Family, get_family, window_spec
 from tf_pose3d.models.general.numpy_network import NumpyNetwork
@@ -84,6 +85,9 @@ class Lifter:
         max_gap: Longest run of frames without the person that is filled.
         normalization: `"frame"`: coordinates relative to the whole image, as every family here is trained;
             `"box"`: relative to a square round the person in the clip, for people who are small in the image.
+        repair_sides: Put left and right right in frames in which a detector exchanged them, see
+            `tf_pose3d.inference.sides`; None: as the kind of network has it, which is so for the lifter for
+            everybody, and not for those that reproduce papers. Streams never do.
 
     Attributes:
         skeleton: Layout of the poses.
@@ -96,6 +100,7 @@ class Lifter:
     """
 
     normalizations: ClassVar[tuple[str, ...]] = ("frame", "box")
+    _repairs_sides: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -104,6 +109,7 @@ class Lifter:
         min_confidence: float = 0.3,
         max_gap: int = 10,
         normalization: str = "frame",
+        repair_sides: bool | None = None,
     ) -> None:
         if not isinstance(model, (NumpyNetwork, ExportedNetwork)):
             require_tensorflow_backend("lifting")
@@ -116,6 +122,8 @@ class Lifter:
             raise Pose3DError(f"min_confidence is {min_confidence:g}, expected 0 to 1")
         if max_gap < 0:
             raise Pose3DError(f"max_gap is {max_gap}, expected 0 or more frames")
+        if repair_sides is not None and not isinstance(repair_sides, bool):
+            raise Pose3DError(f"repair_sides is {shown(repair_sides)}, expected True, False or None")
         config = config if config is not None else model.config
         # Networks that sample take numbers from the config, not from their weights' alone.
         if hasattr(model, "follow"):
@@ -126,6 +134,7 @@ class Lifter:
         self.min_confidence = min_confidence
         self.max_gap = max_gap
         self.normalization = normalization
+        self.repair_sides = self._repairs_sides if repair_sides is None else repair_sides
         self.skeleton = get_skeleton(self.family.skeleton(config))
         self.input_skeleton = get_skeleton(self.family.input_skeleton(config))
         self.root = self.family.root_joint(config)
@@ -399,6 +408,7 @@ class Lifter:
         if focal_length is not None:
             require_number(focal_length, "focal_length", where)
         found = sanity.check_image_range(points, width, height, where)
+        points = self._with_sides_right(points, source, fps, where, found)
         prepared = prepare_keypoints(
             points, source, self.input_skeleton, self.min_confidence, self.max_gap, where
         )
@@ -457,6 +467,17 @@ class Lifter:
             path=path,
             uncertainty=uncertainty,
         )
+
+    def _with_sides_right(
+        self, points: np.ndarray, source: Skeleton, fps: float, where: str, found: list[str]
+    ) -> np.ndarray:
+        """Keypoints with left and right exchanged back, where that is asked for; `found` gets a line."""
+        if not self.repair_sides:
+            return points
+        points = mark_missing(points, where)
+        exchanged = find_exchanged_sides(points, source, fps, self.min_confidence)
+        found += sides_lines(exchanged, points)
+        return put_sides_right(points, source, exchanged)
 
     def _absences(self, present: np.ndarray) -> list[str]:
         """What to say of frames without a person."""
@@ -650,6 +671,7 @@ def load(
     max_gap: int = 10,
     normalization: str = "frame",
     backend: str | None = None,
+    repair_sides: bool | None = None,
 ) -> Lifter:
     """A lifter with the model of a weight file, of any family, or with weights that come with the package.
 
@@ -661,7 +683,7 @@ def load(
             converted on the way where it and `config` tell all; or `"general"`, the lifter for everybody, or
             `"general_frame"`, the same frame by frame, for streams.
         config, arch: See `tf_pose3d.load_model`.
-        min_confidence, max_gap, normalization: See `Lifter`.
+        min_confidence, max_gap, normalization, repair_sides: See `Lifter`.
         backend: `"onnx"` or `"litert"`: the file that `tools/export.py` wrote beside the weights (`x.onnx`,
             `x.tflite`) is run by ONNX Runtime or LiteRT, without TensorFlow and Keras; None: NumPy for the
             lifters that ship, Keras for others.
@@ -670,7 +692,7 @@ def load(
         Pose3DError: As `tf_pose3d.load_model` and `Lifter`; no exported file, or no library that runs it.
     """
     network = load_network(weights, config, arch, backend)
-    return make_lifter(network, None, min_confidence, max_gap, normalization)
+    return make_lifter(network, None, min_confidence, max_gap, normalization, repair_sides)
 
 
 def load_network(
@@ -712,6 +734,7 @@ def make_lifter(
     min_confidence: float = 0.3,
     max_gap: int = 10,
     normalization: str = "frame",
+    repair_sides: bool | None = None,
 ) -> Lifter:
     """The lifter that serves a model; arguments as for `Lifter`.
 
@@ -728,4 +751,4 @@ def make_lifter(
         from tf_pose3d.inference.clip_lifter import ClipLifter
 
         kind = ClipLifter
-    return kind(model, config, min_confidence, max_gap, normalization)
+    return kind(model, config, min_confidence, max_gap, normalization, repair_sides)

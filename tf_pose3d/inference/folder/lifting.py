@@ -37,6 +37,7 @@ def lift_folder(
     min_confidence: float = 0.3,
     max_gap: int = 10,
     normalization: str = "frame",
+    repair_sides: bool | None = None,
     workers: int | None = None,
     threads: int = 1,
     shard: str | None = None,
@@ -56,7 +57,7 @@ def lift_folder(
     Args:
         folder: The folder, or a single file.
         output_dir: Gets a file for each input and format, under the input's path.
-        weights, config, arch, min_confidence, max_gap, normalization: As of `tf_pose3d.load`.
+        weights, config, arch, min_confidence, max_gap, normalization, repair_sides: As of `tf_pose3d.load`.
         formats: Endings of `LiftedPerson.save`.
         people: Whom to lift: `"largest"`, `"confident"`, `"all"` (a file for each), or the id of one.
         layout, width, height, fps: As of `tf_pose3d.read_keypoints`, for all files.
@@ -82,7 +83,12 @@ def lift_folder(
             "config": None if config is None else os.fspath(config),
             "arch": arch,
         },
-        lifter={"min_confidence": min_confidence, "max_gap": max_gap, "normalization": normalization},
+        lifter={
+            "min_confidence": min_confidence,
+            "max_gap": max_gap,
+            "normalization": normalization,
+            "repair_sides": repair_sides,
+        },
         facts={"layout": layout, "width": width, "height": height, "fps": fps},
         people=people,
         endings=endings,
