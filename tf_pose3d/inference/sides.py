@@ -22,8 +22,8 @@ Bools = npt.NDArray[np.bool_]
 # Joints that tell, and what belongs to them: arms and legs may be exchanged one without the other.
 _ARMS = ("shoulder", "elbow", "wrist")
 _LEGS = ("hip", "knee", "ankle")
-_WITH_ARMS = (*_ARMS, "clavicle", "hand", "hand_end", "index", "pinky", "thumb", "thumb_end")
-_WITH_ARMS = (*_WITH_ARMS, "lower_elbow", "upper_elbow")
+_HANDS = ("hand", "hand_end", "index", "pinky", "thumb", "thumb_end")
+_WITH_ARMS = (*_ARMS, *_HANDS, "clavicle", "lower_elbow", "upper_elbow")
 _WITH_LEGS = (*_LEGS, "heel", "toe", "big_toe", "small_toe", "foot", "foot_index", "lower_knee", "upper_knee")
 # Least scale of changes of velocity, of the body's root mean square spread, and the change, in scales, from
 # which on a joint is wrong anyway.
@@ -119,7 +119,7 @@ def sides_lines(found: ExchangedSides, keypoints: Floats) -> list[str]:
     count = int(found.frames.sum())
     if not count:
         return []
-    total = int(np.isfinite(keypoints[..., :2]).all(axis=2).any(axis=1).sum())
+    total = int(np.isfinite(keypoints[..., :2]).all(axis=2).max(axis=1).sum())
     parts = {
         "of all the body": found.arms & found.legs,
         "of the arms": found.arms & ~found.legs,
