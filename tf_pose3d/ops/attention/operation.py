@@ -84,8 +84,10 @@ def self_attention(
     narrow = _is_narrow(projections.shape[1], width, num_heads)
     if narrow and dropout is None and compiled.OPERATION.serves(projections):
         return compiled.token_attention([projections], num_heads, _as_bool(key_mask))
-    query, key, value = ops.split(projections, 3, axis=-1)
-    return _attention_by_products(query, key, value, num_heads, key_mask, dropout)
+    # All heads of all three in one copy; a split into three would be one more of each.
+    split = ops.reshape(projections, (-1, projections.shape[1], 3, num_heads, width // num_heads))
+    query, key, value = ops.unstack(ops.transpose(split, (2, 0, 3, 1, 4)), 3, axis=0)
+    return _attention_of_heads(query, key, value, key_mask, dropout)
 
 
 def _check_heads(width: int, num_heads: int) -> None:
@@ -101,6 +103,12 @@ def _as_bool(key_mask: Tensor | None) -> Tensor | None:
     return None if key_mask is None else ops.cast(key_mask, "bool")
 
 
+def _heads(tokens: Tensor, num_heads: int) -> Tensor:
+    """`(B, N, C)` -> `(B, heads, N, depth)`."""
+    split = ops.reshape(tokens, (-1, tokens.shape[1], num_heads, tokens.shape[-1] // num_heads))
+    return ops.transpose(split, (0, 2, 1, 3))
+
+
 def _attention_by_products(
     query: Tensor,
     key: Tensor,
@@ -109,19 +117,25 @@ def _attention_by_products(
     key_mask: Tensor | None,
     dropout: Callable[[Any], Any] | None,
 ) -> Tensor:
-    depth = query.shape[-1] // num_heads
+    query, key, value = (_heads(one, num_heads) for one in (query, key, value))
+    return _attention_of_heads(query, key, value, key_mask, dropout)
 
-    def heads(tokens: Tensor) -> Tensor:
-        """`(B, N, C)` -> `(B, heads, N, depth)`."""
-        split = ops.reshape(tokens, (-1, tokens.shape[1], num_heads, depth))
-        return ops.transpose(split, (0, 2, 1, 3))
 
-    logits = ops.matmul(heads(query) * depth**-0.5, ops.transpose(heads(key), (0, 1, 3, 2)))
+def _attention_of_heads(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    key_mask: Tensor | None,
+    dropout: Callable[[Any], Any] | None,
+) -> Tensor:
+    """By matrix products: `(B, heads, Q, depth)` and two of `(B, heads, N, depth)` -> `(B, Q, C)`."""
+    heads, queries, depth = query.shape[1:]
+    logits = ops.matmul(query * depth**-0.5, ops.transpose(key, (0, 1, 3, 2)))
     if key_mask is not None:
         penalty = masked_score(keras.backend.standardize_dtype(logits.dtype))
         logits = logits + ops.cast(key_mask, logits.dtype)[:, None, None, :] * penalty
     weights = ops.softmax(logits, axis=-1)
     if dropout is not None:
         weights = dropout(weights)
-    mixed = ops.transpose(ops.matmul(weights, heads(value)), (0, 2, 1, 3))
-    return ops.reshape(mixed, (-1, query.shape[1], query.shape[-1]))
+    mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
+    return ops.reshape(mixed, (-1, queries, heads * depth))
