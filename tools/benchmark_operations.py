@@ -49,7 +49,7 @@ from tf_pose3d.ops.dispatch import without_compiled
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.training.optimizers import make_optimizer
 
-TRANSFORMER = ("attention", "layer_norm")
+TRANSFORMER = ("attention", "layer_norm", "bias_gelu")
 DENSEWARPER = ("deform_conv", "line_maximum")
 # Work -> the config, examples of a batch or frames of the recording, and the operations that it calls.
 WORKS = {

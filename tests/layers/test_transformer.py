@@ -85,7 +85,10 @@ def test_block(activation):
         hidden = hidden * 0.5 * (1 + np.vectorize(erf)(hidden / sqrt(2)))
     else:
         hidden = np.maximum(hidden, 0)
-    np.testing.assert_allclose(block(tokens), x + dense(hidden, block.mlp.contract), atol=1e-4)
+    expected = x + dense(hidden, block.mlp.contract)
+    np.testing.assert_allclose(block(tokens), expected, atol=1e-4)
+    # In training bias and GELU are one operation.
+    np.testing.assert_allclose(block(tokens, training=True), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Attention and layer normalization: compiled against the same in float64 and against keras.ops."""
+"""Attention, layer normalization and GELU: compiled against the same in float64 and against keras.ops."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops.attention import compiled as compiled_attention
 from tf_pose3d.ops.attention import operation as attention
+from tf_pose3d.ops.bias_gelu import bias_gelu
+from tf_pose3d.ops.bias_gelu import compiled as compiled_gelu
 from tf_pose3d.ops.layer_norm import compiled as compiled_norm
 from tf_pose3d.ops.layer_norm import layer_norm
 
@@ -141,6 +143,27 @@ def test_rows_normed_together_are_each_as_alone(width):
             np.testing.assert_array_equal(alone[0], all_rows[row])
 
 
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(shape=st.sampled_from([(7,), (1, 5), (130, 8), (2, 3, 64), (300, 33)]), seed=st.integers(0, 99))
+def test_bias_gelu(shape, seed):
+    rng = np.random.default_rng(seed)
+    inputs = [random(rng, *shape, scale=3), random(rng, shape[-1])]
+    assert_same_as_float64(bias_gelu, inputs, tolerance=2e-6)
+
+
+def test_gelu_over_its_whole_range():
+    x = np.concatenate([np.linspace(-14, 14, 40001), [-1e30, 1e30, -3e38, 3e38, np.inf]])
+    x = tf.constant(x[:, None], "float32")
+    zero = tf.zeros(1)
+    y, slope, _ = value_and_gradients(lambda x, b: bias_gelu(x, b), [x, zero])
+    exact = x.numpy().astype("float64")[:, 0]
+    finite = np.abs(exact) < 15
+    expected = tf.nn.gelu(tf.constant(exact), approximate=False).numpy()
+    np.testing.assert_allclose(y[finite, 0], expected[finite], rtol=7e-7, atol=1e-10)
+    np.testing.assert_array_equal(y[~finite, 0], np.maximum(x.numpy()[~finite, 0], 0))
+    assert np.all(np.isfinite(slope[finite]))
+
+
 def test_empty_batches():
     width = 8
     p = tf.zeros((0, 5, 3 * width))
@@ -149,10 +172,13 @@ def test_empty_batches():
         (0, 5, 3 * width),
     ]
     x, c = tf.zeros((0, width)), tf.ones(width)
-    y, dx, *rest = value_and_gradients(lambda *given: layer_norm(*given, 1e-5), [x, c, c])
-    assert y.shape == dx.shape == (0, width)
-    for grad in rest:
-        np.testing.assert_array_equal(grad, np.zeros(width))
+    for y, dx, *rest in (
+        value_and_gradients(lambda *given: layer_norm(*given, 1e-5), [x, c, c]),
+        value_and_gradients(bias_gelu, [x, c]),
+    ):
+        assert y.shape == dx.shape == (0, width)
+        for grad in rest:
+            np.testing.assert_array_equal(grad, np.zeros(width))
 
 
 def test_large_scores_do_not_overflow():
@@ -174,6 +200,7 @@ def test_nan_stays_in_its_sample():
     x = tf.constant([[1.0, np.nan], [3.0, 4.0]])
     normed = layer_norm(x, tf.ones(2), tf.zeros(2), 1e-5).numpy()
     np.testing.assert_array_equal(np.isnan(normed), [[True, True], [False, False]])
+    np.testing.assert_array_equal(np.isnan(bias_gelu(x, tf.zeros(2))), np.isnan(x))
 
 
 def test_runs_repeat_bit_for_bit_whatever_the_threads(tmp_path):
@@ -183,6 +210,7 @@ import numpy as np
 import tensorflow as tf
 tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))
 from tf_pose3d.ops.attention import self_attention
+from tf_pose3d.ops.bias_gelu import bias_gelu
 from tf_pose3d.ops.layer_norm import layer_norm
 rng = np.random.default_rng(0)
 x, gain, shift, dy = (tf.constant(rng.normal(size=s), "float32") for s in ((3001, 96), 96, 96, (3001, 96)))
@@ -192,12 +220,14 @@ for _ in range(2):
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([x, gain, shift, p])
         normed = layer_norm(x, gain, shift, 1e-5)
+        gelu = bias_gelu(x, shift)
         attended = self_attention(p, 4)
     grads = [
         tape.gradient(normed, [x, gain, shift], dy),
+        tape.gradient(gelu, [x, shift], dy),
         tape.gradient(attended, p),
     ]
-    results.append([t.numpy() for t in tf.nest.flatten([normed, attended, grads])])
+    results.append([t.numpy() for t in tf.nest.flatten([normed, gelu, attended, grads])])
 for a, b in zip(*results):
     np.testing.assert_array_equal(a, b)
 np.savez(sys.argv[2], *results[0])
@@ -219,6 +249,7 @@ def test_other_types_are_computed_by_keras(dtype):
     for function in (
         lambda p: attention.self_attention(p, 2, tf.zeros((3, 5), "bool")),
         lambda p: layer_norm(p, tf.ones(24, p.dtype), tf.ones(24, p.dtype), 1e-5),
+        lambda p: bias_gelu(p, tf.ones(24, p.dtype)),
     ):
         typed = tf.cast(p, dtype)
         assert not any(name.startswith("TfPose3d") for name in operations(function, typed))
@@ -253,7 +284,7 @@ def test_inside_xla_keras_computes():
         with tf.GradientTape() as tape:
             tape.watch(p)
             y = layer_norm(p, vector, vector, 1e-5)
-            y = attention.self_attention(y, 2)
+            y = attention.self_attention(bias_gelu(y, vector), 2)
         return y, tape.gradient(y, p)
 
     assert {
@@ -261,6 +292,8 @@ def test_inside_xla_keras_computes():
         "TfPose3dTokenAttentionGrad",
         "TfPose3dLayerNorm",
         "TfPose3dLayerNormGrad",
+        "TfPose3dBiasGelu",
+        "TfPose3dBiasGeluGrad",
     } <= operations(everything, p)
     for got, expected in zip(tf.function(everything, jit_compile=True)(p), everything(p), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-5)
@@ -278,6 +311,8 @@ def test_wrong_shapes_are_refused():
         compiled_attention.token_attention([query] * 3, 2, tf.zeros((2, 4), "bool"))
     with pytest.raises(tf.errors.InvalidArgumentError, match="gain: expected 8 channels"):
         compiled_norm.layer_norm(query, tf.ones(7), tf.ones(8), 1e-5)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="bias: expected 8 channels"):
+        compiled_gelu.bias_gelu(query, tf.ones(1))
 
 
 def test_second_derivatives_are_refused():
@@ -286,7 +321,7 @@ def test_second_derivatives_are_refused():
         outer.watch(x)
         with tf.GradientTape() as inner:
             inner.watch(x)
-            y = layer_norm(x, tf.ones(8), tf.zeros(8), 1e-5)
+            y = bias_gelu(x, tf.zeros(8))
         grad = inner.gradient(y, x)
     with pytest.raises(Pose3DError, match="no second derivatives"):
         outer.gradient(grad, x)
@@ -299,12 +334,13 @@ import sys
 import numpy as np
 from keras import ops
 from tf_pose3d.ops.attention import self_attention
+from tf_pose3d.ops.bias_gelu import bias_gelu
 from tf_pose3d.ops.layer_norm import layer_norm
 p = ops.convert_to_tensor(np.ones((2, 5, 24), "float32"))
 c = ops.ones(24)
-y = self_attention(layer_norm(p, c, c, 1e-5), 2)
-# Norm 0, shift 1.
-np.testing.assert_allclose(ops.convert_to_numpy(y), 1.0, atol=1e-6)
+y = self_attention(bias_gelu(layer_norm(p, c, c, 1e-5), c), 2)
+# Norm 0, shift 1, bias 1: GELU of 2.
+np.testing.assert_allclose(ops.convert_to_numpy(y), 1.9544997, atol=1e-6)
 print("tensorflow" in sys.modules)
 """
     result = run_python(code, KERAS_BACKEND="torch", TF_POSE3D_OPS="require")

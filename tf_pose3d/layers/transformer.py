@@ -14,6 +14,7 @@ from tf_pose3d.layers.initial_weights import linear, linear_initializers
 from tf_pose3d.layers.layer_normalization import LayerNormalization, UnbiasedLayerNormalization
 from tf_pose3d.layers.products import dense_rows, product, rows_of_one
 from tf_pose3d.layers.strided_length import CONVOLUTION_TAPS, strided_length
+from tf_pose3d.ops.bias_gelu import bias_gelu
 
 __all__ = ["MLP", "StridedMLP", "StridedTransformerBlock", "TransformerBlock"]
 
@@ -72,7 +73,11 @@ class MLP(keras.layers.Layer):
         rows = ops.reshape(inputs, (-1, self.dim))
         group = rows_of_one(inputs.shape, training)
         kernel, bias = ops.convert_to_tensor(self.expand.kernel), ops.convert_to_tensor(self.expand.bias)
-        hidden = _activate(product(rows, kernel, self.product_dtype, group, bias), self.activation_name)
+        if training and self.activation_name == "gelu":
+            hidden = bias_gelu(product(rows, kernel, self.product_dtype, group), bias)
+        else:
+            # TensorFlow's product takes bias and GELU along, where no gradient asks for what enters it.
+            hidden = _activate(product(rows, kernel, self.product_dtype, group, bias), self.activation_name)
         if self.inner_dropout is not None:
             hidden = self.inner_dropout(hidden, training=training)
         output = dense_rows(self.contract, hidden, self.product_dtype, group)
