@@ -8,9 +8,10 @@ Originals are clones of the releases' repositories, which are left as they are; 
 for or said, and those that cannot run are named with the reason. PyTorch's run as they are and with
 `torch.compile`. Both sides are given the same inputs, batches, cores and threads, have random weights, stay
 up and do the work in turns, in another order each round. Shown are median and quartiles over the rounds; a
-side is ahead where its quartiles and the other's do not overlap. `--clock processor` counts the time that
-all threads were on a core, which a busy machine changes less, and has PyTorch's threads sleep where they
-would spin for the other's work; with `--threads 1` nothing waits at all.
+side is ahead where its quartiles and the other's do not overlap. Beside this package's times stand the
+operations of its products, their rate, and the rate that one large product alone reaches. `--clock
+processor` counts the time that all threads were on a core, which a busy machine changes less, and has
+PyTorch's threads sleep where they would spin for the other's work; with `--threads 1` nothing waits at all.
 """
 
 from __future__ import annotations
@@ -78,9 +79,9 @@ class Side:
             env=environment,
         )
 
-    def wait(self) -> int:
-        """Poses that a call gives, once the side is built and warm."""
-        return self._answer()["poses"]
+    def wait(self) -> dict[str, float]:
+        """Once the side is built and warm: `poses` that a call gives; of this package `rates`, too."""
+        return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -125,12 +126,14 @@ def serve(side: str, work: Work, folder: Path | None, threads: int) -> None:
     if side in ("ours", "mixed"):
         import peer_ours
 
-        call, poses = peer_ours.start(work, threads, side == "mixed")
+        started = peer_ours.start(work, threads, side == "mixed")
+        call, first = started.call, {"poses": started.poses, **started.rates()}
     else:
         import peer_originals
 
         assert folder is not None
         call, poses = peer_originals.start(work, folder, threads, side == "compiled")
+        first = {"poses": poses}
     for _ in range(2):
         call()
 
@@ -138,7 +141,7 @@ def serve(side: str, work: Work, folder: Path | None, threads: int) -> None:
         answers.write(f"{_MARK}{json.dumps(values)}\n")
         answers.flush()
 
-    say(poses=poses)
+    say(**first)
     for line in sys.stdin:
         least, calls = float(line), 0
         begin, used = time.perf_counter(), time.process_time()
@@ -179,6 +182,14 @@ def measure(sides: dict[str, Side], options: argparse.Namespace) -> dict[str, di
     return times
 
 
+def rate_of(side: dict[str, float], times: list[float]) -> str:
+    """Operations of the products of a call, and their rate beside that of one large product."""
+    if "flop" not in side:
+        return ""
+    rate = side["flop"] / quartiles(times)[1]
+    return f"{side['flop'] / 1e9:.3g}, {rate / 1e9:.0f} of {side['peak'] / 1e9:.0f}"
+
+
 def rows_of(result: dict[str, Any], clock: str) -> list[list[str]]:
     """Lines of the table: one for each side that this package is held against, and one for bfloat16."""
     times = {side: values[clock] for side, values in result["times"].items()}
@@ -194,6 +205,7 @@ def rows_of(result: dict[str, Any], clock: str) -> list[list[str]]:
     for mine in own:
         for theirs in [side for side in ("original", "compiled") if side in times] or [""]:
             cells = [result["work"], str(work.size), TITLES[mine], shown(times[mine])]
+            cells.append(rate_of(result["sides"][mine], times[mine]))
             if not theirs:
                 lines.append([*cells, "", "", "", ""])
                 continue
@@ -248,23 +260,24 @@ def run_row(
             if side == "compiled" and work.original in _TENSORFLOW:
                 continue
             sides[side] = Side(side, name, folder, options.threads, options.clock == "wall")
-        poses: dict[str, int] = {}
+        first: dict[str, dict[str, float]] = {}
         for side in list(sides):
             try:
-                poses[side] = sides[side].wait()
+                first[side] = sides[side].wait()
             except SideFailed as failure:
                 said.append(f"{name}: {TITLES[side]} does not run: {failure}")
                 sides.pop(side).close()
         if "ours" not in sides or (len(sides) == 1 and not options.alone):
             return None, said
-        result: dict[str, Any] = {"work": name, "poses": poses, "times": measure(sides, options)}
+        result: dict[str, Any] = {"work": name, "sides": first, "times": measure(sides, options)}
     except SideFailed as failure:
         return None, [*said, f"{name}: ended within the rounds: {failure}"]
     finally:
         for process in sides.values():
             process.close()
-    if len(set(result["poses"].values())) > 1:
-        said.append(f"{name}: poses of a call differ: {result['poses']}")
+    poses = {side: values["poses"] for side, values in first.items()}
+    if len(set(poses.values())) > 1:
+        said.append(f"{name}: poses of a call differ: {poses}")
     return result, said
 
 
@@ -340,7 +353,7 @@ def main(arguments: list[str] | None = None) -> None:
     names = options.works or [name for name, work in WORKS.items() if not work.long]
     head = f"{processor()}, {options.threads} cores and threads, {versions()}, {datetime.date.today()}"
     print(f"{head}; ms a call, {options.clock} clock, median and quartiles of {options.rounds} rounds")
-    columns = ["row", "size", "who", "ms", "against", "its ms", "times as fast", "verdict"]
+    columns = ["row", "size", "who", "ms", "GFLOP, GFLOP/s", "against", "its ms", "times as fast", "verdict"]
     table = PrettyTable(columns, align="r")
     results, remarks = [], []
     for name in names:

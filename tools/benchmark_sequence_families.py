@@ -43,6 +43,7 @@ start_tensorflow()
 
 import numpy as np
 import tensorflow as tf
+from count_flops import measured_peak
 from prettytable import PrettyTable
 
 from tf_pose3d.models.family import get_family
@@ -153,19 +154,6 @@ def product_flops(model, count):
     blocks = 2 * len(model.branches) if hasattr(model, "branches") else len(model.spatial_blocks)
     mixing = 4 * blocks * tokens * (model.frames + model.joints) * model.width
     return 2 * tokens * weights + mixing
-
-
-def measured_peak(size=2048):
-    """FLOPs per second of a large product."""
-    matrix = tf.random.normal((size, size))
-    product = tf.function(lambda: tf.matmul(matrix, matrix), autograph=False)
-    product()
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        product().numpy()
-        times.append(time.perf_counter() - start)
-    return 2 * size**3 / min(times)
 
 
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}

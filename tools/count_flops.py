@@ -15,7 +15,8 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from tf_pose3d.config import shipped_configs
 from tf_pose3d.models.loading import build_model, load_config
 from tf_pose3d.ops.exporting import exporting
 
-_PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D", "Conv2DBackpropInput")
+_MATRIX_PRODUCTS = ("MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3")
 # Families that give every frame of a clip.
 _CLIPS = ("General", "MotionBERT", "MotionAGFormer", "MixSTE", "D3DP")
 # Frames of a clip where a network takes any length, and gives all of them.
@@ -67,19 +68,14 @@ def operations_of(operation: tf.Operation) -> int:
     kind = operation.type
     if kind == "Einsum":
         return _einsum(operation.get_attr("equation").decode(), [_shape(one) for one in operation.inputs])
-    if kind not in (
-        "MatMul",
-        "BatchMatMulV2",
-        "BatchMatMulV3",
-        "BatchMatMul",
-        "Conv2D",
-        "Conv2DBackpropInput",
-    ):
+    if kind not in (*_MATRIX_PRODUCTS, "Conv2D", "Conv2DBackpropInput", "Conv2DBackpropFilter"):
         return 0
     result = _shape(operation.outputs[0])
     if kind == "Conv2D":
         kernel = _shape(operation.inputs[1])
         return 2 * math.prod(result) * math.prod(kernel[:3])
+    if kind == "Conv2DBackpropFilter":
+        return 2 * math.prod(_shape(operation.inputs[2])) * math.prod(result[:3])
     if kind == "Conv2DBackpropInput":
         # A transposed convolution: every input is multiplied by the whole kernel.
         kernel, read = _shape(operation.inputs[1]), _shape(operation.inputs[2])
@@ -97,6 +93,35 @@ def operations_in(graph: tf.Graph) -> Iterator[tf.Operation]:
             yield from operations_in(graph._get_function(operation.get_attr("f").name).graph)
         else:
             yield operation
+
+
+def products_in(function: Callable[..., Any], *arguments: Any) -> int:
+    """Floating-point operations of the products of one call, compiled operations by their `keras.ops` forms.
+
+    Args:
+        function: Of tensors; traced anew.
+        arguments: Of the call.
+    """
+    with exporting():
+        traced = tf.function(function, autograph=False).get_concrete_function(*arguments)
+    return sum(operations_of(operation) for operation in operations_in(traced.graph))
+
+
+def measured_peak(dtype: str = "float32", clock: Callable[[], float] = time.perf_counter) -> float:
+    """Floating-point operations per second of a large product, the best of eight.
+
+    Args:
+        dtype: Of its operands.
+        clock: `time.process_time` for the rate of one thread on a busy machine.
+    """
+    shapes = ((4096, 1024), (1024, 1024))
+    first, second = (tf.cast(tf.random.stateless_normal(shape, (0, 1)), dtype) for shape in shapes)
+    times = []
+    for _ in range(9):
+        start = clock()
+        tf.linalg.matmul(first, second).numpy()
+        times.append(clock() - start)
+    return 2 * math.prod(shapes[0]) * shapes[1][1] / min(times[1:])
 
 
 def _example_shape(key: str, shape: tuple[int | None, ...], model: keras.Model) -> list[int]:

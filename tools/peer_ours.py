@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,11 +10,40 @@ from typing import Any
 import numpy as np
 from peer_works import Work, inputs, recording
 
-__all__ = ["start"]
+__all__ = ["Started", "start"]
 
 
-def start(work: Work, threads: int, mixed_precision: bool = False) -> tuple[Callable[[], Any], int]:
-    """(a function that does the work once, poses that it gives)."""
+@dataclasses.dataclass(frozen=True)
+class Started:
+    """This package's side of a row.
+
+    Attributes:
+        call: Does the work once.
+        poses: That a call gives.
+        function, arguments: A function of tensors that computes the products of a call; None of recordings,
+            whose passes share work.
+        dtype: Of the large products' operands.
+    """
+
+    call: Callable[[], Any]
+    poses: int
+    function: Callable[..., Any] | None = None
+    arguments: tuple[Any, ...] = ()
+    dtype: str = "float32"
+
+    def rates(self) -> dict[str, float]:
+        """`flop` of the products of a call, where they can be counted, and the `peak` per second of one large
+        product alone."""
+        from count_flops import measured_peak, products_in
+
+        found = {"peak": measured_peak(self.dtype)}
+        if self.function is not None:
+            found["flop"] = products_in(self.function, *self.arguments)
+        return found
+
+
+def start(work: Work, threads: int, mixed_precision: bool = False) -> Started:
+    """Builds what does a row."""
     from tf_pose3d.cli.program import start_tensorflow
 
     if work.original == "DenseWarper":
@@ -36,7 +66,8 @@ def start(work: Work, threads: int, mixed_precision: bool = False) -> tuple[Call
     if mixed_precision:
         _narrow(work, model)
     makers = {"train": _train, "predict": _predict, "video": _video}
-    return makers[work.kind](work, family, config, model)
+    started = makers[work.kind](work, family, config, model)
+    return dataclasses.replace(started, dtype="bfloat16") if mixed_precision else started
 
 
 def _narrow(work: Work, model: Any) -> None:
@@ -70,7 +101,7 @@ def _batch(work: Work, model: Any) -> dict[str, Any]:
     return batch
 
 
-def _train(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable[[], Any], int]:
+def _train(work: Work, family: Any, config: Any, model: Any) -> Started:
     import tensorflow as tf
 
     from tf_pose3d.training.optimizers import make_optimizer
@@ -80,17 +111,21 @@ def _train(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable[[
     optimizer.build(variables)
     batch = _batch(work, model)
 
-    @tf.function(autograph=False, jit_compile=config.JIT_COMPILE)
-    def step(batch: dict[str, Any]) -> Any:
+    def gradients(batch: dict[str, Any]) -> tuple[Any, list[Any]]:
         with tf.GradientTape() as tape:
             loss = loss_of(model(batch, training=True), batch)
-        optimizer.apply(tape.gradient(loss, [variable.value for variable in variables]), variables)
+        return loss, tape.gradient(loss, [variable.value for variable in variables])
+
+    @tf.function(autograph=False, jit_compile=config.JIT_COMPILE)
+    def step(batch: dict[str, Any]) -> Any:
+        loss, found = gradients(batch)
+        optimizer.apply(found, variables)
         return loss
 
-    return lambda: float(step(batch)), work.size
+    return Started(lambda: float(step(batch)), work.size, gradients, (batch,))
 
 
-def _predict(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable[[], Any], int]:
+def _predict(work: Work, family: Any, config: Any, model: Any) -> Started:
     import tensorflow as tf
 
     from tf_pose3d.layers.normed_linear import folded_weights
@@ -101,21 +136,22 @@ def _predict(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable
     if work.original == "LCN":
         from tf_pose3d.models.lcn.folded import FoldedLCN
 
-        run = tf.function(FoldedLCN(model), autograph=False)
+        folded = FoldedLCN(model)
+        run = tf.function(folded, autograph=False)
         keypoints = batch["keypoints_2d"][:, 0]
-        return lambda: run(keypoints).numpy(), work.size
+        return Started(lambda: run(keypoints).numpy(), work.size, folded, (keypoints,))
 
-    @tf.function(autograph=False, jit_compile=config.JIT_COMPILE)
     def forward(batch: dict[str, Any]) -> Any:
         return tf.cast(model(batch, training=False)[output], tf.float32)
 
+    run = tf.function(forward, autograph=False, jit_compile=config.JIT_COMPILE)
     with folded_weights(model):
-        forward(batch)
+        run(batch)
     poses = work.size * (work.frames if hasattr(model, "sequence_output") else 1)
-    return lambda: forward(batch).numpy(), poses
+    return Started(lambda: run(batch).numpy(), poses, forward, (batch,))
 
 
-def _video(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable[[], Any], int]:
+def _video(work: Work, family: Any, config: Any, model: Any) -> Started:
     from tf_pose3d.camera import Camera
     from tf_pose3d.data.sequence import Sequence
     from tf_pose3d.data.windows import Windows
@@ -143,4 +179,4 @@ def _video(work: Work, family: Any, config: Any, model: Any) -> tuple[Callable[[
         interpolate_keyframes(poses, frames, stride)
         return poses
 
-    return lift, work.size
+    return Started(lift, work.size)

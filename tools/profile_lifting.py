@@ -34,7 +34,7 @@ import numpy as np
 import tensorflow as tf
 from benchmark_lifting import SIZE, walk
 from benchmark_operations import processor
-from count_flops import operations_in, operations_of
+from count_flops import measured_peak, operations_in, operations_of
 from prettytable import PrettyTable
 
 import tf_pose3d
@@ -68,16 +68,6 @@ def part_of(name: str) -> str:
     """Whose an operation is, layers of a kind together: `block_3_1/mha_1/BiasAdd` -> `block/mha`."""
     folders = [one for one in name.split("/")[:-1] if not one.endswith("Optimizer")]
     return "/".join(re.sub(r"(_\d+)+$", "", one) for one in folders) or "the rest"
-
-
-def peak(dtype: str) -> float:
-    """GFLOP/s of a large product with one thread, at its best."""
-    first, second = (
-        tf.cast(tf.random.stateless_normal(shape, (0, 1)), dtype) for shape in ((4096, 1024), (1024, 1024))
-    )
-    tf.linalg.matmul(first, second)
-    best = min(clocked(lambda: tf.linalg.matmul(first, second)) for _ in range(8))
-    return 2 * 4096 * 1024 * 1024 / best / 1e9
 
 
 def clocked(work) -> float:
@@ -164,7 +154,8 @@ def report(name: str, weights: str | None, seconds: float, policy: str | None) -
     whole = min(clocked(lift) for _ in range(2))
     events, flop = traced(lift), counted(lifter._predictor, lift)
     total = sum(events.values())
-    best = {one: peak(one) for one in dict.fromkeys(("float32", dtype))}
+    types = dict.fromkeys(("float32", dtype))
+    best = {one: measured_peak(one, time.process_time) / 1e9 for one in types}
     peaks = ", ".join(f"{one} {rate:.0f}" for one, rate in best.items())
     work = f"{whole:.2f} s of processor time, {sum(flop.values()) / 1e9:.0f} GFLOP"
     print(f"{name}, {len(keypoints)} frames, {dtype}: {work}")

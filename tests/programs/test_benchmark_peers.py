@@ -57,6 +57,26 @@ def test_every_row_has_a_config_and_the_same_inputs_twice(peers, originals):
     assert np.flatnonzero(seen).tolist() == list(range(3, 71, 4))
 
 
+def test_products_of_a_training_step_are_counted(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import count_flops
+    import tensorflow
+
+    images, kernel = tensorflow.ones((2, 8, 8, 3)), tensorflow.ones((3, 3, 3, 5))
+    rows, weights = tensorflow.ones((7, 6)), tensorflow.ones((6, 4))
+
+    def step(images, kernel, rows, weights):
+        with tensorflow.GradientTape() as tape:
+            tape.watch([images, kernel, rows, weights])
+            product = rows @ weights
+            loss = tensorflow.reduce_sum(tensorflow.nn.conv2d(images, kernel, 1, "SAME") ** 2)
+            loss += tensorflow.reduce_sum(product**2)
+        return tape.gradient(loss, [images, kernel, rows, weights])
+
+    convolution, product = 2 * (2 * 8 * 8 * 5) * (3 * 3 * 3), 2 * 7 * 6 * 4
+    assert count_flops.products_in(step, images, kernel, rows, weights) == 3 * (convolution + product)
+
+
 def test_what_is_not_a_clone_is_said(originals, tmp_path):
     with pytest.raises(SystemExit, match="expected NAME=PATH"):
         originals.parse_originals([f"Nobody={tmp_path}"])
@@ -100,6 +120,10 @@ def test_a_row_is_measured_and_written(tmp_path):
     )
     assert "this package" in done.stdout
     held = json.loads((tmp_path / "t.json").read_text())
+    side = held["rounds"][0]["sides"]["ours"]
+    # Weights of 32 x 1024, four of 1024 x 1024 and 1024 x 45, twice for each of 64 poses.
+    assert side["flop"] == 2 * 64 * (32 * 1024 + 4 * 1024**2 + 1024 * 45)
+    assert 1e9 < side["peak"] < 1e13
     times = held["rounds"][0]["times"]["ours"]
     assert len(times["wall"]) == 2
     assert all(0 < value < 1 for value in times["wall"])
