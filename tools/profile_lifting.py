@@ -1,14 +1,14 @@
 """Where the processor's seconds go while a network of windows lifts a clip.
 
     python tools/profile_lifting.py h36m_351 [--weights FILE] [--seconds 60]
-        [--mixed_precision mixed_bfloat16]
+        [--mixed_precision mixed_bfloat16 [--pairs 9]]
 
 Lifts a made-up walk at 50 frames per second, as `inference.py` does, in one thread, once by itself, by the
 processor's clock, and once under TensorFlow's profiler. Two tables: kinds of operations, and products by the
 part of the network that they are of, with the rate that they reach beside that of one large matrix product
 alone. The profiler's clock runs on while other programs have the processor: it gives shares, and the seconds
 are those shares of the processor's time. Counted are products (`tools/count_flops.py`): for what is shared
-between windows once.
+between windows once. `--pairs` lifts in float32 and in half precision by turns instead, and prints the ratio.
 """
 
 from __future__ import annotations
@@ -136,6 +136,32 @@ def counted(predictor, work) -> Counter:
     return flop
 
 
+def in_turns(name: str, weights: str | None, seconds: float, policy: str, pairs: int) -> None:
+    """Prints how many times as fast half precision lifts, and by how much joints move."""
+    lifts, poses = [], []
+    keypoints, (width, height) = walk(round(seconds * FPS)), (int(SIZE[1]), int(SIZE[3]))
+    for dtype in (None, policy.removeprefix("mixed_")):
+        tf.keras.utils.set_random_seed(0)
+        model = load_model(weights) if weights else build_model(load_config(name))
+        if dtype:
+            narrow_products(model, dtype)
+        lifter = tf_pose3d.Lifter(model)
+        lifts.append(lambda lifter=lifter: lifter.lift(keypoints, width, height, FPS, "h36m_17"))
+        poses.append(lifts[-1]().pose_3d)
+    ratios = []
+    for number in range(pairs):
+        order = (0, 1) if number % 2 else (1, 0)
+        spent = {side: clocked(lifts[side]) for side in order}
+        ratios.append(spent[0] / spent[1])
+    low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
+    moved = 1000 * np.linalg.norm(poses[0] - poses[1], axis=-1)
+    print(
+        f"{name}, {len(keypoints)} frames, {pairs} pairs: {policy} {middle:.2f} times as fast as float32 "
+        f"({low:.2f} to {high:.2f}); joints move by {moved.mean():.2f} mm, "
+        f"{np.quantile(moved, 0.99):.2f} at 99 %{'' if weights else ', with weights that are not trained'}"
+    )
+
+
 def report(name: str, weights: str | None, seconds: float, policy: str | None) -> None:
     config = load_config(name)
     model = load_model(weights) if weights else build_model(config)
@@ -203,11 +229,17 @@ def main() -> int:
     parser.add_argument("--weights", metavar="FILE", help="default: random ones, which take the same time")
     parser.add_argument("--seconds", type=float, default=60.0, metavar="S", help="of the clip (60)")
     parser.add_argument("--mixed_precision", choices=("mixed_bfloat16", "mixed_float16"))
+    parser.add_argument("--pairs", type=int, default=0, metavar="N", help="only the ratio of so many pairs")
     given = parser.parse_args()
+    if given.pairs and not given.mixed_precision:
+        parser.error("--pairs: needs --mixed_precision, which stands against float32")
     if not given.seconds > 0:
         parser.error(f"--seconds is {given.seconds:g}, expected a number above 0")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
+    if given.pairs:
+        in_turns(given.config, given.weights, given.seconds, given.mixed_precision, given.pairs)
+        return 0
     report(given.config, given.weights, given.seconds, given.mixed_precision)
     return 0
 
