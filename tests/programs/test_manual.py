@@ -127,7 +127,7 @@ def test_the_readme_is_short_and_what_it_shows_is_there():
 
 
 def test_the_readmes_lifting_runs_as_it_stands(tmp_path, monkeypatch, capfd):
-    """The keypoints of a real video, which come along, lift to a walk; in frame 36 their legs are exchanged."""
+    """Keypoints of a real video, which come along, lift to a walk; the legs of one frame are exchanged."""
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     (command,) = re.findall(r"^python inference.py (--input docs/\S+ .*)$", text, re.MULTILINE)
     words = shlex.split(command)
