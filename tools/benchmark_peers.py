@@ -80,8 +80,12 @@ class Side:
         )
 
     def wait(self) -> dict[str, float]:
-        """Once the side is built and warm: `poses` that a call gives; of this package `rates`, too."""
+        """Once the side is built and warm: `poses` that a call gives."""
         return self._answer()
+
+    def rates(self) -> dict[str, float]:
+        """Of this package's side, see `peer_ours.Started.rates`."""
+        return self._ask("rates")
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -95,9 +99,12 @@ class Side:
 
     def measure(self, seconds: float) -> dict[str, float]:
         """Seconds of a call by both clocks, over as many calls as fill `seconds`."""
+        return self._ask(str(seconds))
+
+    def _ask(self, what: str) -> dict[str, float]:
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(f"{seconds}\n")
+            self._process.stdin.write(f"{what}\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # what the process wrote at its end says more
@@ -127,13 +134,12 @@ def serve(side: str, work: Work, folder: Path | None, threads: int) -> None:
         import peer_ours
 
         started = peer_ours.start(work, threads, side == "mixed")
-        call, first = started.call, {"poses": started.poses, **started.rates()}
+        call, poses = started.call, started.poses
     else:
         import peer_originals
 
         assert folder is not None
         call, poses = peer_originals.start(work, folder, threads, side == "compiled")
-        first = {"poses": poses}
     for _ in range(2):
         call()
 
@@ -141,8 +147,11 @@ def serve(side: str, work: Work, folder: Path | None, threads: int) -> None:
         answers.write(f"{_MARK}{json.dumps(values)}\n")
         answers.flush()
 
-    say(**first)
+    say(poses=poses)
     for line in sys.stdin:
+        if line.strip() == "rates":
+            say(**started.rates())
+            continue
         least, calls = float(line), 0
         begin, used = time.perf_counter(), time.process_time()
         while True:
@@ -269,6 +278,9 @@ def run_row(
                 sides.pop(side).close()
         if "ours" not in sides or (len(sides) == 1 and not options.alone):
             return None, said
+        for side in [one for one in ("ours", "mixed") if one in sides]:
+            # Where nothing else is being built any more.
+            first[side].update(sides[side].rates())
         result: dict[str, Any] = {"work": name, "sides": first, "times": measure(sides, options)}
     except SideFailed as failure:
         return None, [*said, f"{name}: ended within the rounds: {failure}"]
