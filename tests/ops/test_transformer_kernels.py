@@ -215,19 +215,22 @@ from tf_pose3d.ops.layer_norm import layer_norm
 rng = np.random.default_rng(0)
 x, gain, shift, dy = (tf.constant(rng.normal(size=s), "float32") for s in ((3001, 96), 96, 96, (3001, 96)))
 p = tf.reshape(x[:3000], (-1, 6, 96))
+long = tf.reshape(x[:3000], (-1, 60, 96))
 results = []
 for _ in range(2):
     with tf.GradientTape(persistent=True) as tape:
-        tape.watch([x, gain, shift, p])
+        tape.watch([x, gain, shift, p, long])
         normed = layer_norm(x, gain, shift, 1e-5)
         gelu = bias_gelu(x, shift)
         attended = self_attention(p, 4)
+        far = self_attention(long, 2)
     grads = [
         tape.gradient(normed, [x, gain, shift], dy),
         tape.gradient(gelu, [x, shift], dy),
         tape.gradient(attended, p),
+        tape.gradient(far, long),
     ]
-    results.append([t.numpy() for t in tf.nest.flatten([normed, gelu, attended, grads])])
+    results.append([t.numpy() for t in tf.nest.flatten([normed, gelu, attended, far, grads])])
 for a, b in zip(*results):
     np.testing.assert_array_equal(a, b)
 np.savez(sys.argv[2], *results[0])
@@ -259,12 +262,30 @@ def test_other_types_are_computed_by_keras(dtype):
         np.testing.assert_allclose(tf.cast(y, "float32"), function(p), atol=tolerance)
 
 
-def test_wide_heads_and_long_sequences_are_matrix_products():
-    long = tf.zeros((2, 71, 24))
-    wide = tf.zeros((2, 5, 3 * 48))
-    for p, heads in ((long, 2), (wide, 1)):
-        names = operations(lambda p, heads=heads: attention.self_attention(p, heads), p)
-        assert "TfPose3dTokenAttention" not in names
+# Heads of 48 and 68, more keys than one panel or one block of queries has, and neither.
+@pytest.mark.parametrize(
+    ("batch", "queries", "keys", "heads", "depth"),
+    [(2, 17, 17, 2, 64), (1, 243, 243, 2, 16), (2, 40, 700, 1, 3), (3, 5, 33, 2, 17), (1, 3, 3, 1, 68)],
+)
+@pytest.mark.parametrize("masked", [False, True])
+def test_wide_heads_and_long_sequences(batch, queries, keys, heads, depth, masked):
+    rng = np.random.default_rng(0)
+    inputs = [random(rng, batch, count, heads * depth) for count in (queries, keys, keys)]
+    mask = tf.constant(rng.uniform(size=(batch, keys)) < 0.5) if masked else None
+
+    def attend(query, key, value):
+        return attention.token_attention(query, key, value, heads, mask)
+
+    assert "TfPose3dTokenAttention" in operations(attend, *inputs)
+    assert_same_as_float64(attend, inputs, tolerance=2e-6)
+
+
+def test_a_long_sample_whose_keys_are_all_masked_attends_to_all_alike():
+    rng = np.random.default_rng(0)
+    inputs = [0.01 * random(rng, 2, 50, 2 * 20) for _ in range(3)]
+    mask = tf.constant(np.stack([np.ones(50, bool), np.zeros(50, bool)]))
+    got = attention.token_attention(*inputs, 2, mask)
+    np.testing.assert_allclose(got[0], np.broadcast_to(inputs[2][0].numpy().mean(0), (50, 40)), atol=1e-7)
 
 
 def test_sizes_may_be_unknown_while_tracing():

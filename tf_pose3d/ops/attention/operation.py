@@ -1,4 +1,4 @@
-"""Attention over short token sequences, compiled where that serves (see `tf_pose3d.ops.dispatch`)."""
+"""Attention over token sequences, compiled where that serves (see `tf_pose3d.ops.dispatch`)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ from tf_pose3d.ops.attention import compiled
 from tf_pose3d.types import Tensor
 
 __all__ = ["masked_score", "self_attention", "token_attention"]
-
-# Beyond these sizes a matrix product per head is faster on CPUs than eight samples side by side.
-_MOST_KEYS = 32
-_WIDEST_HEAD = 16
 
 
 def masked_score(dtype: str) -> float:
@@ -35,8 +31,7 @@ def token_attention(
 ) -> Tensor:
     """Multi-head scaled dot-product attention: softmax(query key^T / sqrt(depth)) value in every head.
 
-    Vaswani et al., "Attention is all you need", 2017. The compiled form is for short sequences and narrow
-    heads; other sizes go to matrix products.
+    Vaswani et al., "Attention is all you need", 2017.
 
     Args:
         query: `(B, Q, C)`; head h has channels `h * depth` to `(h + 1) * depth`, depth being C / num_heads.
@@ -53,8 +48,7 @@ def token_attention(
         Pose3DError: num_heads does not divide C.
     """
     _check_heads(query.shape[-1], num_heads)
-    narrow = _is_narrow(key.shape[1], query.shape[-1], num_heads)
-    if narrow and dropout is None and compiled.OPERATION.serves(query, key, value):
+    if dropout is None and compiled.OPERATION.serves(query, key, value):
         return compiled.token_attention([query, key, value], num_heads, _as_bool(key_mask))
     return _attention_by_products(query, key, value, num_heads, key_mask, dropout)
 
@@ -81,8 +75,7 @@ def self_attention(
         raise Pose3DError(f"projections: expected 3 C channels, got {projections.shape[-1]}")
     width = projections.shape[-1] // 3
     _check_heads(width, num_heads)
-    narrow = _is_narrow(projections.shape[1], width, num_heads)
-    if narrow and dropout is None and compiled.OPERATION.serves(projections):
+    if dropout is None and compiled.OPERATION.serves(projections):
         return compiled.token_attention([projections], num_heads, _as_bool(key_mask))
     # All heads of all three in one copy; a split into three would be one more of each.
     split = ops.reshape(projections, (-1, projections.shape[1], 3, num_heads, width // num_heads))
@@ -93,10 +86,6 @@ def self_attention(
 def _check_heads(width: int, num_heads: int) -> None:
     if num_heads < 1 or width % num_heads:
         raise Pose3DError(f"width {width} is not a multiple of {num_heads} heads")
-
-
-def _is_narrow(keys: int | None, width: int, num_heads: int) -> bool:
-    return keys is not None and 0 < keys <= _MOST_KEYS and width // num_heads <= _WIDEST_HEAD
 
 
 def _as_bool(key_mask: Tensor | None) -> Tensor | None:

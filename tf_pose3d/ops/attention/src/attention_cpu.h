@@ -1,4 +1,4 @@
-// Attention over short token sequences on the CPU, in float, with its gradient. Knows nothing of TensorFlow.
+// Attention over token sequences on the CPU, in float, with its gradient. Knows nothing of TensorFlow.
 //
 // As with the other kernels, compiled once per instruction set and chosen when the library runs. Results
 // depend neither on the number of threads nor on how they are scheduled.
