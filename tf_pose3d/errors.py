@@ -26,7 +26,9 @@ class Pose3DError(ValueError):
 
 
 def shown(value: Parsed) -> str:
-    """A value of a file in a message: short, on one line."""
+    """A value of a file in a message, small arrays as lists: short, on one line."""
+    if getattr(value, "size", None) in range(61) and hasattr(value, "tolist"):
+        value = value.tolist()
     try:
         text = repr(value) if not isinstance(value, float) else f"{value:g}"
     except (ValueError, RecursionError):  # a whole number of thousands of digits; a list within itself

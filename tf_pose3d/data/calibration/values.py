@@ -8,19 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tf_pose3d.errors import Pose3DError
+from tf_pose3d.errors import Pose3DError, shown
 from tf_pose3d.types import Parsed
 
-__all__ = ["image_size", "numbers", "required", "shown", "text_of", "unused_keys"]
+__all__ = ["image_size", "numbers", "required", "text_of", "unused_keys"]
 
 # No length, in whatever unit, and no pixel is as large.
 _LARGEST = 1e12
-
-
-def shown(value: Parsed) -> str:
-    """A value of a file in a message: short, on one line."""
-    text = " ".join(repr(value.tolist() if isinstance(value, np.ndarray) else value).split())
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def required(table: Mapping[str, Parsed], key: str, where: str) -> Parsed:

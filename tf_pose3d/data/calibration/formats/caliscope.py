@@ -14,8 +14,8 @@ from tf_pose3d.data.calibration.assembly import assembled
 from tf_pose3d.data.calibration.formats.camera_tables import camera_of_table, camera_tables_of
 from tf_pose3d.data.calibration.record import Calibration
 from tf_pose3d.data.calibration.source import CalibrationSource, named
-from tf_pose3d.data.calibration.values import shown, text_of
-from tf_pose3d.errors import shown_name
+from tf_pose3d.data.calibration.values import text_of
+from tf_pose3d.errors import shown, shown_name
 from tf_pose3d.types import Parsed
 
 __all__ = ["matches", "read"]

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from tf_pose3d.data.calibration.assembly import METRES, assembled
 from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, camera_from_vectors
 from tf_pose3d.data.calibration.source import CalibrationSource, named
-from tf_pose3d.data.calibration.values import image_size, numbers, required, shown, text_of, unused_keys
-from tf_pose3d.errors import Pose3DError, shown_name
+from tf_pose3d.data.calibration.values import image_size, numbers, required, text_of, unused_keys
+from tf_pose3d.errors import Pose3DError, shown, shown_name
 from tf_pose3d.types import Parsed
 
 __all__ = ["camera_of_table", "camera_tables_of", "matches", "read"]

@@ -18,9 +18,9 @@ from tf_pose3d.data.calibration.assembly import METRES, assembled
 from tf_pose3d.data.calibration.opencv_yaml import matrix_of
 from tf_pose3d.data.calibration.record import CalibratedCamera, Calibration, Reading, camera_from_vectors
 from tf_pose3d.data.calibration.source import CalibrationSource, named
-from tf_pose3d.data.calibration.values import image_size, numbers, shown, text_of
+from tf_pose3d.data.calibration.values import image_size, numbers, text_of
 from tf_pose3d.data.calibration.xml_text import Element
-from tf_pose3d.errors import Pose3DError, shown_name
+from tf_pose3d.errors import Pose3DError, shown, shown_name
 from tf_pose3d.lens import rotation_vector_to_matrix
 from tf_pose3d.types import Parsed
 
