@@ -43,7 +43,7 @@ from tf_pose3d.skeleton import convert_joints, get_skeleton
 _BODY = get_skeleton("h36m_17")
 _FEET = feet_joints(_BODY)
 _SEED, _LONGEST, _SHORTEST, _EACH = 5, 400, 60, 4
-_NOISE, _OUTLIERS, _MISSES = 0.03, 0.02, 0.03
+NOISE, _OUTLIERS, _MISSES = 0.03, 0.02, 0.03
 # A foot truly rests: metres a second and metres above the lowest that feet get.
 _REST_SPEED, _REST_HEIGHT = 0.30, 0.06
 # Metres that someone goes, from which on a path is measured.
@@ -60,12 +60,14 @@ class Filmed:
         poses: `(F, 17, 3)` in the camera's frame, where they are.
         camera: With its orientation.
         keypoints: `(F, 13, 3)` as a detector gives them, NaN where it does not.
+        subject: Who moves.
     """
 
     world: np.ndarray
     poses: np.ndarray
     camera: Camera
     keypoints: np.ndarray
+    subject: str = ""
 
 
 def film(clips: MotionClips, noise: float) -> list[Filmed]:
@@ -77,12 +79,15 @@ def film(clips: MotionClips, noise: float) -> list[Filmed]:
         for number in mine[np.argsort(-clips.lengths[mine])][:_EACH]:
             world = clips.clip(int(number))[:_LONGEST].astype(np.float64)
             if len(world) >= _SHORTEST:
-                filmed.append(_see(rng, world, noise))
+                filmed.append(dataclasses.replace(see(rng, world, noise), subject=str(subject)))
     return filmed
 
 
-def _see(rng: np.random.Generator, world: np.ndarray, noise: float) -> Filmed:
-    azimuth, pitch = rng.uniform(0, 2 * np.pi, 1), np.radians(rng.uniform(0, 20, 1))
+def see(
+    rng: np.random.Generator, world: np.ndarray, noise: float, pitches: tuple[float, float] = (0, 20)
+) -> Filmed:
+    """A stretch `(F, 17, 3)` of someone on a floor, before a camera that looks down by `pitches` degrees."""
+    azimuth, pitch = rng.uniform(0, 2 * np.pi, 1), np.radians(rng.uniform(*pitches, 1))
     rotation = look_at_person(azimuth, pitch, np.radians(rng.normal(0, 1.5, 1)))[0].astype(np.float64)
     focal, middle = 1.145 * 1920, np.array([960.0, 540.0])
     centre = (world[:, 0].max(axis=0) + world[:, 0].min(axis=0)) / 2
@@ -201,8 +206,7 @@ def world(
         shaped = run_stage([motion], MotionSteps(smooth="rts", constant_bones=True, stature=steps.stature))[0]
         rotation = _rotation_between(shaped.motion.poses, centred[0].motion.poses)
         up = rotation[2]
-        true_up = _matrix(clip.camera)[2]
-        tilts.append(np.degrees(np.arccos(np.clip(up @ true_up, -1, 1))))
+        tilts.append(np.degrees(np.arccos(np.clip(up @ true_up(clip.camera), -1, 1))))
         leans.append(_trunk_lean(motion.poses, clip.poses))
         truth = clip.poses - clip.poses[:, :1]
         back = (held.poses - held.poses[:, :1]) @ rotation
@@ -235,6 +239,11 @@ def world(
         "path_mean_percent": 100 * float(np.mean(drifts)),
         "path_worst_percent": 100 * float(np.max(drifts)),
     }
+
+
+def true_up(camera: Camera) -> np.ndarray:
+    """`(3,)` the direction up in the frame of a camera of known orientation."""
+    return _matrix(camera)[2]
 
 
 def _matrix(camera: Camera) -> np.ndarray:
@@ -310,7 +319,7 @@ def main(arguments: list[str] | None = None) -> int:
     clips = load_motion(options.motion, print)
     if not options.everyone:
         _, clips = clips.split(read_config_file(shipped_configs()["general"])["HELD_OUT"], options.motion)
-    clean, rough = film(clips, 0.0), film(clips, _NOISE)
+    clean, rough = film(clips, 0.0), film(clips, NOISE)
     print(f"{options.motion}: {len(np.unique(clips.subjects))} people, {len(clean)} stretches")
     results: dict[str, dict[str, dict[str, float]]] = {
         "exact poses": {

@@ -6,9 +6,10 @@ import pytest
 from tf_pose3d.camera import project_pixels, quaternion_to_matrix
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.levelling import angles_up, centre_of_mass, world_rotation
+from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.steps import MotionSteps
 from tf_pose3d.inference.motion.world import find_world
-from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.skeleton import get_skeleton, make_skeleton
 
 
 def tilt(rotation, motion):
@@ -113,3 +114,31 @@ def test_the_floor_is_below_the_camera(walk, raised):
     motion = walk.unknown(keypoints=keypoints.astype(np.float32))
     up = find_world([motion], MotionSteps(level="auto")).rotation[2]
     assert np.median((seen[:, [3, 6]] @ up).min(axis=1)) < -0.1
+
+
+def test_layouts_with_toes(walk):
+    """Toes lie ahead of where people stand: they tell the floor, not the balance."""
+    motion, camera = walk.motion, walk.motion.camera
+    rotation = quaternion_to_matrix(camera.orientation)
+    across = motion.poses[:, 4] - motion.poses[:, 1]
+    forward = np.cross(across, rotation[2])
+    forward /= np.linalg.norm(forward, axis=1, keepdims=True)
+    toes = motion.poses[:, [6, 3]] + (0.15 * forward - 0.08 * rotation[2])[:, None]
+    poses = np.concatenate([motion.poses, toes], axis=1)
+    skeleton = make_skeleton("with_toes", (*motion.skeleton.joints, "l_toe", "r_toe"))
+    seen = poses + ((walk.world[:, :1] - camera.translation) @ rotation)
+    keypoints = np.concatenate([project_pixels(seen, camera), np.ones((300, 19, 1))], axis=2)
+    held = Motion(poses, skeleton, 0, motion.fps, walk.unknown().camera, keypoints.astype(np.float32))
+    assert tilt(find_world([held], MotionSteps(level="auto")).rotation, motion) < 3
+
+
+def test_cameras_high_up(walk):
+    """Postures and the floor tell what cameras seldom do."""
+    for pitch in (30, 45, 60):
+        up = angles_up(pitch, 0)
+        turned = world_rotation(up)
+        seen = (walk.world - walk.world[:, :1].mean(axis=0)) @ turned + [0, 0, 6]
+        keypoints = np.concatenate([project_pixels(seen, walk.motion.camera), np.ones((300, 17, 1))], axis=2)
+        motion = walk.unknown(poses=seen - seen[:, :1], keypoints=keypoints.astype(np.float32), truth=None)
+        found = find_world([motion], MotionSteps(level="auto")).rotation[2]
+        assert np.degrees(np.arccos(found @ up)) < 4

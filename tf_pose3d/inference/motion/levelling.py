@@ -1,9 +1,8 @@
 """Which way is up: from the camera's orientation, from its pitch and roll, or from how the person stands.
 
-From people, six things are weighed against each other, each with the error that it has on motion capture:
-points where feet rest lie in one plane, that of all people; the body's centre of mass is, on the whole, above
-the feet; the trunk is upright, on the whole; the floor is below the camera; a camera is hardly rolled; and it
-looks down a little.
+From people, five things are weighed against each other, each with the error that it has on motion capture:
+what people's postures say (`tf_pose3d.inference.motion.posture`); points where feet rest lie in one plane,
+that of all people; the floor is below the camera; a camera is hardly rolled; and it looks down a little.
 """
 
 from __future__ import annotations
@@ -16,15 +15,30 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.contact import resting_places
+from tf_pose3d.inference.motion.posture import Network, Posture, lean, shipped_network
 from tf_pose3d.skeleton import Skeleton
 
-__all__ = ["Stance", "angles_up", "centre_of_mass", "find_up", "world_rotation"]
+__all__ = [
+    "Cues",
+    "Stance",
+    "angles_up",
+    "camera_says",
+    "centre_of_mass",
+    "find_up",
+    "tangents",
+    "world_rotation",
+]
 
 # Standard errors: metres of a resting foot from the floor, degrees of the others. Chosen on people whom no
 # table in the documentation shows.
-_FLOOR, _BALANCE, _TRUNK, _ROLL = 0.035, 4.0, 12.0, 2.5
-# So many standard errors away, balance and trunk count half: of someone who lies neither is upright.
-_DOUBTED = 1.3
+_FLOOR, _ROLL = 0.035, 2.5
+# So many of its standard errors away from what the others say, a posture counts half: of someone who lies or
+# leans it says little.
+_DOUBTED = 2.0
+# Share of what postures say that counts: the network is surer of people whom it has seen than of others.
+_TRUST = 0.75
+# Frames of a person whose posture is read: there is little more in all of them.
+_READ = 200
 # Relative standard error of a foot's depth, which raises or lowers it where the camera looks down on it.
 _DEPTH = 0.04
 # Degrees by which cameras look down: at breast height or above, from some metres; and how much this differs.
@@ -33,8 +47,6 @@ _PITCH, _PITCHES = 8.0, 8.0
 _HEIGHT, _HEIGHTS = 0.5, 0.15
 # Relative standard error of a person's size, which raises or lowers their floor as a foot's depth does.
 _SIZE = 0.055
-# Metres from the ankles to where the centre of mass is above the feet, forward.
-_SUPPORT = 0.05
 _ITERATIONS = 12
 # Segment, share of the body's mass, and where its centre lies between its ends (Winter, Biomechanics and
 # Motor Control of Human Movement, 4th edition, table 4.1; feet with the shanks, hands with the forearms).
@@ -118,27 +130,27 @@ class Stance:
     resting: np.ndarray | None = None
 
 
-def find_up(stances: Sequence[Stance]) -> np.ndarray:
+def find_up(stances: Sequence[Stance], network: Network | None = None) -> np.ndarray:
     """`(3,)` the direction up in the camera's frame, from people who mostly stand or walk on one floor.
 
     Args:
         stances: At least one, of at least one frame; those of fewer frames count less.
+        network: That reads postures; None: the shipped one.
 
     Raises:
-        Pose3DError: A layout without limbs, trunk or hips.
+        Pose3DError: A layout without limbs.
     """
-    people = [_Cues.of(stance) for stance in stances]
-    longest = max(len(person.mass) for person in people)
-    up = _unit(np.sum([person.mass.mean(axis=0) for person in people], axis=0))
+    network = shipped_network() if network is None else network
+    people = [Cues.of(stance) for stance in stances]
+    longest = max(person.frames for person in people)
+    up = _unit(np.sum([person.first for person in people], axis=0))
     for _ in range(_ITERATIONS):
-        side = _unit(np.cross(up, [0.0, 0.0, 1.0]) if abs(up[2]) < 0.9 else np.cross(up, [0.0, 1.0, 0.0]))
-        axes = np.stack([side, np.cross(up, side)])
-        # What the camera alone tells: its right axis is level, and it looks down a little.
-        residuals = np.array([-up[0], -up[2] - math.sin(math.radians(_PITCH))])
-        matrix, right = _weighed(axes[:, [0, 2]].T, residuals, np.radians([_ROLL, _PITCHES]) ** -2)
+        axes = tangents(up)
+        matrix, right = camera_says(up, axes)
         for person in people:
-            share = len(person.mass) / longest
-            for part in (person.uprightness(up, axes), person.height(up, axes), person.floor(up, axes)):
+            share = person.frames / longest
+            standing = person.standing(up, axes, network)
+            for part in (standing, person.height(up, axes), person.floor(up, axes)):
                 matrix, right = matrix + share * part[0], right + share * part[1]
         for part in _one_floor(people, up, axes):
             matrix, right = matrix + part[0], right + part[1]
@@ -149,32 +161,46 @@ def find_up(stances: Sequence[Stance]) -> np.ndarray:
 _Normal = tuple[np.ndarray, np.ndarray]
 
 
+def tangents(up: np.ndarray) -> np.ndarray:
+    """`(2, 3)` unit vectors across `up`, along which it can move."""
+    side = _unit(np.cross(up, [0.0, 0.0, 1.0]) if abs(up[2]) < 0.9 else np.cross(up, [0.0, 1.0, 0.0]))
+    return np.stack([side, np.cross(up, side)])
+
+
+def camera_says(up: np.ndarray, axes: np.ndarray) -> _Normal:
+    """What the camera alone tells: its right axis is level, and it looks down a little."""
+    residuals = np.array([-up[0], -up[2] - math.sin(math.radians(_PITCH))])
+    return _weighed(axes[:, [0, 2]].T, residuals, np.radians([_ROLL, _PITCHES]) ** -2)
+
+
 def _weighed(slopes: np.ndarray, residuals: np.ndarray, weights: np.ndarray) -> _Normal:
     """Normal equations `(2, 2)` and `(2,)` of rows that a move of up by `axes` changes by `slopes`."""
     return (slopes * weights[:, None]).T @ slopes, (slopes * weights[:, None]).T @ residuals
 
 
 @dataclasses.dataclass(frozen=True)
-class _Cues:
+class Cues:
     """What one person tells of up.
 
     Attributes:
-        mass: `(F, 3)` metres from between the feet to the centre of mass.
-        trunk, across: `(F, 3)` unit vectors: up the trunk, from the right hip to the left.
+        frames: With a pose.
+        first: `(3,)` metres from between the feet to the centre of mass, on the whole: roughly up.
+        posture: As the network reads it.
         stands: `(F, 2, 3)` metres: the feet in the camera's frame, or None.
         holds: `(n, 3)` metres: where feet rest.
         lasting: `(n,)` frames.
     """
 
-    mass: np.ndarray
-    trunk: np.ndarray
-    across: np.ndarray
+    frames: int
+    first: np.ndarray
+    posture: Posture
     stands: np.ndarray | None
     holds: np.ndarray
     lasting: np.ndarray
 
     @classmethod
-    def of(cls, stance: Stance) -> _Cues:
+    def of(cls, stance: Stance) -> Cues:
+        """What there is to see of a stance."""
         poses, feet, skeleton = stance.poses, stance.feet, stance.skeleton
         stands, holds, lasting = None, np.zeros((0, 3)), np.zeros(0)
         if stance.place is not None:
@@ -182,28 +208,24 @@ class _Cues:
             if stance.resting is not None:
                 holds, lasting = resting_places(stands, stance.resting)
         return cls(
-            centre_of_mass(poses, skeleton) - poses[:, feet].mean(axis=1),
-            _unit(poses[:, skeleton.index("neck")] - poses[:, skeleton.root]),
-            _unit(poses[:, skeleton.index("l_hip")] - poses[:, skeleton.index("r_hip")]),
+            len(poses),
+            (centre_of_mass(poses, skeleton) - poses[:, feet].mean(axis=1)).mean(axis=0),
+            Posture.of(poses, skeleton, stance.resting, _READ),
             stands,
             holds,
             lasting,
         )
 
-    def uprightness(self, up: np.ndarray, axes: np.ndarray) -> _Normal:
-        """The centre of mass above the feet, and the trunk."""
-        matrix, right = np.zeros((2, 2)), np.zeros(2)
-        forward = _unit(np.cross(self.across, up))
-        for target, degrees in (
-            (_unit((self.mass - _SUPPORT * forward).mean(axis=0)), _BALANCE),
-            (_unit(self.trunk.mean(axis=0)), _TRUNK),
-        ):
-            away = axes @ (target - up)
-            doubt = np.linalg.norm(away) / math.radians(degrees) / _DOUBTED
-            weight = math.radians(degrees) ** -2 / (1 + doubt**2)
-            matrix += np.eye(2) * weight
-            right += away * weight
-        return matrix, right
+    def standing(self, up: np.ndarray, axes: np.ndarray, network: Network) -> _Normal:
+        """What the posture says, as far as it is near."""
+        features, body = self.posture.seen_from(up)
+        leans, weights = lean(features, network)
+        # Frames are far from independent: together they are as sure as one is on the mean.
+        slopes = body @ axes.T
+        matrix = np.einsum("fi,fia,fib->ab", weights, slopes, slopes) / len(features)
+        right = np.einsum("fi,fi,fia->a", weights, leans, slopes) / len(features)
+        away = right @ np.linalg.solve(matrix + np.eye(2), right) / _DOUBTED**2
+        return matrix * _TRUST / (1 + away), right * _TRUST / (1 + away)
 
     def height(self, up: np.ndarray, axes: np.ndarray) -> _Normal:
         """The floor is below the camera, which does not lie on it."""
@@ -226,7 +248,7 @@ class _Cues:
         return _weighed(places @ axes.T, -places @ up, weights)
 
 
-def _one_floor(people: Sequence[_Cues], up: np.ndarray, axes: np.ndarray) -> Iterator[_Normal]:
+def _one_floor(people: Sequence[Cues], up: np.ndarray, axes: np.ndarray) -> Iterator[_Normal]:
     """The floors of several people are one, but for errors of their sizes."""
     floors = []
     for person in people:

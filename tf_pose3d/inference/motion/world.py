@@ -13,11 +13,12 @@ from tf_pose3d.inference.motion.contact import feet_joints, find_contacts, foot_
 from tf_pose3d.inference.motion.feet import lock_feet
 from tf_pose3d.inference.motion.levelling import Stance, angles_up, find_up, world_rotation
 from tf_pose3d.inference.motion.path import RootPath, Sighting, see_root, solve_path
+from tf_pose3d.inference.motion.posture import JOINTS
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.smoothing import present_runs
 from tf_pose3d.inference.motion.steps import KEPT, MotionSteps
 
-__all__ = ["PlacedMotion", "World", "find_world", "place_in_world", "with_confidence"]
+__all__ = ["PlacedMotion", "World", "find_world", "place_in_world", "stance_of", "with_confidence"]
 
 _SAID = {
     "camera": "level by the camera's orientation",
@@ -92,14 +93,19 @@ def find_world(motions: Sequence[Motion], steps: MotionSteps) -> World:
         return World(world_rotation(angles_up(steps.pitch or 0.0, steps.roll or 0.0)), "angles")
     if camera is not None and camera.orientation is not None:
         return World(quaternion_to_matrix(camera.orientation), "camera")
-    stances = [_stance(motion) for motion in motions if motion.present.any()]
+    stances = [stance_of(motion) for motion in motions if motion.present.any()]
     if not stances:
         raise Pose3DError("no frame has a pose that tells which way is up")
     return World(world_rotation(find_up(stances)), "person")
 
 
-def _stance(motion: Motion) -> Stance:
-    missing = {"l_hip", "r_hip", "neck"} - set(motion.skeleton.joints)
+def stance_of(motion: Motion) -> Stance:
+    """How a person stands who was seen by a camera, in the frames with a pose.
+
+    Raises:
+        Pose3DError: A layout that lacks joints which tell which way is up.
+    """
+    missing = set(JOINTS) - set(motion.skeleton.joints)
     feet = feet_joints(motion.skeleton)
     if missing or feet is None:
         what = ", ".join(sorted(missing)) or "feet"
