@@ -10,6 +10,8 @@ import pytest
 from tf_pose3d.evaluation.radius_calibration import (
     CalibrationData,
     calibrate_radii,
+    chance_of_every_joint,
+    coverage_of_unseen_people,
     coverage_of_unseen_sources,
     fit_radius,
     votes,
@@ -81,3 +83,25 @@ def test_people_of_the_training_stand_for_sources_without_others():
     fitted, found = calibrate_radii(both)
     assert found["gap"] == pytest.approx(1 / 0.7, rel=0.05)
     assert held(outside, fitted) == pytest.approx([0.9, 0.9], abs=0.02)
+
+
+def test_mirror_images_share_a_radius():
+    data = made(4, 0.4, 3)
+    apart, together = calibrate_radii(data)[0], calibrate_radii(data, (0, 2, 1))[0]
+    assert apart[1].tolist() != apart[2].tolist()
+    assert together[1].tolist() == together[2].tolist()
+    assert held(data, together).mean() == pytest.approx(held(data, apart).mean(), abs=0.02)
+
+
+def test_people_who_are_alike_keep_every_joint_within_bounds_and_others_do_not():
+    chances = []
+    for spread in (0.0, 1.5):
+        data = made(12, spread, 4)
+        data = data.select(np.char.endswith(data.person, "p0"))
+        coverage = coverage_of_unseen_people(data, 0.9)
+        assert coverage.shape == (12, 2)
+        assert coverage.mean() == pytest.approx(0.9, abs=0.05)
+        chances.append(chance_of_every_joint(coverage, people=4))
+    assert chances[0] > 0.95
+    assert chances[1] < 0.7
+    assert calibrate_radii(made(6, 0.5, 4))[1]["people_apart"] > 0.02
