@@ -22,7 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tf_pose3d.cli.program import run_program
-from tf_pose3d.data.motion_clips import MOTION_SKELETON, MotionClips, load_motion
+from tf_pose3d.data.motion_clips import MotionClips, load_motion
 from tf_pose3d.evaluation.clip_prediction import ClipPredictor
 from tf_pose3d.evaluation.motion_scenes import (
     LEGLESS,
@@ -36,7 +36,6 @@ from tf_pose3d.evaluation.radius_calibration import CalibrationData, calibrate_r
 from tf_pose3d.files import staged
 from tf_pose3d.inference.export import export_model
 from tf_pose3d.models.loading import load_model, save_model
-from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.weight_files.hdf5 import opened_hdf5, seal_weights
 
 # People of the training a source, and clips of each.
@@ -89,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     parts = [observe(held, plain, 6, False), observe(trained_people(rest), plain, _CLIPS, True)]
     fields = [field.name for field in dataclasses.fields(CalibrationData)]
     data = CalibrationData(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))
-    fitted, found = calibrate_radii(data, get_skeleton(MOTION_SKELETON).flip_order)
+    fitted, found = calibrate_radii(data)
     print(", ".join(f"{name} {value:.3f}" for name, value in found.items()))
     layer.set_weights([fitted[:, 0], fitted[:, 1]])
     # A predictor takes the weights as they are when it is made.

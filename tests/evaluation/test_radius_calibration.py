@@ -85,14 +85,6 @@ def test_people_of_the_training_stand_for_sources_without_others():
     assert held(outside, fitted) == pytest.approx([0.9, 0.9], abs=0.02)
 
 
-def test_mirror_images_share_a_radius():
-    data = made(4, 0.4, 3)
-    apart, together = calibrate_radii(data)[0], calibrate_radii(data, (0, 2, 1))[0]
-    assert apart[1].tolist() != apart[2].tolist()
-    assert together[1].tolist() == together[2].tolist()
-    assert held(data, together).mean() == pytest.approx(held(data, apart).mean(), abs=0.02)
-
-
 def test_people_who_are_alike_keep_every_joint_within_bounds_and_others_do_not():
     chances = []
     for spread in (0.0, 1.5):

@@ -10,7 +10,6 @@ which a source that the fit did not see comes to nine of ten.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -100,27 +99,13 @@ def fit_radius(scale: Floats, error: Floats, weights: Floats, share: float = _SH
     return best[1], best[2]
 
 
-def _fit_all(data: CalibrationData, share: float, mirror: Sequence[int] | None) -> Floats:
-    """`(J, 2)`: factor and power of each joint; joint 0 is the root, which is where it is.
-
-    Joints that `mirror` names for each other are fitted together: bodies are alike on both sides.
-    """
+def _fit_all(data: CalibrationData, share: float) -> Floats:
+    """`(J, 2)`: factor and power of each joint; joint 0 is the root, which is where it is."""
     fitted = np.array([[0.0, 1.0]] * data.scale.shape[1])
     for joint in range(1, len(fitted)):
-        other = joint if mirror is None else mirror[joint]
-        if other < joint:
-            fitted[joint] = fitted[other]
-            continue
-        joints = [joint] if other == joint else [joint, other]
-        mine = [data.seen[:, one] for one in joints]
-        person, source = (
-            np.concatenate([column[chosen] for chosen in mine]) for column in (data.person, data.source)
-        )
-        scale, error = (
-            np.concatenate([values[chosen, one] for one, chosen in zip(joints, mine, strict=True)])
-            for values in (data.scale, data.error)
-        )
-        fitted[joint] = fit_radius(scale, error, votes(person, source), share)
+        mine = data.seen[:, joint]
+        weights = votes(data.person[mine], data.source[mine])
+        fitted[joint] = fit_radius(data.scale[mine, joint], data.error[mine, joint], weights, share)
     return fitted
 
 
@@ -134,20 +119,16 @@ def _held(data: CalibrationData, fitted: Floats) -> float:
     return float(np.mean([inside[mine].sum() / max(counted[mine].sum(), 1) for mine in people]))
 
 
-def coverage_of_unseen_sources(
-    data: CalibrationData, share: float, mirror: Sequence[int] | None = None
-) -> float:
+def coverage_of_unseen_sources(data: CalibrationData, share: float) -> float:
     """Share of joints of a source within radii that were fitted on all others, the mean over sources."""
     shares = []
     for place in np.unique(data.source):
         out = data.source == place
-        shares.append(_held(data.select(out), _fit_all(data.select(~out), share, mirror)))
+        shares.append(_held(data.select(out), _fit_all(data.select(~out), share)))
     return float(np.mean(shares))
 
 
-def coverage_of_unseen_people(
-    data: CalibrationData, share: float, mirror: Sequence[int] | None = None
-) -> Floats:
+def coverage_of_unseen_people(data: CalibrationData, share: float) -> Floats:
     """`(people, J - 1)` shares of a person's joints within radii that were fitted on all others.
 
     NaN where a joint was never seen.
@@ -155,7 +136,7 @@ def coverage_of_unseen_people(
     rows = []
     for one in np.unique(data.person):
         out = data.person == one
-        fitted = _fit_all(data.select(~out), share, mirror)
+        fitted = _fit_all(data.select(~out), share)
         left = data.select(out)
         inside = (left.error <= fitted[:, 0] * left.scale ** fitted[:, 1]) & left.seen
         with np.errstate(invalid="ignore"):
@@ -198,14 +179,11 @@ def _grown(data: CalibrationData) -> tuple[CalibrationData, float]:
     return dataclasses.replace(kept, error=error), gap
 
 
-def calibrate_radii(
-    data: CalibrationData, mirror: Sequence[int] | None = None
-) -> tuple[Floats, dict[str, float]]:
+def calibrate_radii(data: CalibrationData) -> tuple[Floats, dict[str, float]]:
     """Factor and power of each joint's radius.
 
     Args:
         data: Held-out people of several sources, and people of the training.
-        mirror: Of each joint its mirror image, whose radius is the same; None: each has its own.
 
     Returns:
         `(J, 2)`; and what was found on the way: `gap`, by how much larger errors of held-out people are;
@@ -219,11 +197,11 @@ def calibrate_radii(
     thin = kept.select(np.arange(len(kept.person)) % _EVERY == 0)
     if len(np.unique(kept.source)) > 1:
         for tried in _TRIED:
-            share, unseen = float(tried), coverage_of_unseen_sources(thin, float(tried), mirror)
+            share, unseen = float(tried), coverage_of_unseen_sources(thin, float(tried))
             if unseen >= _SHARE:
                 break
-    coverage = coverage_of_unseen_people(thin, share, mirror)
-    return _fit_all(kept, share, mirror), {
+    coverage = coverage_of_unseen_people(thin, share)
+    return _fit_all(kept, share), {
         "gap": gap,
         "share": share,
         "unseen": unseen,
