@@ -11,6 +11,7 @@
 
 #include "attention_cpu.h"
 #include "lanes.h"
+#include "token_attention.h"
 
 namespace tf_pose3d {
 namespace TF_POSE3D_ISA {
@@ -137,7 +138,6 @@ class ProductAttention {
   static constexpr int64_t kScores = 12 << 10;
   // Below the scores of masked keys: columns that are no keys.
   static constexpr float kNoKey = -1e30f;
-  static constexpr float kMaskedKey = -1e9f;
 
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(shape_.depth)); }
 
@@ -194,7 +194,7 @@ class ProductAttention {
     float* penalty = memory + penalty_;
     for (int64_t j = 0; j < row_; ++j) {
       const bool masked = key_mask != nullptr && j < shape_.keys && key_mask[sample * shape_.keys + j];
-      penalty[j] = j >= shape_.keys ? kNoKey : masked ? kMaskedKey : 0.0f;
+      penalty[j] = j >= shape_.keys ? kNoKey : masked ? kMasked : 0.0f;
     }
   }
 
