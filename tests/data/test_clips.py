@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tf_pose3d.data.clips import clip_frames, clip_notes, covering_clips, resampled_frames
+from tf_pose3d.data.clips import clip_frames, clip_joins, clip_notes, covering_clips, resampled_frames
 from tf_pose3d.errors import Pose3DError
 
 
@@ -49,3 +49,11 @@ def test_clips_cover_a_video():
 def test_no_clip_is_an_error():
     with pytest.raises(Pose3DError, match="no video gives a clip of 9 frames"):
         clip_frames(np.array([3]), 9, 9, "drop")
+
+
+def test_joins_are_where_another_clip_begins_or_ends():
+    np.testing.assert_array_equal(clip_joins(12, 4), [4, 8])
+    # The last clip is shifted back to frame 6, and the one before it ends with frame 7.
+    np.testing.assert_array_equal(clip_joins(10, 4), [4, 6, 8])
+    assert not len(clip_joins(4, 4))
+    assert not len(clip_joins(3, 4))

@@ -92,3 +92,15 @@ def test_all_of_them(still):
         motion_metrics(still, SKELETON, 30, 0, still[1:])
     with pytest.raises(Pose3DError, match="no frame has a pose"):
         motion_metrics(still * np.nan, SKELETON, 30, 0)
+
+
+def test_steps_at_the_joins_of_clips_are_apart_from_the_others():
+    truth = np.cumsum(np.random.default_rng(0).normal(0, 0.01, (8, SKELETON.num_joints, 3)), axis=0)
+    poses = truth.copy()
+    poses[4:, 1:, 0] += 0.1  # a jump of every joint but the root
+    found = motion_metrics(poses, SKELETON, 30, 0, truth, joins=np.array([4]))
+    joints = SKELETON.num_joints
+    assert found["step_error_at_joins_mm_frame"] == pytest.approx(100 * (joints - 1) / joints)
+    assert found["step_error_elsewhere_mm_frame"] == pytest.approx(0, abs=1e-9)
+    none = motion_metrics(poses, SKELETON, 30, 0, truth, joins=np.array([], int))
+    assert np.isnan(none["step_error_at_joins_mm_frame"])

@@ -61,16 +61,20 @@ def test_training_and_test_in_metres(arch, tmp_path, capsys):
     )
     report = tmp_path / "report.json"
     asked = ["--weights", str(run / "checkpoints/best"), *data, "--test_subset", "S9", "--json", str(report)]
-    totals = []
+    totals, steps = [], []
     for overlap in (0, 0.5):
-        assert evaluate([*asked, "--set", f"OVERLAP={overlap}"]) == 0, capsys.readouterr().err
-        results = json.loads(report.read_text())["evaluation_mm"]["all"]["all_frames"]
+        wanted = [*asked, "--set", f"OVERLAP={overlap}", "--motion_metrics"]
+        assert evaluate(wanted) == 0, capsys.readouterr().err
+        written = json.loads(report.read_text())
+        steps.append(written["motion"]["all"]["step_error_at_joins_mm_frame"])
+        results = written["evaluation_mm"]["all"]["all_frames"]
         totals.append(results["frames"]["total"])
         assert 0 < results["frame_wise"]["pampjpe"] < results["frame_wise"]["mpjpe"]
     frames = len(
         tf_pose3d.examples(tf_pose3d.load_model(run / "checkpoints/best"), "synthetic", "S9", "test")
     )
     assert totals[1] == frames
+    assert 0 < steps[1] < steps[0]
     # As released, MixSTE counts what its last, shifted clip holds twice.
     assert totals[0] == frames if arch == "motionbert" else frames <= totals[0] < 1.2 * frames
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["clip_frames", "clip_notes", "covering_clips", "resampled_frames"]
+__all__ = ["clip_frames", "clip_joins", "clip_notes", "covering_clips", "resampled_frames"]
 
 
 def resampled_frames(length: int, count: int) -> np.ndarray:
@@ -86,6 +86,13 @@ def covering_clips(length: int, clip: int, overlap: float = 0.0) -> np.ndarray:
     stride = max(round(clip * (1 - overlap)), 1)
     frames, _ = clip_frames(np.array([length]), clip, stride, "shift")
     return frames
+
+
+def clip_joins(length: int, clip: int) -> np.ndarray:
+    """`(n,)` frames that another clip gives than the frame before, where clips lie side by side."""
+    begins = covering_clips(length, clip)[:, 0]
+    joins = np.union1d(begins[1:], begins[:-1] + clip)
+    return joins[joins < length]
 
 
 def clip_notes(lengths: np.ndarray, clip: int, tail: str) -> list[str]:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from tf_pose3d.config import TrainingConfig
+from tf_pose3d.data.clips import clip_joins
 from tf_pose3d.data.motion_clips import MOTION_FPS, MOTION_SKELETON
 from tf_pose3d.data.motion_examples import MotionExamples
 from tf_pose3d.data.windows import Windows
@@ -32,12 +33,13 @@ _SHORTEST = 4
 
 @dataclasses.dataclass(frozen=True)
 class _Clip:
-    """Poses of a recording and the true ones, `(F, J, 3)` metres, camera frame."""
+    """Poses of a recording and the true ones, `(F, J, 3)` metres, camera frame; see `motion_metrics`."""
 
     poses: Floats
     truth: Floats
     skeleton: Skeleton
     fps: float
+    joins: np.ndarray | None = None
 
 
 def evaluate_motion_metrics(
@@ -45,7 +47,9 @@ def evaluate_motion_metrics(
 ) -> dict[str, dict[str, float]]:
     """Setting, or scene of the general lifter -> `motion_metrics`, means over recordings weighted by frames.
 
-    Poses are root-centred and in the camera frame, so that feet, floor and path are not measured.
+    Poses are root-centred and in the camera frame, so that feet, floor and path are not measured. Of networks
+    that give every frame of a clip, steps between frames are measured apart where clips side by side would
+    join, whether they overlap or not.
 
     Args:
         model: With its weights.
@@ -61,14 +65,24 @@ def evaluate_motion_metrics(
         figures, weights = [], []
         for clip in clips:
             if len(clip.poses) >= _SHORTEST:
-                figures.append(motion_metrics(clip.poses, clip.skeleton, clip.fps, root, clip.truth))
+                figures.append(
+                    motion_metrics(clip.poses, clip.skeleton, clip.fps, root, clip.truth, joins=clip.joins)
+                )
                 weights.append(len(clip.poses))
         if not figures:
             raise Pose3DError(f"motion metrics need recordings of {_SHORTEST} frames or more")
-        found[label] = {
-            name: float(np.average([one[name] for one in figures], weights=weights)) for name in figures[0]
-        }
+        found[label] = {name: _mean([one[name] for one in figures], weights) for name in figures[0]}
     return found
+
+
+def _mean(values: list[float], weights: list[int]) -> float:
+    """Over the recordings that have the figure."""
+    known = np.isfinite(values)
+    return (
+        float(np.average(np.array(values)[known], weights=np.array(weights)[known]))
+        if known.any()
+        else np.nan
+    )
 
 
 def _settings(
@@ -105,6 +119,7 @@ def _recordings(model: keras.Model, setting: TrainingConfig, windows: Windows) -
     family = get_family(setting.ARCH)
     poses, _ = predict_every_frame(family, model, setting, windows, frames_to_predict(setting, windows))
     root = family.root_joint(setting)
+    length = windows.spec.length if hasattr(model, "sequence_output") else None
     numbers, frames = windows.centre_frames()
     clips = []
     for number, first in enumerate(store.offsets):
@@ -118,6 +133,7 @@ def _recordings(model: keras.Model, setting: TrainingConfig, windows: Windows) -
                 truth - truth[:, root : root + 1],
                 store.skeleton,
                 fps,
+                None if length is None else clip_joins(len(rows), length),
             )
         )
     return clips

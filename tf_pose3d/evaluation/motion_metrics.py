@@ -26,6 +26,7 @@ __all__ = [
     "motion_metrics",
     "pck_and_auc",
     "root_drift",
+    "step_errors",
 ]
 
 Floats = npt.NDArray[np.floating]
@@ -57,6 +58,13 @@ def jitter(poses: Floats, fps: float) -> float:
     """
     distance = np.linalg.norm(np.diff(np.asarray(poses, np.float64), 3, axis=0), axis=-1)
     return _mean(distance, "four frames in a row") * fps**3 / 100
+
+
+def step_errors(poses: Floats, truth: Floats) -> npt.NDArray[np.float64]:
+    """`(F - 1,)` mean distance, mm, between how joints move from frame to frame and how they truly do."""
+    _same(poses, truth)
+    moved = np.diff(np.asarray(poses, np.float64), axis=0) - np.diff(np.asarray(truth, np.float64), axis=0)
+    return 1000 * np.linalg.norm(moved, axis=-1).mean(axis=1)
 
 
 def bone_variation(poses: Floats, skeleton: Skeleton) -> npt.NDArray[np.float64]:
@@ -99,8 +107,7 @@ def foot_skate(
     both = resting[1:] & resting[:-1]
     across = [axis for axis in range(3) if axis != up]
     moved = np.linalg.norm(np.diff(points[..., across], axis=0), axis=-1)[both]
-    moved = moved[np.isfinite(moved)]
-    return 1000 * float(moved.mean()) if len(moved) else float("nan")
+    return 1000 * _mean_or_nan(moved)
 
 
 def floor_penetration(poses: Floats, up: int = 2, floor: float = 0.0) -> float:
@@ -155,6 +162,7 @@ def motion_metrics(
     *,
     in_world: bool = False,
     resting: npt.NDArray[np.bool_] | None = None,
+    joins: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, float]:
     """All of them by name, with their units in the names.
 
@@ -166,6 +174,7 @@ def motion_metrics(
         truth: `(F, J, 3)` of the same frames, or None.
         in_world: The poses lie in a world with z up and the floor at 0: feet, floor and path count.
         resting: See `foot_skate`.
+        joins: `(n,)` frames whose step from the frame before is measured apart from the others'.
 
     Raises:
         Pose3DError: Shapes differ, or there are too few frames.
@@ -193,6 +202,11 @@ def motion_metrics(
             ),
             "jitter_of_truth_100m_s3": jitter(truth, fps),
         }
+        if joins is not None:
+            steps = step_errors(poses - poses[:, root : root + 1], truth - truth[:, root : root + 1])
+            at_join = np.isin(np.arange(1, len(poses)), joins)
+            found["step_error_at_joins_mm_frame"] = _mean_or_nan(steps[at_join])
+            found["step_error_elsewhere_mm_frame"] = _mean_or_nan(steps[~at_join])
         if in_world:
             drift, share = root_drift(poses, truth, root)
             found |= {"root_drift_mm": drift, "root_drift_percent_of_way": 100 * share}
@@ -214,6 +228,11 @@ def _mean(values: npt.NDArray[np.float64], what: str) -> float:
     if not len(values):
         raise Pose3DError(f"no {what} have poses")
     return float(values.mean())
+
+
+def _mean_or_nan(values: npt.NDArray[np.float64]) -> float:
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _present(poses: Floats) -> npt.NDArray[np.float64]:
