@@ -17,6 +17,7 @@ _EXPORTED = ["--input", "keypoints.json", "--width", "9", "--height", "9", "--ou
 _FLIP = "EVAL_FLIP" if importlib.util.find_spec("onnxruntime") else 'pip install ".[lite]"'
 _RELEASED = str(Path(__file__).parents[1] / "golden/videopose3d/dilated/pretrained_h36m_cpn.bin")
 _SAID = ["--weights", _RELEASED, "--set", "INPUT_SKELETON=h36m_17", "--set", "CAUSAL=false"]
+_AMASS = ["--config", "amass_351", "--dataset", "amass", "--dataset_val", "synthetic"]
 COMMANDS = {
     "inference": [
         (["--input", "missing.json", "--output", "a.npz"], "missing.json"),
@@ -41,6 +42,10 @@ COMMANDS = {
         ),
         ([*_EXPORTED, "--weights", "general", "--backend", "onnx", "--set", "EVAL_FLIP=false"], _FLIP),
         ([*_EXPORTED, "--weights", _RELEASED], "which does not tell INPUT_SKELETON"),
+        (
+            [*_SAID, "--dataset", "custom", "-k", "mine", "--viz-subject", "a.mp4", "--viz-output", "a.png"],
+            "there is no data/data_2d_custom_mine.npz",
+        ),
         ([*_SAID, "--input", "missing.json", "--output", "a.npz"], "missing.json"),
     ],
     "eval": [
@@ -50,6 +55,9 @@ COMMANDS = {
         (["--weights", _RELEASED, "--dataset", "missing.npz"], "which does not tell INPUT_SKELETON"),
         ([*_SAID, "--dataset", "missing.npz"], "missing.npz does not exist"),
         ([*_SAID, "--dataset", "synthetic", "--test_subset", "S99"], "unknown Human3.6M split 'S99'"),
+        ([*_SAID, "--dataset", "mpi_inf_3dhp"], "data_test_3dhp.npz does not exist"),
+        (["--weights", "general", "--dataset", "motion"], "no motion is named"),
+        (["--weights", "general", "--motion", "missing.npz"], "missing.npz does not exist"),
         ([*_SAID, "--dataset", "synthetic", "--actions", "Flying"], "action 'Flying' matches nothing"),
         ([*_SAID, "--set", "CHANNELS=7", "--dataset", "missing.npz"], "has CHANNELS 16, not 7"),
     ],
@@ -59,6 +67,15 @@ COMMANDS = {
         (["--config", "quickstart", "--out_dir", "out", "--dataset", "h36m"], "does not exist"),
         (["--config", "quickstart", "--out_dir", "out", "--set", "EPOCHS=-1"], "EPOCHS"),
         (["--config", "quickstart", "--out_dir", "out", "--dataset", "nothing"], "nothing"),
+        (["--config", "general", "--out_dir", "out", "--motion", "missing"], "missing does not exist"),
+        (["--config", "lcn_gt", "--out_dir", "out"], "h36m_train.pkl does not exist"),
+        (["--config", "motionbert", "--out_dir", "out"], "h36m_sh_conf_cam_source_final.pkl does not exist"),
+        (["--config", "motionbert_pretrain", "--out_dir", "out"], "expected sliced clips"),
+        ([*_AMASS, "--out_dir", "out"], "--amass_path"),
+        ([*_AMASS, "--out_dir", "out", "--amass_path", "nowhere"], "nowhere is no folder"),
+        (["--config", "videopose3d_3dhp", "--out_dir", "out"], "data_train_3dhp.npz does not exist"),
+        (["--config", "densewarper_h36m", "--out_dir", "out"], "tools/prepare_multiview.py h36m makes it"),
+        (["--config", "densewarper_3dhp", "--out_dir", "out"], "prepare_multiview.py mpi_inf_3dhp makes it"),
         (["--config", "quickstart", "--out_dir", "out", "--train_subset", "S99"], "split 'S99'"),
         (["--config", "quickstart", "--out_dir", "out", "--val_subset", "S98"], "split 'S98'"),
         (["--config", "quickstart", "--out_dir", "out", "--test_subset", "S97"], "split 'S97'"),

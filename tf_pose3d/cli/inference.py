@@ -260,6 +260,8 @@ def _check_recording(release: Release, arguments: Namespace, config: TrainingCon
         check_angle_file(arguments.angles)
         angle_steps(arguments)
     source = find_test_source(arguments, config, release, lift=True)
+    if arguments.viz_subject is not None:
+        source.check(arguments.viz_subject)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]
     inputs += source.dataset.files(source.options)
     if arguments.output is not None:

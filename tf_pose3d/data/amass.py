@@ -84,8 +84,7 @@ def read_amass(
             re.compile(expression)
         except re.error as error:
             raise Pose3DError(f"{expression!r} is no regular expression for AMASS names: {error}") from None
-    if not folder.is_dir():
-        raise Pose3DError(f"{folder} is no folder, expected one with AMASS npz files")
+    _require_folder(folder)
     files = sorted(folder.glob("*.npz"))
     sequences = []
     for path in files:
@@ -145,12 +144,23 @@ def _multiple(held: Parsed, wanted: float, where: str) -> float:
     return float(held)
 
 
+def _require_folder(folder: Path | None) -> None:
+    if folder is None:
+        raise Pose3DError("--dataset amass needs --amass_path, the folder of its converted .npz files")
+    if not folder.is_dir():
+        raise Pose3DError(f"{folder} is no folder, expected one with AMASS npz files")
+
+
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    split_patterns(subset)
+    _require_folder(None if options["folder"] is None else Path(options["folder"]))
+
+
 def _read(
     subset: str, options: Mapping[str, Any], skeleton: str, input_skeleton: str, log: Log | None
 ) -> list[Sequence]:
     require_one_layout("amass", skeleton, input_skeleton)
-    if options["folder"] is None:
-        raise Pose3DError("--dataset amass needs --amass_path, the folder of its converted .npz files")
+    _check(subset, options)
     return read_amass(options["folder"], subset, options["frame_rate"], skeleton)
 
 
@@ -177,6 +187,7 @@ DATASET = PoseDataset(
             is_place=True,
         ),
     ),
+    check=_check,
     read=_read,
     has_test=False,
     has_videos=False,

@@ -129,6 +129,12 @@ def _path(options: Mapping[str, Any]) -> Path:
     return keypoint_file(options["keypoints"], _FOLDER, "custom")
 
 
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    path = _path(options)
+    if not path.exists():
+        raise Pose3DError(f"{path} does not exist, expected an npz file")
+
+
 def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
     return (_path(options),)
 
@@ -146,6 +152,7 @@ DATASET = PoseDataset(
     frame_rate=_FPS,
     options=(PATH_2D_OPTION, KEYPOINTS_OPTION),
     files=_files,
+    check=_check,
     has_test=False,
     read=_read,
     has_poses=False,

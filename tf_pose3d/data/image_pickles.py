@@ -50,15 +50,18 @@ def read_image_columns(path: str | Path, log: Callable[[str], None] | None = Non
 
     Raises:
         Pose3DError: No such file, another pickle, a part without a key, an unknown camera, or numbers that
-        are
-            not finite; the message names part and row.
+            are not finite; the message names part and row.
     """
     path = Path(path)
+    _require(path)
+    return cached_columns(path, _read_columns, _VERSION, log)
+
+
+def _require(path: Path) -> None:
     if not path.is_file():
         raise Pose3DError(
             f"{path} does not exist; --dataset takes h36m_sh_conf_cam_source_final.pkl, MotionBERT's pickle"
         )
-    return cached_columns(path, _read_columns, _VERSION, log)
 
 
 def _read_columns(path: Path) -> Columns:
@@ -261,6 +264,10 @@ def _read(
     return read_image_sequences(options["path_pickle"], subset, options["confidence"], log, options["mode"])
 
 
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    _require(Path(options["path_pickle"]))
+
+
 def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
     return (Path(options["path_pickle"]),)
 
@@ -284,6 +291,7 @@ DATASET = PoseDataset(
         Option("mode", "2D poses: dt_ft, detected, or gt, exact", "dt_ft", choices=("gt", "dt_ft")),
     ),
     files=_files,
+    check=_check,
     read=_read,
     image_poses=True,
 )

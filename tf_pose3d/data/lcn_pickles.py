@@ -64,6 +64,7 @@ _VERSION = 1
 _TRAIN_SUBJECTS = ("S1", "S5", "S6", "S7", "S8")
 _SHAPES = {"joint_3d_image": (_JOINTS, 3), "joint_3d_camera": (_JOINTS, 3), "box": (4,), "root_depth": ()}
 _SIZES = {camera.id: (camera.width, camera.height) for camera in CAMERAS[SUBJECTS[0]]}
+_DETECTIONS = "h36m_sh_dt_ft.pkl"
 # Labels are made from the camera frame; where the stored ones differ by more, something else was stored.
 _LARGEST_DEVIATION = 1.0
 
@@ -106,6 +107,18 @@ class LCNItems:
         return self.box[:, 2] - self.box[:, 0]
 
 
+def _require_items(path: Path) -> None:
+    if not path.is_file():
+        raise Pose3DError(f"{path} does not exist; --dataset_dir names the folder of LCN's pickles")
+
+
+def _require_detections(path: Path) -> None:
+    if not path.is_file():
+        raise Pose3DError(
+            f"{path} does not exist; --mode dt_ft reads detections from it (--mode gt does without)"
+        )
+
+
 def read_items(path: str | Path, log: Callable[[str], None] | None = None) -> LCNItems:
     """The items of `h36m_train.pkl` or `h36m_test.pkl`.
 
@@ -118,8 +131,7 @@ def read_items(path: str | Path, log: Callable[[str], None] | None = None) -> LC
             with a box of no width, or with numbers that are not finite. The message names the item.
     """
     path = Path(path)
-    if not path.is_file():
-        raise Pose3DError(f"{path} does not exist; --dataset_dir names the folder of LCN's pickles")
+    _require_items(path)
     columns = cached_columns(path, _read_columns, _VERSION, log)
     cameras = tuple(
         Camera(
@@ -250,10 +262,7 @@ def _label_deviation(
 
 def _detections(path: Path, split: str, count: int, confidence: bool) -> np.ndarray:
     """`(N, 17, 2 or 3)` float32 detected pixels, with confidence."""
-    if not path.is_file():
-        raise Pose3DError(
-            f"{path} does not exist; --mode dt_ft reads detections from it (--mode gt does without)"
-        )
+    _require_detections(path)
     archive = load_archive(path)
     part = archive.get(split) if isinstance(archive, dict) else None
     if not isinstance(part, dict) or not isinstance(part.get("joint3d_image"), np.ndarray):
@@ -299,6 +308,10 @@ def _detections(path: Path, split: str, count: int, confidence: bool) -> np.ndar
     return result
 
 
+def _items(split: str) -> str:
+    return f"h36m_{split}.pkl"
+
+
 def _split_of(subset: str) -> tuple[str, str | None]:
     """(file, subject or None) of a subset's name."""
     if subset in ("train", "trainval"):
@@ -340,7 +353,7 @@ def read_lcn_sequences(
     """
     split, subject = _split_of(subset)
     folder = Path(folder)
-    items = read_items(folder / f"h36m_{split}.pkl", log)
+    items = read_items(folder / _items(split), log)
     if split == "train" and items.label_deviation > _LARGEST_DEVIATION:
         raise Pose3DError(
             f"{items.source}: joint_3d_image differs by {items.label_deviation:.3g} pixels from the "
@@ -348,7 +361,7 @@ def read_lcn_sequences(
             "(box width + 1) / 2000"
         )
     if mode == "dt_ft":
-        pixels = _detections(folder / "h36m_sh_dt_ft.pkl", split, len(items), confidence)
+        pixels = _detections(folder / _DETECTIONS, split, len(items), confidence)
     else:
         pixels = items.image_pose[..., :2]
         if confidence:
@@ -397,7 +410,14 @@ def _read(
 
 def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
     folder = Path(options["folder"])
-    return folder / "h36m_train.pkl", folder / "h36m_test.pkl"
+    return folder / _items("train"), folder / _items("test")
+
+
+def _check_files(subset: str, options: Mapping[str, Any]) -> None:
+    folder = Path(options["folder"])
+    _require_items(folder / _items(_split_of(subset)[0]))
+    if options["mode"] == "dt_ft":
+        _require_detections(folder / _DETECTIONS)
 
 
 DATASET = PoseDataset(
@@ -413,6 +433,7 @@ DATASET = PoseDataset(
         Option("confidence", "whether to read confidences, too", False, choices=(False, True)),
     ),
     files=_files,
+    check=_check_files,
     read=_read,
     has_videos=False,
 )

@@ -23,6 +23,7 @@ __all__ = [
     "MOTION_SKELETON",
     "MotionClips",
     "load_motion",
+    "require_motion",
     "resample_motion",
     "save_motion",
 ]
@@ -140,16 +141,10 @@ def load_motion(
         Pose3DError: A file that is no motion, of an unknown layout, in another unit or with another axis up;
             a folder without one usable clip.
     """
-    path = Path(path)
-    if not path.exists():
-        raise Pose3DError(f"{path} does not exist, expected a motion file (.npz) or a folder of them")
+    path = require_motion(path)
     if not path.is_dir():
         return _read(path, log, metres, up)
     files = sorted(path.rglob("*.npz"))
-    if not files:
-        raise Pose3DError(
-            f"{path}: no .npz file in this folder; docs/general.md says what a motion file holds"
-        )
     parts = [_read(file, log, metres, up) for file in files]
     lengths = np.concatenate([part.lengths for part in parts])
     return MotionClips(
@@ -309,6 +304,30 @@ def _check_unit(positions: np.ndarray, path: Path) -> None:
         raise Pose3DError(f"{path}: trunks point along {axis}, expected z up; turn the positions")
 
 
+def require_motion(path: str | Path | None) -> Path:
+    """The path of a motion file or a folder of them, without opening any.
+
+    Raises:
+        Pose3DError: None is named, or there is none.
+    """
+    if path is None:
+        raise Pose3DError(
+            "no motion is named: --motion FILE takes a motion file or a folder of them, see docs/general.md"
+        )
+    path = Path(path)
+    if not path.exists():
+        raise Pose3DError(f"{path} does not exist, expected a motion file (.npz) or a folder of them")
+    if path.is_dir() and next(path.rglob("*.npz"), None) is None:
+        raise Pose3DError(
+            f"{path}: no .npz file in this folder; docs/general.md says what a motion file holds"
+        )
+    return path
+
+
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    require_motion(options["path_motion"])
+
+
 def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
     return () if options["path_motion"] is None else (Path(options["path_motion"]),)
 
@@ -328,4 +347,5 @@ DATASET = MotionDataset(
         ),
     ),
     files=_files,
+    check=_check,
 )

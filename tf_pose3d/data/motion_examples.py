@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from tf_pose3d.data.motion_clips import MotionClips, load_motion
+from tf_pose3d.data.motion_clips import MotionClips, load_motion, require_motion
 from tf_pose3d.data.motion_views import MotionSpec, MotionViews
 from tf_pose3d.data.steps import step_dataset
 from tf_pose3d.errors import Pose3DError
@@ -96,11 +96,7 @@ def open_motion(
     Raises:
         Pose3DError: No file is named, or what `load_motion` finds wrong; an unknown subset; nothing is left.
     """
-    if path is None:
-        raise Pose3DError(
-            "no motion is named: --motion FILE takes a motion file or a folder of them, see docs/general.md"
-        )
-    clips = load_motion(path, log)
+    clips = load_motion(require_motion(path), log)
     if subset == "test":
         return MotionExamples(clips, spec)
     if subset not in MOTION_SUBSETS:

@@ -50,11 +50,17 @@ def image_size(scene: str) -> tuple[int, int]:
     return _OUTDOOR_SIZE if scene == "Outdoor" else _SIZE
 
 
-def _data(path: Path) -> dict[str, Parsed]:
+def _file(folder: Path, subset: str) -> Path:
+    """That holds a subset."""
+    path = folder / (_TEST if subset in ("test", "val") or subset in SCENES else _TRAIN)
     if not path.is_file():
         raise Pose3DError(
             f"{path} does not exist; --path_3dhp names the folder of P-STMO's {_TRAIN} and {_TEST}"
         )
+    return path
+
+
+def _data(path: Path) -> dict[str, Parsed]:
     archive = load_archive(path)
     require_keys(archive, path, "data")
     if not isinstance(archive["data"], dict) or not archive["data"]:
@@ -156,14 +162,14 @@ def read_3dhp_sequences(
 
     Raises:
         Pose3DError: A missing file or array, a subset that there is not, a layout with other joints, or a
-        test
-            sequence without the mask of valid frames.
+            test sequence without the mask of valid frames.
     """
     folder = Path(folder)
-    if subset in ("test", "val") or subset in SCENES:
-        found = list(_test(folder / _TEST, subset if subset in SCENES else None))
+    path = _file(folder, subset)
+    if path.name == _TEST:
+        found = list(_test(path, subset if subset in SCENES else None))
     else:
-        found = list(_training(folder / _TRAIN, None if subset in ("train", "trainval") else subset))
+        found = list(_training(path, None if subset in ("train", "trainval") else subset))
     if not found:
         raise Pose3DError(
             f"{folder} holds no sequence of {subset!r}, expected train, test, S1 to S8 or TS1 to TS6"
@@ -193,6 +199,10 @@ def _read(
     return read_3dhp_sequences(options["path_3dhp"], subset, skeleton, input_skeleton)
 
 
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    _file(Path(options["path_3dhp"]), subset)
+
+
 def _files(options: Mapping[str, Any]) -> tuple[Path, ...]:
     folder = Path(options["path_3dhp"])
     return folder / _TRAIN, folder / _TEST
@@ -214,6 +224,7 @@ DATASET = PoseDataset(
         ),
     ),
     files=_files,
+    check=_check,
     read=_read,
     protocol="mpi_inf_3dhp",
 )

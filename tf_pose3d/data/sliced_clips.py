@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,7 @@ def read_clip_folder(folder: str | Path, subset: str) -> list[Sequence]:
     Raises:
         Pose3DError: No such files, or one that holds something else.
     """
-    folder = Path(folder)
-    split = {"trainval": "train", "val": "test"}.get(subset, subset)
-    files = sorted(folder.glob(f"{split}/*.pkl")) or sorted(folder.glob(f"*/{split}/*.pkl"))
-    if not files:
-        raise Pose3DError(f"{folder} holds no {split}/*.pkl and no folder that does, expected sliced clips")
+    files = sorted(_clips(Path(folder), subset))
     skeleton = get_skeleton("h36m_17")
     sequences = []
     for file in files:
@@ -69,6 +66,21 @@ def read_clip_folder(folder: str | Path, subset: str) -> list[Sequence]:
             )
         )
     return sequences
+
+
+def _clips(folder: Path, subset: str) -> Iterator[Path]:
+    """The files of a subset, at least one, in no order."""
+    split = {"trainval": "train", "val": "test"}.get(subset, subset)
+    for pattern in (f"{split}/*.pkl", f"*/{split}/*.pkl"):
+        files = folder.glob(pattern)
+        first = next(files, None)
+        if first is not None:
+            return itertools.chain([first], files)
+    raise Pose3DError(f"{folder} holds no {split}/*.pkl and no folder that does, expected sliced clips")
+
+
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    _clips(Path(options["path_clips"]), subset)
 
 
 def _array(clip: Parsed, name: str, file: Path) -> np.ndarray | None:
@@ -107,6 +119,7 @@ DATASET = PoseDataset(
             is_place=True,
         ),
     ),
+    check=_check,
     read=_read,
     has_test=False,
     image_poses=True,

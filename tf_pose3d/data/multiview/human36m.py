@@ -93,6 +93,11 @@ def _annotation(subset: str) -> str:
     return names[subset]
 
 
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    _annotation(subset)
+    find_root(options["root"], _FOLDERS, "h36m")
+
+
 def _read(subset: str, options: Mapping[str, Any], log: Log | None) -> MultiViewRecords:
     return read_human36m_views(options["root"], subset, options["data_format"], log)
 
@@ -105,5 +110,6 @@ DATASET = ImageDataset(
     actions=ACTIONS,
     frame_rate=FPS,
     options=IMAGE_OPTIONS,
+    check=_check,
     read=_read,
 )

@@ -53,11 +53,8 @@ def read_mpi_inf_3dhp_views(
     Raises:
         Pose3DError: A missing file, an item without a key, a camera without intrinsics.
     """
-    names = {"train": "train", "validation": "validation", "val": "validation", "test": "validation"}
-    if subset not in names:
-        raise Pose3DError(f"subset {subset!r} of multiview_3dhp: expected train or validation")
     folder = find_root(root, _FOLDERS, "mpi_inf_3dhp")
-    path = folder / "annot" / f"3dhp_{names[subset]}.pkl"
+    path = folder / "annot" / _annotation(subset)
     items = read_items(path)
     images, kept = locate_images(folder, value_column(items, "image", path), data_format, log)
     items = [items[number] for number in kept]
@@ -95,6 +92,19 @@ def read_mpi_inf_3dhp_views(
     )
 
 
+def _check(subset: str, options: Mapping[str, Any]) -> None:
+    _annotation(subset)
+    find_root(options["root"], _FOLDERS, "mpi_inf_3dhp")
+
+
+def _annotation(subset: str) -> str:
+    """The file that holds a subset."""
+    names = {"train": "train", "validation": "validation", "val": "validation", "test": "validation"}
+    if subset not in names:
+        raise Pose3DError(f"subset {subset!r} of multiview_3dhp: expected train or validation")
+    return f"3dhp_{names[subset]}.pkl"
+
+
 def _read(subset: str, options: Mapping[str, Any], log: Log | None) -> MultiViewRecords:
     return read_mpi_inf_3dhp_views(options["root"], subset, options["data_format"], log)
 
@@ -105,5 +115,6 @@ DATASET = ImageDataset(
     splits=("train", "validation", "val", "test"),
     frame_rate=25,
     options=IMAGE_OPTIONS,
+    check=_check,
     read=_read,
 )
