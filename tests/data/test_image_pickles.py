@@ -11,6 +11,7 @@ from tf_pose3d.data.image_pickles import read_image_sequences
 from tf_pose3d.data.sources import find_dataset
 from tf_pose3d.data.window_spec import WindowSpec
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.models.loading import as_config
 
 CAMERAS = ("54138969", "55011271")
 
@@ -141,7 +142,7 @@ def test_only_families_that_read_image_poses_take_it(write):
 
 
 def test_training_clips_are_mirrored_at_random(write):
-    config = tf_pose3d.models.loading.as_config("motionbert").replace(
+    config = as_config("motionbert").replace(
         FRAMES=4, CLIP_STRIDE=2, CHANNELS=8, LAYERS=1, NUM_HEADS=2, REPRESENTATION=8
     )
     model = tf_pose3d.build_model(config)

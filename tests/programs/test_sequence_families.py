@@ -10,6 +10,7 @@ import tf_pose3d
 from tests.data.test_image_pickles import make_parts
 from tf_pose3d.cli.eval import main as evaluate
 from tf_pose3d.cli.train import main as train
+from tf_pose3d.models.loading import as_config
 
 SMALL = {
     "FRAMES": 5,
@@ -97,9 +98,7 @@ def test_a_resumed_run_is_bit_for_bit_the_uninterrupted_one(tmp_path, capsys):
 
 
 def test_whole_videos_are_lifted_with_and_without_overlap():
-    config = tf_pose3d.models.loading.as_config("mixste").replace(
-        FRAMES=9, CHANNELS=16, LAYERS=2, NUM_HEADS=2, EVAL_FLIP=False
-    )
+    config = as_config("mixste").replace(FRAMES=9, CHANNELS=16, LAYERS=2, NUM_HEADS=2, EVAL_FLIP=False)
     model = tf_pose3d.build_model(config)
     random = np.random.default_rng(0)
     walk = np.cumsum(random.normal(0, 2, (40, 17, 2)), axis=0) + random.uniform(300, 700, (17, 2))
