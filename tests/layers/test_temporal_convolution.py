@@ -6,7 +6,8 @@ import tensorflow as tf
 from tf_pose3d.layers.batch_normalization import SharedMomentum
 from tf_pose3d.layers.fully_connected import FullyConnectedBlock
 from tf_pose3d.layers.normed_linear import NormedLinear, folded_weights
-from tf_pose3d.layers.temporal_convolution import TemporalNetwork, receptive_field
+from tf_pose3d.layers.temporal_convolution import TemporalNetwork, cut, receptive_field
+from tf_pose3d.ops.exporting import exporting
 
 rng = np.random.default_rng(0)
 
@@ -149,3 +150,21 @@ def test_half_precision():
         assert np.isfinite(np.asarray(outputs, np.float32)).all()
     assert network.expand.norm.moving_mean.dtype == "float32"
     assert np.abs(network.expand.norm.moving_mean.numpy()).max() > 0
+
+
+@pytest.mark.parametrize(("axis", "begin", "count"), [(1, 2, 4), (-1, 0, 3), (-1, 5, 2), (0, 1, 1)])
+def test_cutting_equals_indexing_with_its_gradient(axis, begin, count):
+    x = tf.random.stateless_normal((2, 6, 7), (1, 2))
+    index = [slice(None)] * 3
+    index[axis] = slice(begin, begin + count)
+    found = []
+    with exporting():
+        plain = tf.function(lambda x: cut(x, axis, begin, count)).get_concrete_function(x)
+    for function in (lambda x: cut(x, axis, begin, count), plain, lambda x: x[tuple(index)]):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = function(x)
+        found.append((y, tape.gradient(y, x, tf.sin(y))))
+    for values in zip(*found, strict=True):
+        np.testing.assert_array_equal(values[0], values[2])
+        np.testing.assert_array_equal(values[1], values[2])

@@ -15,9 +15,10 @@ from keras import ops
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum, first_value
 from tf_pose3d.layers.normed_linear import NormedLinear, uniform_initializer
+from tf_pose3d.ops.exporting import is_exporting
 from tf_pose3d.types import Tensor
 
-__all__ = ["TemporalNetwork", "receptive_field", "unfold_dilated", "unfold_strided"]
+__all__ = ["TemporalNetwork", "cut", "receptive_field", "unfold_dilated", "unfold_strided"]
 
 
 def receptive_field(filter_widths: Sequence[int]) -> int:
@@ -34,7 +35,18 @@ def unfold_strided(inputs: Tensor, width: int) -> Tensor:
 def unfold_dilated(inputs: Tensor, width: int, dilation: int) -> Tensor:
     """`(B, T, C)` as `(B, T - (width - 1) * dilation, width * C)`: each frame with those `dilation` later."""
     count = ops.shape(inputs)[1] - (width - 1) * dilation
-    return ops.concatenate([inputs[:, k * dilation : k * dilation + count] for k in range(width)], axis=-1)
+    return ops.concatenate([cut(inputs, 1, k * dilation, count) for k in range(width)], axis=-1)
+
+
+def cut(inputs: Tensor, axis: int, begin: int, count: int | Tensor) -> Tensor:
+    """`count` entries of an axis from `begin` on, with a gradient that takes a third of indexing's time."""
+    if keras.backend.backend() != "tensorflow" or is_exporting():
+        index = [slice(None)] * len(inputs.shape)
+        index[axis] = slice(begin, begin + count)
+        return inputs[tuple(index)]
+    starts, sizes = [0] * len(inputs.shape), list(ops.shape(inputs))
+    starts[axis], sizes[axis] = begin, count
+    return ops.slice(inputs, starts, sizes)
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
@@ -153,7 +165,7 @@ class TemporalNetwork(keras.layers.Layer):
         for (wide, narrow), width in zip(self.blocks, self.filter_widths[1:], strict=True):
             kept = width - 1 if self.causal else width // 2
             windows = unfold_strided(features, width)
-            residual = windows[..., kept * self.channels : (kept + 1) * self.channels]
+            residual = cut(windows, -1, kept * self.channels, self.channels)
             features = residual + _apply(narrow, _apply(wide, windows, training), training)
         return self.shrink(ops.reshape(features, (-1, self.channels)))
 
@@ -166,7 +178,7 @@ class TemporalNetwork(keras.layers.Layer):
             reach = (width - 1) * dilation
             begin = reach if self.causal else reach // 2
             count = ops.shape(features)[1] - reach
-            residual = features[:, begin : begin + count]
+            residual = cut(features, 1, begin, count)
             if self.dense:
                 hidden = self._dense_convolution(wide, features, reach + 1, training)
             else:
