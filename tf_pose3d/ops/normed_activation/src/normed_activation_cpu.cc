@@ -49,36 +49,42 @@ TF_POSE3D_INLINE void ForRow(const NormedActivation& s, int64_t row, const Body&
   ForColumns(s.width, [&](int64_t i, int64_t n) { body(i, n, row * s.width + i, group + i); });
 }
 
-size_t Bytes(const NormedActivation& s) { return RowBlocks(s.rows()).count * s.width * sizeof(float); }
+// Per block: sums, then squares of what differs from the block's average (width each).
+size_t Bytes(const NormedActivation& s) { return RowBlocks(s.rows()).count * 2 * s.width * sizeof(float); }
 
 void Forward(const NormedActivation& s, const float* x, const float* bias, const float* gamma, const float* beta,
              float* y, float* mean, float* variance, void* workspace, const Workers& workers) {
   const RowBlocks blocks(s.rows());
   float* partial = static_cast<float*>(workspace);
   const float share = 1.0f / static_cast<float>(s.rows());
+  // A block is read from memory once: for its squares it lies in the cache.
   blocks.Run(workers, [=](int64_t begin, int64_t end, int64_t block) {
-    float* sums = partial + block * s.width;
-    for (int64_t i = 0; i < s.width; ++i) sums[i] = 0;
+    float *sums = partial + block * 2 * s.width, *squares = sums + s.width;
+    for (int64_t i = 0; i < 2 * s.width; ++i) sums[i] = 0;
     for (int64_t row = begin; row < end; ++row) {
       ForRow(s, row, [&](int64_t i, int64_t n, int64_t place, int64_t b) {
         StoreLanes(LoadLanes(sums + i, n) + LoadLanes(x + place, n) + LoadLanes(bias + b, n), n, sums + i);
       });
     }
-  });
-  blocks.AddUp(s.width, s.width, partial, mean);
-  for (int64_t i = 0; i < s.width; ++i) mean[i] *= share;
-  blocks.Run(workers, [=](int64_t begin, int64_t end, int64_t block) {
-    float* squares = partial + block * s.width;
-    for (int64_t i = 0; i < s.width; ++i) squares[i] = 0;
+    const float part = 1.0f / static_cast<float>(end - begin);
     for (int64_t row = begin; row < end; ++row) {
       ForRow(s, row, [&](int64_t i, int64_t n, int64_t place, int64_t b) {
-        const Lanes centred = LoadLanes(x + place, n) + LoadLanes(bias + b, n) - LoadLanes(mean + i, n);
+        const Lanes centred = LoadLanes(x + place, n) + LoadLanes(bias + b, n) - LoadLanes(sums + i, n) * part;
         StoreLanes(LoadLanes(squares + i, n) + centred * centred, n, squares + i);
       });
     }
   });
-  blocks.AddUp(s.width, s.width, partial, variance);
-  for (int64_t i = 0; i < s.width; ++i) variance[i] *= share;
+  blocks.AddUp(s.width, 2 * s.width, partial, mean);
+  for (int64_t i = 0; i < s.width; ++i) mean[i] *= share;
+  for (int64_t i = 0; i < s.width; ++i) variance[i] = 0;
+  for (int64_t block = 0; block < blocks.count; ++block) {
+    const float *sums = partial + block * 2 * s.width, *squares = sums + s.width;
+    const float rows = static_cast<float>(Min(blocks.size, s.rows() - block * blocks.size));
+    for (int64_t i = 0; i < s.width; ++i) {
+      const float apart = sums[i] / rows - mean[i];
+      variance[i] += (squares[i] + rows * apart * apart) * share;
+    }
+  }
   std::vector<float> gains(s.width), shifts(s.width);
   for (int64_t i = 0; i < s.width; ++i) {
     gains[i] = gamma[i] / std::sqrt(variance[i] + s.epsilon);
@@ -117,20 +123,18 @@ void Backward(const NormedActivation& s, const float* x, const float* bias, cons
   for (int64_t i = 0; i < s.width; ++i) scales[i] = 1.0f / std::sqrt(variance[i] + s.epsilon);
   const float* scale = scales.data();
   const Dropout dropout(s);
-  // Normalized feature and gradient behind gamma and beta.
-  const auto terms = [=](int64_t i, int64_t n, int64_t place, int64_t b, Lanes* normal) __attribute__((always_inline)) {
-    *normal = (LoadLanes(x + place, n) + LoadLanes(bias + b, n) - LoadLanes(mean + i, n)) * LoadLanes(scale + i, n);
-    const Lanes active = *normal * LoadLanes(gamma + i, n) + LoadLanes(beta + i, n);
-    const Lanes d = LoadLanes(grad_y + place, n) * dropout(place);
-    return active > 0.0f ? d : d * s.slope;
-  };
+  // The first sweep leaves the gradient behind gamma and beta, d, in grad_x, which may be grad_y.
   blocks.Run(workers, [=](int64_t begin, int64_t end, int64_t block) {
     float *gammas = partial + block * size, *betas = gammas + s.width;
     for (int64_t i = 0; i < 2 * s.width; ++i) gammas[i] = 0;
     for (int64_t row = begin; row < end; ++row) {
       ForRow(s, row, [&](int64_t i, int64_t n, int64_t place, int64_t b) {
-        Lanes normal;
-        const Lanes d = terms(i, n, place, b, &normal);
+        const Lanes centred = LoadLanes(x + place, n) + LoadLanes(bias + b, n) - LoadLanes(mean + i, n);
+        const Lanes normal = centred * LoadLanes(scale + i, n);
+        const Lanes active = normal * LoadLanes(gamma + i, n) + LoadLanes(beta + i, n);
+        const Lanes kept = LoadLanes(grad_y + place, n) * dropout(place);
+        const Lanes d = active > 0.0f ? kept : kept * s.slope;
+        StoreLanes(d, n, grad_x + place);
         StoreLanes(LoadLanes(gammas + i, n) + d * normal, n, gammas + i);
         StoreLanes(LoadLanes(betas + i, n) + d, n, betas + i);
       });
@@ -139,15 +143,21 @@ void Backward(const NormedActivation& s, const float* x, const float* bias, cons
   blocks.AddUp(s.width, size, partial, grad_gamma);
   blocks.AddUp(s.width, size, partial + s.width, grad_beta);
   const float share = 1.0f / static_cast<float>(s.rows());
+  std::vector<float> gains(s.width), slopes(s.width), shifts(s.width);
+  for (int64_t i = 0; i < s.width; ++i) {
+    gains[i] = gamma[i] * scale[i];
+    slopes[i] = gains[i] * scale[i] * grad_gamma[i] * share;
+    shifts[i] = gains[i] * grad_beta[i] * share;
+  }
+  const float *gain = gains.data(), *slope = slopes.data(), *shift = shifts.data();
   blocks.Run(workers, [=](int64_t begin, int64_t end, int64_t block) {
     float* biases = partial + block * size + 2 * s.width;
     for (int64_t i = 0; i < s.groups * s.width; ++i) biases[i] = 0;
     for (int64_t row = begin; row < end; ++row) {
       ForRow(s, row, [&](int64_t i, int64_t n, int64_t place, int64_t b) {
-        Lanes normal;
-        const Lanes d = terms(i, n, place, b, &normal);
-        const Lanes average = (LoadLanes(grad_beta + i, n) + normal * LoadLanes(grad_gamma + i, n)) * share;
-        const Lanes g = LoadLanes(gamma + i, n) * LoadLanes(scale + i, n) * (d - average);
+        const Lanes centred = LoadLanes(x + place, n) + LoadLanes(bias + b, n) - LoadLanes(mean + i, n);
+        const Lanes g = LoadLanes(grad_x + place, n) * LoadLanes(gain + i, n) - LoadLanes(shift + i, n) -
+                        centred * LoadLanes(slope + i, n);
         StoreLanes(g, n, grad_x + place);
         StoreLanes(LoadLanes(biases + b, n) + g, n, biases + b);
       });

@@ -32,6 +32,7 @@ struct NormedActivationKernels {
   void (*forward)(const NormedActivation& shape, const float* x, const float* bias, const float* gamma,
                   const float* beta, float* y, float* mean, float* variance, void* workspace,
                   const Workers& workers);
+  // grad_x may be grad_y.
   size_t (*backward_bytes)(const NormedActivation& shape);
   void (*backward)(const NormedActivation& shape, const float* x, const float* bias, const float* gamma,
                    const float* beta, const float* mean, const float* variance, const float* grad_y, float* grad_x,

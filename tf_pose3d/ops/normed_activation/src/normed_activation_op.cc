@@ -92,7 +92,8 @@ class NormedActivationGradOp : public NormedActivationOpBase {
                 Invalid("mean, variance: expected as many numbers as gamma"));
     OP_REQUIRES(context, grad_y.shape() == context->input(0).shape(), Invalid("grad_y: not of the shape of x"));
     Tensor *gradients[4], workspace;
-    for (int i = 0; i < 4; ++i) {
+    OP_REQUIRES_OK(context, context->forward_input_or_allocate_output({7}, 0, grad_y.shape(), &gradients[0]));
+    for (int i = 1; i < 4; ++i) {
       OP_REQUIRES_OK(context, context->allocate_output(i, context->input(i).shape(), &gradients[i]));
     }
     OP_REQUIRES_OK(context, AllocateWorkspace(context, Kernels().backward_bytes(shape), &workspace));
