@@ -330,6 +330,21 @@ def test_a_video_without_frames(run, tmp_path, monkeypatch):
     assert (code, err) == (2, ["inference.py: error: nowhere.mp4 does not exist, expected a video file"])
 
 
+def test_a_cutoff_that_the_video_cannot_show(run, tmp_path, monkeypatch):
+    """The video's header tells before anybody is looked for."""
+
+    class Idle(Fixed):
+        def __call__(self, image, milliseconds):
+            raise AssertionError
+
+    monkeypatch.setitem(sys.modules, "a_detector", SimpleNamespace(Idle=Idle))
+    a_video(tmp_path / "clip.mp4", 3)
+    flags = ["--detector", "a_detector:Idle", "--output", "x.npz", "--smooth", "rts:99"]
+    code, _, err = run("--input", "clip.mp4", *flags)
+    assert (code, len(err)) == (2, 1)
+    assert "a cutoff of 99 Hz at 25 frames per second, expected above 0 and below 12.5" in err[0]
+
+
 def test_videos_need_the_networks_once(run, tmp_path, monkeypatch):
     monkeypatch.setenv("TF_POSE3D_DETECTOR", str(tmp_path / "none"))
     a_video(tmp_path / "clip.mp4", 3)

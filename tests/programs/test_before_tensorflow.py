@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 # Arguments -> a part of the message, or of the help.
@@ -18,6 +19,8 @@ _FLIP = "EVAL_FLIP" if importlib.util.find_spec("onnxruntime") else 'pip install
 _RELEASED = str(Path(__file__).parents[1] / "golden/videopose3d/dilated/pretrained_h36m_cpn.bin")
 _SAID = ["--weights", _RELEASED, "--set", "INPUT_SKELETON=h36m_17", "--set", "CAUSAL=false"]
 _AMASS = ["--config", "amass_351", "--dataset", "amass", "--dataset_val", "synthetic"]
+_TOO_FAST = ["--smooth", "butterworth:99"]
+_RATED = ["--input", "rated.npz", "--output", "a.bvh"]
 COMMANDS = {
     "inference": [
         (["--input", "missing.json", "--output", "a.npz"], "missing.json"),
@@ -47,6 +50,30 @@ COMMANDS = {
             "there is no data/data_2d_custom_mine.npz",
         ),
         ([*_SAID, "--input", "missing.json", "--output", "a.npz"], "missing.json"),
+        # Of the rate that is given, of the file's, and of the one that is supposed.
+        ([*_EXPORTED, *_SAID, *_TOO_FAST, "--fps", "30"], "99 Hz at 30 frames per second, expected above 0"),
+        ([*_RATED, *_SAID, *_TOO_FAST], "99 Hz at 25 frames per second, expected above 0 and below 12.5"),
+        ([*_EXPORTED, *_SAID, *_TOO_FAST], "99 Hz at 50 frames per second, expected above 0 and below 25"),
+        ([*_EXPORTED, *_SAID, "--smooth", "rts:15", "--fps", "30"], "15 Hz at 30 frames per second"),
+        (
+            ["--input", ".", "--output_dir", "out", *_SAID, *_TOO_FAST, "--fps", "30"],
+            "99 Hz at 30 frames per second",
+        ),
+        (
+            [
+                "--input",
+                "a.json",
+                "b.json",
+                "--cameras",
+                "c.toml",
+                "--output",
+                "a.npz",
+                *_TOO_FAST,
+                "--fps",
+                "30",
+            ],
+            "99 Hz at 30 frames per second",
+        ),
     ],
     "eval": [
         (["--arch", "hoif"], "nothing to evaluate"),
@@ -110,6 +137,8 @@ def results(tmp_path_factory):
     points = [number for joint in range(17) for number in (100.0 + joint, 90.0 + 2 * joint, 0.9)]
     detection = {"image_id": 0, "category_id": 1, "keypoints": points, "score": 0.9}
     (folder / "keypoints.json").write_text(json.dumps([detection]))
+    image = {"width": 90, "height": 90, "fps": 25.0, "layout": "coco_17"}
+    np.savez(folder / "rated.npz", keypoints=np.ones((20, 17, 2)) + np.arange(17)[:, None], **image)
     (folder / "clip.mp4").write_bytes(bytes([0, 0, 0, 24]) + b"ftypisom" + bytes(500))
     (folder / "damaged.json").write_text('[{"image_id": 0,')
     done = subprocess.run(

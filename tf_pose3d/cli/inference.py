@@ -18,6 +18,7 @@ from tf_pose3d.cli.lift import add_input_flags, check_input_flags, lift_input, o
 from tf_pose3d.cli.motion_flags import (
     add_motion_flags,
     angle_steps,
+    check_smoothing,
     motion_steps,
     stage_for_file,
     write_motions,
@@ -300,6 +301,7 @@ def _lift_recording(
         log,
     )
     log(f"{sequence.label}: {sequence.num_frames} frames")
+    check_smoothing(arguments, sequence.fps)
     if arguments.output is not None:
         check_motion_file(arguments.output, sequence.num_frames)
     if arguments.viz_output is not None:

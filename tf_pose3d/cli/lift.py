@@ -14,6 +14,7 @@ from tf_pose3d.cli.flags import as_switch
 from tf_pose3d.cli.motion_flags import (
     angle_steps,
     asked_steps,
+    check_smoothing,
     motion_steps,
     stage_for_file,
     with_suffix,
@@ -176,6 +177,7 @@ def check_input_flags(arguments: Namespace) -> None:
         return
     if arguments.demo and asked:
         raise Pose3DError(f"--demo shows poses as they are: without {' and '.join(asked)}")
+    check_smoothing(arguments, arguments.fps)
     for path in (arguments.output, arguments.viz_output):
         if path is not None:
             motion_steps(arguments, path)
@@ -350,6 +352,7 @@ def read_input(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool] | N
         video = dataclasses.replace(video, fps=_FPS)
         log(f"{video.source} does not tell its frame rate: taken as {_FPS:g} per second (--fps)")
     check_clip(video.width, video.height, video.fps, video.source)
+    check_smoothing(arguments, video.fps)
     return video, interrupted
 
 
@@ -389,15 +392,18 @@ def _with_video(video: KeypointVideo, shown: VideoReader, log: Log) -> KeypointV
 
 
 def _detect(arguments: Namespace, log: Log) -> tuple[KeypointVideo, bool]:
+    from tf_pose3d.extras import require_av
     from tf_pose3d.inference.detectors import detect_people, make_detector
+    from tf_pose3d.render.video import VideoReader
 
+    if arguments.smooth is not None and arguments.fps is None:
+        require_av()
+        check_smoothing(arguments, VideoReader(arguments.input).fps)
     detector = make_detector(arguments.detector, arguments.detector_model, arguments.threads)
     video, interrupted = detect_people(arguments.input, detector, arguments.fps, show_progress=True)
     if interrupted:
         log(f"interrupted: {video.num_frames} frames of {video.source} are kept")
     if arguments.viz_video is None:
-        from tf_pose3d.render.video import VideoReader
-
         reader = VideoReader(arguments.input)
         arguments.viz_video = reader if video.decoded is None else reader.renumbered(video.decoded)
     return video, interrupted

@@ -22,6 +22,7 @@ __all__ = [
     "add_motion_flags",
     "angle_steps",
     "asked_steps",
+    "check_smoothing",
     "measured_steps",
     "motion_steps",
     "stage_for_file",
@@ -135,6 +136,22 @@ def _add_names_and_angles(group: _ArgumentGroup) -> None:
 def asked_steps(arguments: Namespace) -> list[str]:
     """The flags of the stage that were given."""
     return [f"--{name}" for name, default in _FLAGS.items() if getattr(arguments, name, default) != default]
+
+
+def check_smoothing(arguments: Namespace, fps: float | None) -> None:
+    """Finds a cutoff of `--smooth` that a frame rate cannot show, before what takes long.
+
+    Args:
+        arguments: The flags.
+        fps: Frames per second; None: not known yet. Rates that mean nothing are others' to find.
+
+    Raises:
+        Pose3DError: There is one.
+    """
+    from tf_pose3d.inference.motion.smoothing import check_cutoff, parse_smoothing
+
+    if arguments.smooth is not None and fps is not None and fps > 0:
+        check_cutoff(parse_smoothing(arguments.smooth)[1], fps)
 
 
 def motion_steps(arguments: Namespace, path: str) -> MotionSteps:

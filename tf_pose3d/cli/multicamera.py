@@ -17,6 +17,7 @@ from tf_pose3d.cli.flags import Parser, underscored
 from tf_pose3d.cli.lift import add_detector_flags
 from tf_pose3d.cli.motion_flags import (
     add_measured_motion_flags,
+    check_smoothing,
     measured_steps,
     stage_for_file,
     write_motions,
@@ -276,6 +277,7 @@ def _check(parsed: Namespace) -> None:
     if {parsed.output, parsed.viz_output, parsed.angles} == {None} and not parsed.report:
         raise Pose3DError("nothing to write: give --output for the poses, --viz_output, --angles or --report")
     measured_steps(parsed, "")
+    check_smoothing(parsed, parsed.fps)
     inputs = [*parsed.input, *parsed.cameras]
     if parsed.output is not None:
         check_motion_file(parsed.output)

@@ -6,9 +6,8 @@ import math
 
 import numpy as np
 
-from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.chain import constant_velocity, solve_chain
-from tf_pose3d.inference.motion.smoothing import SHORTEST, present_runs
+from tf_pose3d.inference.motion.smoothing import SHORTEST, check_cutoff, present_runs
 
 __all__ = ["smooth_by_uncertainty"]
 
@@ -43,10 +42,7 @@ def smooth_by_uncertainty(
     Raises:
         Pose3DError: A cutoff that the rate cannot show.
     """
-    if not 0 < cutoff < fps / 2:
-        raise Pose3DError(
-            f"a cutoff of {cutoff:g} Hz at {fps:g} frames per second, expected above 0 and below {fps / 2:g}"
-        )
+    check_cutoff(cutoff, fps)
     smooth, left = positions.copy(), 0
     weights = _weights(uncertainty, present, positions.shape[:2])
     step, inverse = constant_velocity(1 / fps, (2 * math.pi * cutoff) ** 4 / fps)

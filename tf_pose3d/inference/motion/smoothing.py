@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["FILTERS", "SHORTEST", "parse_smoothing", "present_runs", "smooth_positions"]
+__all__ = ["FILTERS", "SHORTEST", "check_cutoff", "parse_smoothing", "present_runs", "smooth_positions"]
 
 # Hz, where only the filter is named: what gait laboratories take for walking (Winter, Biomechanics and Motor
 # Control of Human Movement, 4th edition, section 2.2.4.4).
@@ -47,6 +47,18 @@ def parse_smoothing(text: str) -> tuple[str, float]:
     return name, hertz
 
 
+def check_cutoff(cutoff: float, fps: float) -> None:
+    """Finds a cutoff in Hz that frames at `fps` per second cannot show.
+
+    Raises:
+        Pose3DError: It is not between 0 and half of `fps`.
+    """
+    if not 0 < cutoff < fps / 2:
+        raise Pose3DError(
+            f"a cutoff of {cutoff:g} Hz at {fps:g} frames per second, expected above 0 and below {fps / 2:g}"
+        )
+
+
 def present_runs(present: np.ndarray) -> list[tuple[int, int]]:
     """First frame and frame after the last of each run of frames with a pose.
 
@@ -77,10 +89,7 @@ def smooth_positions(
     Raises:
         Pose3DError: A cutoff that the rate cannot show.
     """
-    if not 0 < cutoff < fps / 2:
-        raise Pose3DError(
-            f"a cutoff of {cutoff:g} Hz at {fps:g} frames per second, expected above 0 and below {fps / 2:g}"
-        )
+    check_cutoff(cutoff, fps)
     smooth, left = positions.copy(), 0
     for first, end in present_runs(present):
         if end - first < SHORTEST:
