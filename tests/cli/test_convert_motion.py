@@ -85,6 +85,8 @@ def test_pictures(walk, capsys):
         (["walk.trc", "x.glb", "--placement", "camera"], "world axes, which no camera is known for"),
         (["walk.trc", "x.glb", "--smooth", "one_euro"], "is for streams"),
         (["walk.trc", "x.glb", "--angles", "x.txt"], "clinical angles are written as .csv"),
+        (["walk.trc", "x.csv", "--angles", "x.csv"], "--angles x.csv is a file that another flag writes"),
+        (["walk.trc", "x.glb", "--marker_set", "walk.trc"], "--marker_set walk.trc is a file that is read"),
         (["walk.trc", "x.glb", "--focal_length", "900"], "--focal_length: the file has no keypoints"),
         (["walk.trc", "x.glb", "--unit", "inch"], "is the unit another?"),
     ],

@@ -121,6 +121,7 @@ def test_synthetic_recording_over_its_video(weights, tmp_path):
         ([*RECORDING, "--viz_output", "x.gif", "--viz_video", "no.mp4"], "no.mp4 does not exist"),
         ([*RECORDING, "--viz_output", "x.gif", "--viz_size", "99"], "size 99"),
         ([*RECORDING, "--output", "x.txt"], "x.txt: expected a name that ends in .npz"),
+        ([*RECORDING, "--output", "x.csv", "--angles", "x.csv"], "x.csv is a file that another flag writes"),
         (
             [*RECORDING, "--output", "x.npz", "--keypoints", "cpn"],
             "there is no .*data_2d_h36m_cpn.npz; .* has gt",

@@ -220,6 +220,11 @@ def test_everyone_in_one_world(run, tmp_path, clip):
     flags += ["--focal_length", 1000, "--camera_pitch", 5]
     code, out, _ = run(*flags, "--output", "p.npz", "--viz_output", "p.html", "--angles", "a.csv")
     assert code == 0
+    # What was done to both is said once, what was done to one with their name.
+    said = [line for line in out if line.startswith("p.npz: ")]
+    assert said[0].startswith("p.npz: level by the camera's given angles")
+    assert all("level by" not in line and line.startswith("p.npz: person ") for line in said[1:])
+    assert len(said) == 3
     files = [np.load(f"p_{number}.npz") for number in range(2)]
     assert {str(held["level_by"]) for held in files} == {"angles"}
     np.testing.assert_allclose(files[0]["pose_3d"][0, 0, :2], 0, atol=1e-5)
@@ -448,6 +453,10 @@ def test_bad_input(run, bad, flags, words):
             "placement camera leaves poses in the camera's space",
         ),
         (["--input", "coco.json", "--output", "x.bvh", "--camera_pitch", "95"], "pitch of 95 degrees"),
+        (
+            ["--input", "coco.json", "--output", "x.csv", "--angles", "./x.csv", *SIZE],
+            "--angles ./x.csv is a file that another flag writes; name another",
+        ),
         (["--demo", "--angles", "a.csv"], "--demo shows poses as they are: without --angles"),
         (["--input", "-", "--output", "-", "--angles", "a.csv"], "--angles needs the whole clip"),
         (["--input", "-", "--output", "-", "--repair_sides"], "--repair_sides needs the whole clip"),

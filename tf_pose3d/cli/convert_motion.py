@@ -77,6 +77,9 @@ def convert_motion(arguments: Sequence[str] | None = None, log: Callable[[str], 
     check_output("output", parsed.output, [parsed.input])
     if parsed.angles is not None:
         check_angle_file(parsed.angles)
+        check_output("--angles", parsed.angles, [parsed.input], [parsed.output])
+    if parsed.marker_set is not None:
+        check_output("--marker_set", parsed.marker_set, [parsed.input], [parsed.output, parsed.angles])
     options = ReadMotionOptions(parsed.up, parsed.unit, parsed.fps, parsed.max_gap, parsed.clip)
     motion = _with_focal(read_motion(parsed.input, options), parsed.focal_length)
     missing = int((~motion.present).sum())

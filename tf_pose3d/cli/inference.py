@@ -269,7 +269,9 @@ def _check_recording(release: Release, arguments: Namespace, config: TrainingCon
         check_motion_file(arguments.output)
         check_output("--output", arguments.output, inputs)
     if arguments.viz_output is not None:
-        check_output("--viz_output", arguments.viz_output, [*inputs, arguments.output])
+        check_output("--viz_output", arguments.viz_output, inputs, [arguments.output])
+    if arguments.angles is not None:
+        check_output("--angles", arguments.angles, inputs, [arguments.output, arguments.viz_output])
     return source
 
 

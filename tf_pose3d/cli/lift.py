@@ -189,10 +189,12 @@ def check_input_flags(arguments: Namespace) -> None:
     if arguments.output is not None:
         check_motion_file(arguments.output)
     inputs = [arguments.weights, arguments.config, arguments.input, arguments.viz_video]
-    for flag in ("output", "viz_output"):
-        if getattr(arguments, flag) is not None:
-            other = arguments.output if flag == "viz_output" else None
-            check_output(f"--{flag}", getattr(arguments, flag), [*inputs, other])
+    written: list[str] = []
+    for flag in ("output", "viz_output", "angles"):
+        path = getattr(arguments, flag)
+        if path is not None:
+            check_output(f"--{flag}", path, inputs, written)
+            written.append(path)
 
 
 def lift_input(

@@ -218,7 +218,7 @@ def stage_for_file(
     log: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> list[Motion]:
-    """Runs the stage for a file, and says in one line what it did.
+    """Runs the stage for a file, and says in one line what it did, and in one for each of several people.
 
     Raises:
         Pose3DError: As `tf_pose3d.inference.motion.stage.run_stage`.
@@ -226,10 +226,14 @@ def stage_for_file(
     from tf_pose3d.inference.motion.stage import run_stage
 
     staged = run_stage(motions, steps)
-    said = list(dict.fromkeys(step for held in staged for step in held.done))
-    if said:
-        log(f"{path}: {', '.join(said)}")
+    # What was done to all is said once, before what was done to one.
+    shared = [step for step in staged[0].done if all(step in held.done for held in staged)] if staged else []
+    if shared:
+        log(f"{path}: {', '.join(shared)}")
     for held in staged:
+        own = [step for step in held.done if step not in shared]
+        if own:
+            log(f"{path}: {held.motion.subject or 'a person'}: {', '.join(own)}")
         for message in held.warnings:
             warn(f"{held.motion.subject}: {message}" if held.motion.subject else message)
     return [dataclasses.replace(held.motion, bone_names=arguments.bvh_names) for held in staged]

@@ -284,12 +284,12 @@ def _check(parsed: Namespace) -> None:
         check_output("--output", parsed.output, inputs)
     if parsed.angles is not None:
         check_angle_file(parsed.angles)
-        check_output("--angles", parsed.angles, [*inputs, parsed.output])
+        check_output("--angles", parsed.angles, inputs, [parsed.output])
     for path in parsed.report:
         check_report(path)
-        check_output("--report", path, [*inputs, parsed.output])
+        check_output("--report", path, inputs, [parsed.output, parsed.angles])
     if parsed.viz_output is not None:
-        check_output("--viz_output", parsed.viz_output, [*inputs, parsed.output])
+        check_output("--viz_output", parsed.viz_output, inputs, [parsed.output, *parsed.report])
 
 
 def _views(parsed: Namespace, log: Log) -> Views:

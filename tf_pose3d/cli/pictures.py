@@ -57,8 +57,13 @@ def add_picture_flags(parser: Parser, several: bool = False) -> None:
     )
 
 
-def check_output(flag: str, path: str, inputs: Sequence[str | os.PathLike | None]) -> None:
-    """Checks that a file can be written, and is none of those that are read.
+def check_output(
+    flag: str,
+    path: str,
+    inputs: Sequence[str | os.PathLike | None],
+    outputs: Sequence[str | os.PathLike | None] = (),
+) -> None:
+    """Checks that a file can be written, and is none of those that are read or that other flags write.
 
     Raises:
         Pose3DError: It cannot, or is.
@@ -71,6 +76,9 @@ def check_output(flag: str, path: str, inputs: Sequence[str | os.PathLike | None
             and os.path.samefile(path, given)
         ):
             raise Pose3DError(f"{flag} {path} is a file that is read; name another")
+    for other in outputs:
+        if other is not None and os.path.realpath(path) == os.path.realpath(other):
+            raise Pose3DError(f"{flag} {path} is a file that another flag writes; name another")
     require_writable_folder(Path(path).parent)
 
 

@@ -73,6 +73,8 @@ def test_gaps_stay_gaps(walk):
     assert left.warnings == (
         "5 of 5 frames with a pose are not smoothed: they lie in runs of fewer than 10 frames",
     )
+    assert not any(step.startswith("smoothed") for step in left.done)
+    assert staged.done[0] == "smoothed (Rauch-Tung-Striebel, 6 Hz)"
 
 
 def test_someone_who_never_touches_a_floor(walk):

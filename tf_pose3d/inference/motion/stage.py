@@ -115,7 +115,7 @@ def _smoothed(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
             found = smooth_positions(motion.poses[:, joints], known, motion.fps, cutoff)
         poses[:, joints], left = found[0], max(left, found[1])
     label = {"rts": "Rauch-Tung-Striebel", "butterworth": "Butterworth"}[name]
-    done = f"smoothed ({label}, {cutoff:g} Hz)"
+    done = [f"smoothed ({label}, {cutoff:g} Hz)"] if left < present.sum() else []
     warnings = (
         [
             f"{left} of {int(present.sum())} frames with a pose are not smoothed: they lie in runs of fewer "
@@ -132,7 +132,7 @@ def _smoothed(held: StagedMotion, steps: MotionSteps) -> StagedMotion:
             path = smooth_by_uncertainty(alone, present, motion.fps, cutoff, None)[0][:, 0]
         else:
             path = smooth_positions(alone, present, motion.fps, cutoff)[0][:, 0]
-    return held.then(dataclasses.replace(motion, poses=poses, path=path), done, warnings=warnings)
+    return held.then(dataclasses.replace(motion, poses=poses, path=path), *done, warnings=warnings)
 
 
 def _one_skeleton(held: StagedMotion, steps: MotionSteps) -> StagedMotion:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tf_pose3d.extras import require_extra
+from tf_pose3d.errors import Pose3DError
+from tf_pose3d.extras import install_command, require_extra
 from tf_pose3d.files import staged
 from tf_pose3d.inference.motion.record import Motion
 
@@ -14,12 +15,19 @@ __all__ = ["check", "write"]
 
 
 def check(path: Path, num_frames: int | None = None) -> None:
-    """Checks that rerun-sdk is there.
+    """Checks that rerun-sdk is there and can be imported, which a NumPy older than its pyarrow forbids.
 
     Raises:
-        Pose3DError: It is not installed.
+        Pose3DError: It is not, or cannot.
     """
     require_extra("rerun", "rerun-sdk", "rerun", f"{path}: writing .rrd")
+    try:
+        import rerun  # noqa: F401
+    except ImportError as error:
+        raise Pose3DError(
+            f"{path}: writing .rrd needs rerun-sdk, which is installed but cannot be imported: {error}; "
+            f"{install_command('rerun')} in an environment without bpy, which holds NumPy back"
+        ) from error
 
 
 def write(path: Path, motion: Motion) -> None:
