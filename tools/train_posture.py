@@ -3,6 +3,7 @@
 
     python tools/train_posture.py --motion train.npz --output tf_pose3d/inference/motion/posture.h5
     python tools/train_posture.py --motion train.npz --folds 4  # what it is worth for people it has not seen
+    python tools/train_posture.py --motion train.npz --pitches -10 10 40  # the shipped one, by camera
 
 Everyone but the people of the config's HELD_OUT is seen by made-up cameras, three of four times looking down
 by 0 to 20 degrees, else by -10 to 40; half of the poses are exact, half are the lifter's from noisy
@@ -32,7 +33,16 @@ from tf_pose3d.config import read_config_file, shipped_configs
 from tf_pose3d.data.motion_clips import MotionClips, load_motion
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.inference.motion.levelling import Cues, Stance, camera_says, find_up, tangents
-from tf_pose3d.inference.motion.posture import FEATURES, LAYERS, MOST, RANGE, SURE, Network, Posture
+from tf_pose3d.inference.motion.posture import (
+    FEATURES,
+    LAYERS,
+    MOST,
+    RANGE,
+    SURE,
+    Network,
+    Posture,
+    shipped_network,
+)
 from tf_pose3d.inference.motion.world import stance_of
 
 if TYPE_CHECKING:
@@ -42,6 +52,8 @@ _SEED = 5
 # Frames of a stretch: of exact poses at most, of lifted ones at most.
 _SHORTEST, _LONGEST, _LONGEST_LIFTED = 60, 400, 240
 _USUAL, _WIDE, _USUALLY = (0.0, 20.0), (-10.0, 40.0), 0.75
+# Stretches of a person for each camera that is checked.
+_CHECKED = 2
 # Examples of a batch, frames of an example.
 _BATCH, _FRAMES = 128, 24
 # Degrees by which up is taken to be beside the truth, and how often.
@@ -257,6 +269,25 @@ def cross_validate(clips: MotionClips, each: int, steps: int, folds: int) -> Non
     report(f"people left out ({folds} folds)", seen, np.concatenate(found))
 
 
+def check_pitches(clips: MotionClips, pitches: Sequence[float]) -> None:
+    """Prints the tilt of the shipped network with cameras that look down by so many degrees."""
+    for pitch in pitches:
+        examples = []
+        for lifted in (False, True):
+            rng = np.random.default_rng([_SEED, lifted])
+            subjects, filmed = [], []
+            for subject in np.unique(clips.subjects):
+                mine = np.flatnonzero((clips.subjects == subject) & (clips.lengths >= _SHORTEST))
+                for number in mine[:_CHECKED]:
+                    world = clips.clip(int(number))[:_LONGEST_LIFTED].astype(np.float64)
+                    filmed.append(see(rng, world, NOISE if lifted else 0.0, (pitch, pitch)))
+                    subjects.append(str(subject))
+            motions = lift_all("general", filmed) if lifted else exact(filmed)
+            for subject, motion, clip in zip(subjects, motions, filmed, strict=True):
+                examples.append(Example.of(subject, lifted, stance_of(unknown(motion)), clip))
+        report(f"cameras at {pitch:g} degrees", examples, tilts(examples, shipped_network()))
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -264,11 +295,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--motion", required=True, metavar="FILE", help="motion file with the people")
     parser.add_argument("--output", metavar="FILE", help="weights to write")
     parser.add_argument("--folds", type=int, metavar="K", help="cross-validate over people, write nothing")
+    parser.add_argument(
+        "--pitches", nargs="+", type=float, metavar="DEG", help="check the shipped network, write nothing"
+    )
     parser.add_argument("--steps", type=int, default=800, metavar="N", help="batches (default 800)")
     parser.add_argument("--each", type=int, default=60, metavar="N", help="of a person (default 60)")
     options = parser.parse_args(arguments)
-    if (options.output is None) == (options.folds is None):
-        raise Pose3DError("give --output, the file to write, or --folds, and not both")
+    if [options.output, options.folds, options.pitches].count(None) != 2:
+        raise Pose3DError("give one of --output, the file to write, --folds and --pitches")
     if options.folds is not None and options.folds < 2:
         raise Pose3DError(f"--folds {options.folds}: expected 2 or more")
     if options.steps < 4 or options.each < 1:
@@ -277,6 +311,9 @@ def main(arguments: list[str] | None = None) -> int:
         read_config_file(shipped_configs()["general"])["HELD_OUT"], options.motion
     )
     start_tensorflow("train_posture.py")
+    if options.pitches is not None:
+        check_pitches(clips, options.pitches)
+        return 0
     if options.folds is not None:
         cross_validate(clips, options.each, options.steps, options.folds)
         return 0

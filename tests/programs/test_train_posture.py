@@ -15,8 +15,9 @@ from tools.train_posture import main
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([], "give --output, the file to write, or --folds, and not both"),
-        (["--output", "x.h5", "--folds", "3"], "and not both"),
+        ([], "give one of --output, the file to write, --folds and --pitches"),
+        (["--output", "x.h5", "--folds", "3"], "give one of"),
+        (["--folds", "3", "--pitches", "40"], "give one of"),
         (["--folds", "1"], "expected 2 or more"),
         (["--output", "x.h5", "--steps", "1"], "--steps must be 4 or more"),
     ],
@@ -45,3 +46,7 @@ def test_weights_that_the_package_reads(tmp_path, capsys):
     assert all(np.isfinite(weight).all() for layer in layers.values() for weight in layer)
     assert main([*flags, "--folds", "3"]) == 0
     assert "people left out (3 folds), exact: 3 stretches" in capsys.readouterr().out
+    assert main([*flags, "--pitches", "10", "40"]) == 0
+    said = capsys.readouterr().out
+    assert "cameras at 10 degrees, exact: 3 stretches" in said
+    assert "cameras at 40 degrees, lifted: 3 stretches" in said

@@ -5,7 +5,13 @@ import pytest
 
 from tf_pose3d.camera import project_pixels, quaternion_to_matrix
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.inference.motion.levelling import angles_up, centre_of_mass, world_rotation
+from tf_pose3d.inference.motion.levelling import (
+    angles_up,
+    camera_says,
+    centre_of_mass,
+    tangents,
+    world_rotation,
+)
 from tf_pose3d.inference.motion.record import Motion
 from tf_pose3d.inference.motion.steps import MotionSteps
 from tf_pose3d.inference.motion.world import find_world
@@ -130,6 +136,24 @@ def test_layouts_with_toes(walk):
     keypoints = np.concatenate([project_pixels(seen, camera), np.ones((300, 19, 1))], axis=2)
     held = Motion(poses, skeleton, 0, motion.fps, walk.unknown().camera, keypoints.astype(np.float32))
     assert tilt(find_world([held], MotionSteps(level="auto")).rotation, motion) < 3
+
+
+def test_unusual_cameras_are_told_less():
+    """What cameras usually do counts half of what it does at 8 degrees where that is 16 degrees away."""
+
+    def told(pitch):
+        up = angles_up(pitch, 0)
+        axes = tangents(up)
+        matrix, right = camera_says(up, axes)
+        steepest = axes @ (np.array([0, 0, 1]) - up * up[2])
+        return steepest @ matrix @ steepest / (steepest @ steepest) ** 2, np.linalg.norm(right)
+
+    far = np.degrees(np.arcsin(np.sin(np.radians(8)) + np.radians(16)))
+    usual, unusual = told(8), told(far)
+    assert unusual[0] == pytest.approx(usual[0] / 2)
+    assert usual[1] == pytest.approx(0, abs=1e-9)
+    # A camera that looks down by 60 degrees is pulled less than one by 24.
+    assert 0 < told(60)[1] < unusual[1]
 
 
 def test_cameras_high_up(walk):

@@ -43,6 +43,8 @@ _READ = 200
 _DEPTH = 0.04
 # Degrees by which cameras look down: at breast height or above, from some metres; and how much this differs.
 _PITCH, _PITCHES = 8.0, 8.0
+# So many of these away from it, what cameras usually do counts half: those high up look down by far more.
+_UNUSUAL = 2.0
 # Metres of the camera above the floor, at least, and the standard error of what is below.
 _HEIGHT, _HEIGHTS = 0.5, 0.15
 # Relative standard error of a person's size, which raises or lowers their floor as a foot's depth does.
@@ -168,9 +170,11 @@ def tangents(up: np.ndarray) -> np.ndarray:
 
 
 def camera_says(up: np.ndarray, axes: np.ndarray) -> _Normal:
-    """What the camera alone tells: its right axis is level, and it looks down a little."""
+    """What the camera alone tells: its right axis is level, and it looks down a little, or else a lot."""
     residuals = np.array([-up[0], -up[2] - math.sin(math.radians(_PITCH))])
-    return _weighed(axes[:, [0, 2]].T, residuals, np.radians([_ROLL, _PITCHES]) ** -2)
+    weights = np.radians([_ROLL, _PITCHES]) ** -2.0
+    weights[1] /= 1 + (residuals[1] / (_UNUSUAL * math.radians(_PITCHES))) ** 2
+    return _weighed(axes[:, [0, 2]].T, residuals, weights)
 
 
 def _weighed(slopes: np.ndarray, residuals: np.ndarray, weights: np.ndarray) -> _Normal:
