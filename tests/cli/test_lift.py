@@ -119,6 +119,14 @@ def test_every_format_of_poses(run, tmp_path, clip, suffix):
     assert Path(f"pose{suffix}").stat().st_size > 1000
 
 
+@pytest.mark.parametrize(("suffix", "said"), [(".npz", True), (".bvh", False)])
+def test_names_of_bones_that_a_file_lacks(weights, tmp_path, clip, capfd, suffix, said):
+    path = write("npz array, coco_17", tmp_path, clip)
+    flags = ["--input", str(path), "--output", str(tmp_path / f"pose{suffix}"), "--bvh_names", "cmu"]
+    assert main(["--weights", str(weights), *flags]) == 0
+    assert ("--bvh_names cmu is without effect" in capfd.readouterr().err) == said
+
+
 def test_smooth_poses_of_one_skeleton(run, tmp_path, clip):
     path = write("COCO results", tmp_path, clip)
     flags = ["--input", path, *SIZE, "--fps", 50]

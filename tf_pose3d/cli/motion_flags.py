@@ -45,6 +45,8 @@ _FLAGS = {
     "bvh_names": "mixamo",
     "angles": None,
 }
+# Files with named bones.
+_NAMED = (".bvh", ".glb", ".usda", ".fbx")
 
 
 def add_motion_flags(parser: Parser) -> None:
@@ -122,7 +124,7 @@ def _add_names_and_angles(group: _ArgumentGroup) -> None:
         "--bvh_names",
         choices=("mixamo", "cmu", "h36m"),
         default="mixamo",
-        help="whose names the bones of .bvh, .glb, .usda and .fbx bear",
+        help=f"whose names the bones of {', '.join(_NAMED[:-1])} and {_NAMED[-1]} bear",
     )
     group.add_argument(
         "--angles",
@@ -263,6 +265,9 @@ def write_motions(
     from tf_pose3d.inference.writers import check_motion_file, gap_note, write_motion
     from tf_pose3d.inference.writers.angles_csv import write_angles
 
+    named = arguments.output is not None and Path(arguments.output).suffix.lower() in _NAMED
+    if not named and arguments.bvh_names != _FLAGS["bvh_names"]:
+        warn(f"--bvh_names {arguments.bvh_names} is without effect: it is for {', '.join(_NAMED)}")
     if arguments.output is not None:
         steps = steps_of(arguments, arguments.output)
         staged = stage_for_file(motions, arguments, steps, arguments.output, log, warn)
