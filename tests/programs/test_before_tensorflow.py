@@ -49,6 +49,10 @@ COMMANDS = {
             [*_SAID, "--dataset", "custom", "-k", "mine", "--viz-subject", "a.mp4", "--viz-output", "a.png"],
             "there is no data/data_2d_custom_mine.npz",
         ),
+        (
+            [*_SAID, "--dataset", "synthetic", "--viz-subject", "S3", "--viz-output", "a.png"],
+            "there are S1, S5",
+        ),
         ([*_SAID, "--input", "missing.json", "--output", "a.npz"], "missing.json"),
         # Of the rate that is given, of the file's, and of the one that is supposed.
         ([*_EXPORTED, *_SAID, *_TOO_FAST, "--fps", "30"], "99 Hz at 30 frames per second, expected above 0"),

@@ -249,6 +249,7 @@ def _check_recording(release: Release, arguments: Namespace, config: TrainingCon
     Raises:
         Pose3DError: There is no such data set or file, or flags contradict each other.
     """
+    from tf_pose3d.inference.selection import known_subjects, require_subject
     from tf_pose3d.inference.writers import check_motion_file
     from tf_pose3d.inference.writers.angles_csv import check_angle_file
 
@@ -261,6 +262,9 @@ def _check_recording(release: Release, arguments: Namespace, config: TrainingCon
         check_angle_file(arguments.angles)
         angle_steps(arguments)
     source = find_test_source(arguments, config, release, lift=True)
+    subjects = known_subjects(source.dataset)
+    if subjects:
+        require_subject(arguments.viz_subject, subjects)
     if arguments.viz_subject is not None:
         source.check(arguments.viz_subject)
     inputs = [arguments.weights, arguments.config, arguments.viz_video]

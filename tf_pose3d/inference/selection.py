@@ -11,7 +11,7 @@ from tf_pose3d.data.human36m import action_of, canonical_name
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.errors import Pose3DError
 
-__all__ = ["choose_recording", "choose_sequence"]
+__all__ = ["choose_recording", "choose_sequence", "known_subjects", "require_subject"]
 
 
 def choose_sequence(sequences: SequenceType[Sequence], action: str | None, camera: str) -> Sequence:
@@ -44,6 +44,24 @@ def choose_sequence(sequences: SequenceType[Sequence], action: str | None, camer
     )
 
 
+def known_subjects(record: Dataset) -> SequenceType[str]:
+    """Whom `--viz_subject` may name; empty where only the file tells."""
+    return record.subjects or (record.splits if len(record.splits) > 1 else ())
+
+
+def require_subject(subject: str | None, subjects: SequenceType[str]) -> str:
+    """One of some subjects.
+
+    Raises:
+        Pose3DError: It is none of them; the message lists them.
+    """
+    if subject is None:
+        raise Pose3DError(f"--viz_subject needs a subject; there are {', '.join(subjects)}")
+    if subject not in subjects:
+        raise Pose3DError(f"--viz_subject {subject!r} is no subject; there are {', '.join(subjects)}")
+    return subject
+
+
 def choose_recording(
     dataset: str | Dataset,
     options: Mapping[str, Any] | None,
@@ -68,16 +86,11 @@ def choose_recording(
         Pose3DError: There is no such subject, recording or camera; the message lists those there are.
     """
     record = get_pose_dataset(dataset)
-    subjects: SequenceType[str] = record.subjects
-    if not subjects and len(record.splits) > 1:
-        subjects = record.splits
-    elif not subjects:
+    subjects = known_subjects(record)
+    if not subjects:
         # The file names them.
         everyone = read_sequences(record, record.splits[0], options, skeleton, log, input_skeleton)
         subjects = list(dict.fromkeys(sequence.subject for sequence in everyone))
-    if subject is None:
-        raise Pose3DError(f"--viz_subject needs a subject; there are {', '.join(subjects)}")
-    if subject not in subjects:
-        raise Pose3DError(f"--viz_subject {subject!r} is no subject; there are {', '.join(subjects)}")
+    subject = require_subject(subject, subjects)
     sequences = read_sequences(dataset, subject, options, skeleton, log, input_skeleton)
     return choose_sequence(sequences, action, camera)
