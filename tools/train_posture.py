@@ -83,7 +83,7 @@ class Example:
 
 def make_examples(clips: MotionClips, each: int) -> list[Example]:
     """`each` stretches of each person, exact and lifted."""
-    examples = []
+    examples: list[Example] = []
     for lifted, longest in ((False, _LONGEST), (True, _LONGEST_LIFTED)):
         rng = np.random.default_rng([_SEED, lifted])
         subjects, filmed = [], []
@@ -100,20 +100,25 @@ def make_examples(clips: MotionClips, each: int) -> list[Example]:
                 world = world[first : first + length].astype(np.float64)
                 filmed.append(see(rng, world, NOISE if lifted else 0.0, pitches))
                 subjects.append(str(subject))
-        motions = lift_all("general", filmed) if lifted else exact(filmed)
-        for subject, motion, clip in zip(subjects, motions, filmed, strict=True):
-            examples.append(Example.of(subject, lifted, stance_of(unknown(motion)), clip))
+        examples += examples_of(subjects, filmed, lifted)
     return examples
+
+
+def examples_of(subjects: Sequence[str], filmed: Sequence[Filmed], lifted: bool) -> list[Example]:
+    """What cameras that are not known saw, as exact poses or lifted ones."""
+    motions = lift_all("general", filmed) if lifted else exact(filmed)
+    return [
+        Example.of(subject, lifted, stance_of(unknown(motion)), clip)
+        for subject, motion, clip in zip(subjects, motions, filmed, strict=True)
+    ]
 
 
 def benchmark_examples(clips: MotionClips) -> list[Example]:
     """Stretches as `tools/benchmark_motion_stage.py` takes them."""
-    examples = []
+    examples: list[Example] = []
     for lifted in (False, True):
         filmed = film(clips, NOISE if lifted else 0.0)
-        motions = lift_all("general", filmed) if lifted else exact(filmed)
-        for clip, motion in zip(filmed, motions, strict=True):
-            examples.append(Example.of(clip.subject, lifted, stance_of(unknown(motion)), clip))
+        examples += examples_of([clip.subject for clip in filmed], filmed, lifted)
     return examples
 
 
@@ -272,7 +277,7 @@ def cross_validate(clips: MotionClips, each: int, steps: int, folds: int) -> Non
 def check_pitches(clips: MotionClips, pitches: Sequence[float]) -> None:
     """Prints the tilt of the shipped network with cameras that look down by so many degrees."""
     for pitch in pitches:
-        examples = []
+        examples: list[Example] = []
         for lifted in (False, True):
             rng = np.random.default_rng([_SEED, lifted])
             subjects, filmed = [], []
@@ -282,9 +287,7 @@ def check_pitches(clips: MotionClips, pitches: Sequence[float]) -> None:
                     world = clips.clip(int(number))[:_LONGEST_LIFTED].astype(np.float64)
                     filmed.append(see(rng, world, NOISE if lifted else 0.0, (pitch, pitch)))
                     subjects.append(str(subject))
-            motions = lift_all("general", filmed) if lifted else exact(filmed)
-            for subject, motion, clip in zip(subjects, motions, filmed, strict=True):
-                examples.append(Example.of(subject, lifted, stance_of(unknown(motion)), clip))
+            examples += examples_of(subjects, filmed, lifted)
         report(f"cameras at {pitch:g} degrees", examples, tilts(examples, shipped_network()))
 
 

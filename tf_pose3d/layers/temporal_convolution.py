@@ -39,7 +39,7 @@ def unfold_dilated(inputs: Tensor, width: int, dilation: int) -> Tensor:
 
 
 def cut(inputs: Tensor, axis: int, begin: int, count: int | Tensor) -> Tensor:
-    """`count` entries of an axis from `begin` on, with a gradient that takes a third of indexing's time."""
+    """`count` entries of an axis from `begin` on; the gradient is a padding, indexing's a scatter."""
     if keras.backend.backend() != "tensorflow" or is_exporting():
         index = [slice(None)] * len(inputs.shape)
         index[axis] = slice(begin, begin + count)

@@ -170,7 +170,7 @@ def tangents(up: np.ndarray) -> np.ndarray:
 
 
 def camera_says(up: np.ndarray, axes: np.ndarray) -> _Normal:
-    """What the camera alone tells: its right axis is level, and it looks down a little, or else a lot."""
+    """What the camera alone tells: its right axis is level, and it looks down a little, or is unusual."""
     residuals = np.array([-up[0], -up[2] - math.sin(math.radians(_PITCH))])
     weights = np.radians([_ROLL, _PITCHES]) ** -2.0
     weights[1] /= 1 + (residuals[1] / (_UNUSUAL * math.radians(_PITCHES))) ** 2
