@@ -15,6 +15,8 @@ __all__ = [
     "half_precision_on_cpu",
     "held_stderr",
     "keep_freed_memory",
+    "share_cores",
+    "split_cores",
     "tune_process",
 ]
 
@@ -42,6 +44,37 @@ def keep_freed_memory() -> bool:
     mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1), (_M_TOP_PAD, 2**26))
     return all(mallopt(setting, value) == 1 for setting, value in settings)
+
+
+def split_cores(branches: int, cores: int) -> tuple[int, int]:
+    """How TensorFlow had best use the cores for a network.
+
+    By itself it splits each operation over all cores and does several at a time, so that the operations of
+    two branches wait for each other's halves. With a core for each branch they need not be split.
+
+    Args:
+        branches: Parts of about the same size that the network computes beside each other.
+        cores: Of the machine, or that may be used.
+
+    Returns:
+        (threads of an operation, operations at a time).
+    """
+    return (1, cores) if 1 < branches == cores else (cores, cores)
+
+
+def share_cores(branches: int) -> None:
+    """Has TensorFlow use this machine's cores as `split_cores` says, where that differs from its own way.
+
+    That is before TensorFlow is imported; `TF_NUM_INTRAOP_THREADS` and `TF_NUM_INTEROP_THREADS` win where
+    they are set.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    split = split_cores(branches, cores)
+    if split == (cores, cores) or "tensorflow" in sys.modules or any(name in os.environ for name in names):
+        return
+    os.environ.update(zip(names, map(str, split), strict=True))
 
 
 def tune_process() -> None:

@@ -47,7 +47,8 @@ from count_flops import measured_peak
 from prettytable import PrettyTable
 
 from tf_pose3d.models.family import get_family
-from tf_pose3d.models.loading import build_model
+from tf_pose3d.models.loading import build_model, load_config
+from tf_pose3d.process import split_cores
 from tf_pose3d.training.optimizers import make_optimizer
 
 # Name -> shipped config, clips in a batch of inference and of training, the baseline's class and its sizes.
@@ -76,6 +77,16 @@ CASES = {
     "motionbert": ("motionbert", 1, 1, "MotionBERT", {"frames": 243, "width": 512, "depth": 5, "ratio": 2}),
     "mixste": ("mixste_243", 1, 1, "MixSTE", {"frames": 243, "width": 512, "depth": 8}),
 }
+
+
+def split_as_programs_do(cases):
+    """TensorFlow's threads as the programs have them for these networks; its own way where those differ."""
+    families = [get_family(load_config(CASES[case][0]).ARCH) for case in cases]
+    if len({family.branches for family in families}) == 1 and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        of_one, beside = split_cores(families[0].branches, os.cpu_count() or 1)
+        tf.config.threading.set_intra_op_parallelism_threads(of_one)
+        tf.config.threading.set_inter_op_parallelism_threads(beside)
+        print(f"TensorFlow: {of_one} threads an operation, {beside} operations at a time")
 
 
 def made_batch(frames, channels, count):
@@ -253,6 +264,7 @@ def main() -> None:
     parser.add_argument("--one", choices=("ours", "theirs"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     clock = CLOCKS[arguments.clock]
+    split_as_programs_do(arguments.cases)
     originals = {}
     if arguments.original:
         from original_networks import parse_originals

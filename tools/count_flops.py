@@ -110,18 +110,27 @@ def products_in(function: Callable[..., Any], *arguments: Any) -> int:
 def measured_peak(dtype: str = "float32", clock: Callable[[], float] = time.perf_counter) -> float:
     """Floating-point operations per second of a large product, the best of eight.
 
+    Where an operation has one thread and several are done at a time, of as many products.
+
     Args:
         dtype: Of its operands.
         clock: `time.process_time` for the rate of one thread on a busy machine.
     """
     shapes = ((4096, 1024), (1024, 1024))
-    first, second = (tf.cast(tf.random.stateless_normal(shape, (0, 1)), dtype) for shape in shapes)
+    threads = tf.config.threading
+    alone = threads.get_intra_op_parallelism_threads() == 1
+    count = max(threads.get_inter_op_parallelism_threads(), 1) if alone else 1
+    factors = [
+        [tf.cast(tf.random.stateless_normal(shape, (index, 1)), dtype) for shape in shapes]
+        for index in range(count)
+    ]
+    products = tf.function(lambda: [tf.linalg.matmul(*pair) for pair in factors], autograph=False)
     times = []
     for _ in range(9):
         start = clock()
-        tf.linalg.matmul(first, second).numpy()
+        products()
         times.append(clock() - start)
-    return 2 * math.prod(shapes[0]) * shapes[1][1] / min(times[1:])
+    return count * 2 * math.prod(shapes[0]) * shapes[1][1] / min(times[1:])
 
 
 def _example_shape(key: str, shape: tuple[int | None, ...], model: keras.Model) -> list[int]:

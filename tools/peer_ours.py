@@ -52,14 +52,16 @@ def start(work: Work, threads: int, mixed_precision: bool = False) -> Started:
     import keras
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
     keras.utils.set_random_seed(0)
     from tf_pose3d.models.family import get_family
     from tf_pose3d.models.loading import load_config
+    from tf_pose3d.process import split_cores
 
     config = load_config(work.config).replace(**work.settings)
     family = get_family(config.ARCH)
+    of_one, beside = split_cores(family.branches, threads)
+    tf.config.threading.set_intra_op_parallelism_threads(of_one)
+    tf.config.threading.set_inter_op_parallelism_threads(beside)
     if work.kind == "train":
         tf.config.experimental.enable_op_determinism()
     model = family.build_model(config)

@@ -59,8 +59,9 @@ def test_cpu_kernels(compiler, tmp_path, operation, harness):
     harness = HERE / operation / harness
     jobs = {"baseline.o": ["-DTF_POSE3D_ISA=baseline", kernels], "harness.o": [harness]}
     if platform.machine() == "x86_64":
-        jobs["avx2.o"] = ["-DTF_POSE3D_ISA=avx2", "-mavx2", "-mfma", kernels]
-        jobs["harness.o"].append("-DTF_POSE3D_HAS_AVX2")
+        for name, options in build.X86.items():
+            jobs[f"{name}.o"] = [f"-DTF_POSE3D_ISA={name}", *options, kernels]
+        jobs["harness.o"].append("-DTF_POSE3D_X86")
     commands = [
         [compiler, *FLAGS, *INCLUDES, *arguments, "-c", "-o", tmp_path / target]
         for target, arguments in jobs.items()

@@ -244,6 +244,43 @@ np.savez(sys.argv[2], *results[0])
         np.testing.assert_array_equal(results[0][name], results[1][name])
 
 
+def test_every_instruction_set_gives_the_same(tmp_path):
+    code = """
+import sys
+import numpy as np
+import tensorflow as tf
+from tf_pose3d.ops.attention import self_attention
+from tf_pose3d.ops.bias_gelu import bias_gelu
+from tf_pose3d.ops.layer_norm import layer_norm
+rng = np.random.default_rng(0)
+results = []
+for width in (6, 64, 100):
+    x, gain, shift = (tf.constant(rng.normal(size=s), "float32") for s in ((35, width), width, width))
+    with tf.GradientTape() as tape:
+        tape.watch([x, gain, shift])
+        y = [layer_norm(x, gain, shift, 1e-5), bias_gelu(x, shift)]
+    results += [y, tape.gradient(y, [x, gain, shift])]
+shapes = ((19, 17, 24, 2), (33, 9, 64, 8), (5, 17, 128, 8), (3, 70, 60, 2), (2, 81, 64, 1))
+for batch, tokens, width, heads in shapes:
+    p = tf.constant(rng.normal(size=(batch, tokens, 3 * width)), "float32")
+    masked = tf.constant(rng.random((batch, tokens)) < 0.3)
+    with tf.GradientTape() as tape:
+        tape.watch(p)
+        y = [self_attention(p, heads), self_attention(p, heads, masked)]
+    results += [y, tape.gradient(y, p)]
+np.savez(sys.argv[1], *(t.numpy() for t in tf.nest.flatten(results)))
+"""
+    results = []
+    for most in ("SSE41", "AVX2", "DEFAULT"):
+        path = tmp_path / f"{most}.npz"
+        run_python(code, path, TF_POSE3D_OPS="require", ONEDNN_MAX_CPU_ISA=most)
+        results.append(np.load(path))
+    assert results[0].files
+    for wider in results[1:]:
+        for name in results[0].files:
+            np.testing.assert_allclose(wider[name], results[0][name], rtol=2e-5, atol=2e-5)
+
+
 @pytest.mark.parametrize(
     "dtype", ["float16", pytest.param("bfloat16", marks=pytest.mark.bfloat16), "float64"]
 )

@@ -18,7 +18,7 @@ from tf_pose3d.cli.scripts.translation import accept_release_flags
 from tf_pose3d.cli.scripts.yaml_config import expand_yaml
 from tf_pose3d.cli.streams import finish_output, prepare_streams
 from tf_pose3d.errors import Pose3DError
-from tf_pose3d.process import held_stderr, tune_process
+from tf_pose3d.process import held_stderr, share_cores, tune_process
 
 if TYPE_CHECKING:
     from tf_pose3d.cli.releases.release import Release
@@ -231,6 +231,7 @@ def parse(
             "(weights of the original releases hold none: give the config file beside them); e.g. "
             f"{_EXAMPLES[program]}"
         )
+    share_cores(release.family.branches)
     if foreign is not None:
         _convert(foreign, release, parsed, program)
     named = parsed.weights

@@ -33,6 +33,7 @@ class MultiHeadAttention(keras.layers.Layer):
         tokens: `(B, N, C)`, keys and values, and queries too unless those are given.
         queries: `(B, Q, C)` or None.
         key_mask: `(B, N)` bool, True on tokens that nobody may attend to; or None.
+        scale: `(C,)`, what the output projection's outputs are multiplied with; or None.
 
     Output: `(B, Q, C)`.
     """
@@ -95,6 +96,7 @@ class MultiHeadAttention(keras.layers.Layer):
         tokens: keras.KerasTensor,
         queries: keras.KerasTensor | None = None,
         key_mask: keras.KerasTensor | None = None,
+        scale: keras.KerasTensor | None = None,
         training: bool | None = None,
     ) -> keras.KerasTensor:
         dropout = None
@@ -108,7 +110,7 @@ class MultiHeadAttention(keras.layers.Layer):
             key, value = ops.split(self._project(tokens, training, self.key, self.value), 2, axis=-1)
             mixed = token_attention(query, key, value, self.num_heads, key_mask, dropout)
         rows, group = ops.reshape(mixed, (-1, self.dim)), rows_of_one(mixed.shape, training)
-        output = dense_rows(self.projection, rows, self.product_dtype, group)
+        output = dense_rows(self.projection, rows, self.product_dtype, group, scale)
         output = ops.reshape(output, (-1, mixed.shape[1], self.dim))
         if self.dropout is not None:
             output = self.dropout(output, training=training)

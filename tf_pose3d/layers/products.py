@@ -74,12 +74,30 @@ def _apart(rows: Tensor, kernel: Tensor, dtype: str, group: int, bias: Tensor | 
     return ops.reshape(ops.add(apart, ops.expand_dims(common, 1)), (-1, units))
 
 
-def dense_rows(layer: keras.layers.Dense, rows: Tensor, dtype: str | None, group: int | None) -> Tensor:
-    """A Dense layer without activation for rows `(R, C)`; `dtype` and `group` as in `product`."""
-    if dtype is None:
+def dense_rows(
+    layer: keras.layers.Dense,
+    rows: Tensor,
+    dtype: str | None,
+    group: int | None,
+    scale: Tensor | None = None,
+) -> Tensor:
+    """A Dense layer without activation for rows `(R, C)`.
+
+    Args:
+        layer: Built.
+        rows: `(R, C)`.
+        dtype, group: As in `product`.
+        scale: `(D,)`, what the outputs are multiplied with: the weights are, which takes far fewer products
+            and no memory of the outputs' size for the gradient. None: 1.
+    """
+    if dtype is None and scale is None:
         return layer(rows)
+    kernel = ops.convert_to_tensor(layer.kernel)
     bias = None if layer.bias is None else ops.convert_to_tensor(layer.bias)
-    return product(rows, ops.convert_to_tensor(layer.kernel), dtype, group, bias)
+    if scale is not None:
+        kernel = kernel * scale
+        bias = None if bias is None else bias * scale
+    return product(rows, kernel, dtype, group, bias)
 
 
 def rows_of_one(shape: tuple[int | None, ...], training: bool | None) -> int | None:

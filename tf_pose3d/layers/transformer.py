@@ -36,7 +36,11 @@ class MLP(keras.layers.Layer):
         inner_dropout: Rate after the activation.
         initial: How weights are drawn, see `tf_pose3d.layers.initial_weights`.
 
-    Input and output: `(B, N, C)`.
+    Call arguments:
+        inputs: `(B, N, C)`.
+        scale: `(C,)`, what the second Dense's outputs are multiplied with; or None.
+
+    Output: `(B, N, C)`.
     """
 
     # See `narrow_products`.
@@ -69,7 +73,12 @@ class MLP(keras.layers.Layer):
         self.contract.build((None, self.hidden_dim))
         self.built = True
 
-    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
+    def call(
+        self,
+        inputs: keras.KerasTensor,
+        scale: keras.KerasTensor | None = None,
+        training: bool | None = None,
+    ) -> keras.KerasTensor:
         rows = ops.reshape(inputs, (-1, self.dim))
         group = rows_of_one(inputs.shape, training)
         kernel, bias = ops.convert_to_tensor(self.expand.kernel), ops.convert_to_tensor(self.expand.bias)
@@ -80,7 +89,7 @@ class MLP(keras.layers.Layer):
             hidden = _activate(product(rows, kernel, self.product_dtype, group, bias), self.activation_name)
         if self.inner_dropout is not None:
             hidden = self.inner_dropout(hidden, training=training)
-        output = dense_rows(self.contract, hidden, self.product_dtype, group)
+        output = dense_rows(self.contract, hidden, self.product_dtype, group, scale)
         output = ops.reshape(output, (-1, *inputs.shape[1:]))
         return output if self.dropout is None else self.dropout(output, training=training)
 

@@ -61,12 +61,15 @@ class Family(abc.ABC, Generic[ConfigT]):
     Attributes:
         config_class: Its config schema, whose `ARCH_NAME` is the family's ARCH.
         protocol: How it is evaluated: a name in `tf_pose3d.evaluation.protocols.PROTOCOLS`.
+        branches: Parts of about the same size that its network computes beside each other; see
+            `tf_pose3d.process.split_cores`.
         lifted_in_keras_because: Why lifting takes more than the exported pass over windows; empty: it does
             not.
     """
 
     config_class: ClassVar[type[TrainingConfig]]
     protocol: ClassVar[str] = "uplift"
+    branches: ClassVar[int] = 1
     lifted_in_keras_because: ClassVar[str] = ""
 
     @property

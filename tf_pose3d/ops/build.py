@@ -1,8 +1,8 @@
 """Compile the operations: `python -m tf_pose3d.ops.build [LIBRARY] [--cuda | --no-cuda]`.
 
 The library is made for the TensorFlow that is installed. The CPU kernels are compiled for the compiler's
-default instruction set and, on x86, for AVX2 as well; the choice is made when they run, so that a library
-may be carried to another machine of the same architecture.
+default instruction set and, on x86, for AVX2 and AVX-512 as well; the choice is made when they run, so that
+a library may be carried to another machine of the same architecture.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ from tf_pose3d.errors import Pose3DError
 from tf_pose3d.ops import cache
 
 WANTED_GPUS = (70, 75, 80, 86, 89, 90, 100)
+
+# Instruction sets beside the compiler's default, as `instruction_sets.h` chooses among them.
+X86 = {
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": ["-mavx2", "-mfma", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"],
+}
 
 _FLAGS = ["-O3", "-fPIC", "-std=c++17", "-fno-math-errno", "-ffp-contract=fast", "-w"]
 # How the names of sources end, in the order in which they are compiled: what takes longest comes first.
@@ -91,9 +97,13 @@ def _compile(scratch: Path, cuda: bool, library: str) -> Path:
     tensorflow_flags = [*tf.sysconfig.get_compile_flags(), *flags]
     jobs = [(path, "baseline", baseline) for path in ending(_SIMD)]
     if platform.machine().lower() in ("x86_64", "amd64"):
-        avx2 = [*flags, "-DTF_POSE3D_ISA=avx2", "-mavx2", "-mfma"]
-        jobs = [(path, "avx2", avx2) for path in ending(_SIMD)] + jobs
-        tensorflow_flags.append("-DTF_POSE3D_HAS_AVX2")
+        wider = [
+            (path, name, [*flags, f"-DTF_POSE3D_ISA={name}", *options])
+            for path in ending(_SIMD)
+            for name, options in X86.items()
+        ]
+        jobs = wider + jobs
+        tensorflow_flags.append("-DTF_POSE3D_X86")
     jobs += [(path, "op", tensorflow_flags) for path in ending(_TENSORFLOW)]
     jobs += [(path, "baseline", baseline) for path in ending(_BASELINE)]
     commands = [

@@ -17,6 +17,7 @@ class MotionAGFormerFamily(ImageSequenceFamily[MotionAGFormerConfig]):
     """Attention beside graph convolutions."""
 
     config_class = MotionAGFormerConfig
+    branches = 2
 
     def build_model(self, config: MotionAGFormerConfig) -> MotionAGFormer:
         from tf_pose3d.models.motionagformer.model import MotionAGFormer

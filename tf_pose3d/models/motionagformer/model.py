@@ -110,17 +110,29 @@ class MixerBlock(keras.layers.Layer):
             self.scale2 = self.add_weight(name="scale2", shape=(self.dim,), initializer=first)
         self.built = True
 
-    def _add(self, tokens: Tensor, branch: Tensor, scale: Tensor | None, training: bool | None) -> Tensor:
-        if scale is not None:
-            branch = branch * ops.cast(scale, branch.dtype)
+    def _add(
+        self,
+        tokens: Tensor,
+        branch: keras.layers.Layer,
+        inputs: Tensor,
+        scale: Tensor | None,
+        training: bool | None,
+    ) -> Tensor:
+        if scale is None:
+            added = branch(inputs, training=training)
+        elif isinstance(branch, (MLP, MultiHeadAttention)):
+            added = branch(inputs, scale=ops.convert_to_tensor(scale), training=training)
+        else:
+            added = branch(inputs, training=training)
+            added = added * ops.cast(scale, added.dtype)
         if self.drop_path is not None:
-            branch = self.drop_path(branch, training=training)
-        return tokens + branch
+            added = self.drop_path(added, training=training)
+        return tokens + added
 
     def call(self, tokens: Tensor, training: bool | None = None) -> Tensor:
         scales = (self.scale1, self.scale2) if self.layer_scale is not None else (None, None)
-        tokens = self._add(tokens, self.mixer(self.norm1(tokens), training=training), scales[0], training)
-        return self._add(tokens, self.mlp(self.norm2(tokens), training=training), scales[1], training)
+        tokens = self._add(tokens, self.mixer, self.norm1(tokens), scales[0], training)
+        return self._add(tokens, self.mlp, self.norm2(tokens), scales[1], training)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         return input_shape

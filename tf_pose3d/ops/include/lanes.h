@@ -1,4 +1,4 @@
-// Eight floats at a time: functions of vectors, partial rows, transposition, rows spread over threads.
+// A vector of floats at a time: functions of vectors, partial rows, transposition, rows spread over threads.
 // Included only by sources compiled per instruction set.
 #ifndef TF_POSE3D_OPS_LANES_H_
 #define TF_POSE3D_OPS_LANES_H_
@@ -6,6 +6,10 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #include "parallel.h"
 #include "simd.h"
@@ -19,6 +23,7 @@ using IntLanes = Vector<float>::integers;
 constexpr int64_t kLanes = Vector<float>::size;
 
 #define TF_POSE3D_INLINE __attribute__((always_inline)) inline
+#define TF_POSE3D_INLINED __attribute__((always_inline))  // of a lambda
 
 TF_POSE3D_INLINE Lanes Splat(float value) { return value - Lanes{}; }
 
@@ -26,9 +31,67 @@ TF_POSE3D_INLINE Lanes Max(Lanes a, Lanes b) { return a > b ? a : b; }
 
 TF_POSE3D_INLINE Lanes Absolute(Lanes x) { return reinterpret_cast<Lanes>(reinterpret_cast<IntLanes>(x) & 0x7fffffff); }
 
-TF_POSE3D_INLINE float Sum(Lanes x) {
-  return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+// Clang, and GCC since version 12, know the one function; older GCC the other.
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define TF_POSE3D_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#endif
+#endif
+#ifndef TF_POSE3D_SHUFFLE
+#define TF_POSE3D_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, IntLanes{__VA_ARGS__})
+#endif
+
+#ifdef __AVX512F__
+
+constexpr IntLanes kNumbers = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+// The first `count` lanes from memory, the others 0.
+TF_POSE3D_INLINE Lanes LoadPartial(const float* p, int64_t count) {
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), p);
 }
+
+TF_POSE3D_INLINE void StorePartial(Lanes x, int64_t count, float* p) {
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), x);
+}
+
+TF_POSE3D_INLINE Lanes Root(Lanes x) { return _mm512_sqrt_ps(x); }
+
+// Rows become columns.
+TF_POSE3D_INLINE void Transpose(Lanes m[kLanes]) {
+  Lanes a[kLanes], b[kLanes];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    a[i] = TF_POSE3D_SHUFFLE(m[i], m[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    a[i + 1] = TF_POSE3D_SHUFFLE(m[i], m[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      b[i + 2 * j] =
+          TF_POSE3D_SHUFFLE(a[i + j], a[i + j + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+      b[i + 2 * j + 1] =
+          TF_POSE3D_SHUFFLE(a[i + j], a[i + j + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+    }
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const Lanes low = TF_POSE3D_SHUFFLE(b[i], b[i + 4], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    const Lanes high = TF_POSE3D_SHUFFLE(b[i], b[i + 4], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    const Lanes next_low =
+        TF_POSE3D_SHUFFLE(b[i + 8], b[i + 12], 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+    const Lanes next_high =
+        TF_POSE3D_SHUFFLE(b[i + 8], b[i + 12], 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
+    m[i] = TF_POSE3D_SHUFFLE(low, next_low, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    m[i + 4] = TF_POSE3D_SHUFFLE(low, next_low, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    m[i + 8] = TF_POSE3D_SHUFFLE(high, next_high, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    m[i + 12] = TF_POSE3D_SHUFFLE(high, next_high, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  }
+}
+
+#else
+
+constexpr IntLanes kNumbers = {0, 1, 2, 3, 4, 5, 6, 7};
 
 // The first `count` lanes from memory, the others 0.
 TF_POSE3D_INLINE Lanes LoadPartial(const float* p, int64_t count) {
@@ -37,14 +100,77 @@ TF_POSE3D_INLINE Lanes LoadPartial(const float* p, int64_t count) {
   return AsVector(values);
 }
 
+TF_POSE3D_INLINE void StorePartial(Lanes x, int64_t count, float* p) {
+  for (int64_t i = 0; i < count; ++i) p[i] = x[i];
+}
+
+TF_POSE3D_INLINE Lanes Root(Lanes x) {
+  float values[kLanes];
+  AsVector(values) = x;
+  for (int i = 0; i < kLanes; ++i) values[i] = std::sqrt(values[i]);
+  return AsVector(values);
+}
+
+// Rows become columns.
+TF_POSE3D_INLINE void Transpose(Lanes m[kLanes]) {
+  Lanes a[kLanes], b[kLanes];
+  for (int i = 0; i < 8; i += 2) {
+    a[i] = TF_POSE3D_SHUFFLE(m[i], m[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+    a[i + 1] = TF_POSE3D_SHUFFLE(m[i], m[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    for (int j = 0; j < 2; ++j) {
+      b[i + 2 * j] = TF_POSE3D_SHUFFLE(a[i + j], a[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+      b[i + 2 * j + 1] = TF_POSE3D_SHUFFLE(a[i + j], a[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+    }
+  }
+  for (int i = 0; i < 4; ++i) {
+    m[i] = TF_POSE3D_SHUFFLE(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+    m[i + 4] = TF_POSE3D_SHUFFLE(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+  }
+}
+
+#endif
+
+// The upper half of the lanes before the lower one.
+TF_POSE3D_INLINE Lanes SwapHalves(Lanes x) {
+#ifdef __AVX512F__
+  return TF_POSE3D_SHUFFLE(x, x, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+#else
+  return TF_POSE3D_SHUFFLE(x, x, 4, 5, 6, 7, 0, 1, 2, 3);
+#endif
+}
+
+// The sum of the lanes, halves added until one is left.
+TF_POSE3D_INLINE float Sum(Lanes x) {
+#ifdef __AVX512F__
+  x += SwapHalves(x);
+#endif
+  return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+}
+
+TF_POSE3D_INLINE float Highest(Lanes x) {
+  x = Max(SwapHalves(x), x);
+  float highest = x[0];
+  for (int64_t lane = 1; lane < kLanes / 2; ++lane) highest = x[lane] > highest ? x[lane] : highest;
+  return highest;
+}
+
+// The sums of as many vectors as a vector has lanes, each added up as Sum does.
+TF_POSE3D_INLINE Lanes SumEach(Lanes x[kLanes]) {
+  Transpose(x);
+#pragma GCC unroll 4
+  for (int64_t half = kLanes / 2; half > 0; half /= 2) {
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < half; ++i) x[i] += x[i + half];
+  }
+  return x[0];
+}
+
 // The first `count` lanes of x, the others 0.
 TF_POSE3D_INLINE Lanes FirstLanes(Lanes x, int64_t count) {
   if (count == kLanes) return x;
-  return IntLanes{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<int32_t>(count) ? x : Lanes{};
-}
-
-TF_POSE3D_INLINE void StorePartial(Lanes x, int64_t count, float* p) {
-  for (int64_t i = 0; i < count; ++i) p[i] = x[i];
+  return kNumbers < static_cast<int32_t>(count) ? x : Lanes{};
 }
 
 // exp(x) for x <= 0, within 2e-7 of its value; 0 where that is below the normal numbers, NaN for NaN.
@@ -86,48 +212,6 @@ TF_POSE3D_INLINE void Normal(Lanes x, Lanes* density, Lanes* cumulative) {
   const Lanes tail = p * t * bell * 0.5f;
   *density = bell * 0.398942280f;
   *cumulative = x < 0.0f ? tail : 1.0f - tail;
-}
-
-// Clang, and GCC since version 12, know the one function; older GCC the other.
-#if defined(__has_builtin)
-#if __has_builtin(__builtin_shufflevector)
-#define TF_POSE3D_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#endif
-#endif
-#ifndef TF_POSE3D_SHUFFLE
-#define TF_POSE3D_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, IntLanes{__VA_ARGS__})
-#endif
-
-// Rows become columns.
-TF_POSE3D_INLINE void Transpose(Lanes m[kLanes]) {
-  Lanes a[kLanes], b[kLanes];
-  for (int i = 0; i < 8; i += 2) {
-    a[i] = TF_POSE3D_SHUFFLE(m[i], m[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
-    a[i + 1] = TF_POSE3D_SHUFFLE(m[i], m[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
-  }
-  for (int i = 0; i < 8; i += 4) {
-    for (int j = 0; j < 2; ++j) {
-      b[i + 2 * j] = TF_POSE3D_SHUFFLE(a[i + j], a[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-      b[i + 2 * j + 1] = TF_POSE3D_SHUFFLE(a[i + j], a[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-    }
-  }
-  for (int i = 0; i < 4; ++i) {
-    m[i] = TF_POSE3D_SHUFFLE(b[i], b[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-    m[i + 4] = TF_POSE3D_SHUFFLE(b[i], b[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-  }
-}
-
-// The sums of eight vectors, each added up as Sum does.
-TF_POSE3D_INLINE Lanes SumEach(Lanes x[kLanes]) {
-  Transpose(x);
-  return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
-}
-
-TF_POSE3D_INLINE Lanes Root(Lanes x) {
-  float values[kLanes];
-  AsVector(values) = x;
-  for (int i = 0; i < kLanes; ++i) values[i] = std::sqrt(values[i]);
-  return AsVector(values);
 }
 
 // Calls body(begin, end, block) for blocks of rows, from several threads. The blocks are the same whatever

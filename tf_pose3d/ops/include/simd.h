@@ -64,22 +64,28 @@ inline void Store(float value, Half* out) {
   out->bits = static_cast<uint16_t>((bits >> 16 & 0x8000) | result);
 }
 
-// Vectors of 32 bytes: one AVX register, or two registers of narrower instruction sets.
+// Vectors of one AVX-512 or AVX register, or of two registers of narrower instruction sets.
+#ifdef __AVX512F__
+#define TF_POSE3D_VECTOR_BYTES 64
+#else
+#define TF_POSE3D_VECTOR_BYTES 32
+#endif
+
 template <typename R>
 struct Vector;
 
 template <>
 struct Vector<float> {
-  typedef float type __attribute__((vector_size(32), aligned(4), may_alias));
-  typedef int32_t integers __attribute__((vector_size(32), aligned(4), may_alias));
-  static constexpr int64_t size = 8;
+  typedef float type __attribute__((vector_size(TF_POSE3D_VECTOR_BYTES), aligned(4), may_alias));
+  typedef int32_t integers __attribute__((vector_size(TF_POSE3D_VECTOR_BYTES), aligned(4), may_alias));
+  static constexpr int64_t size = TF_POSE3D_VECTOR_BYTES / 4;
 };
 
 template <>
 struct Vector<double> {
-  typedef double type __attribute__((vector_size(32), aligned(8), may_alias));
-  typedef int32_t integers __attribute__((vector_size(16), aligned(4), may_alias));
-  static constexpr int64_t size = 4;
+  typedef double type __attribute__((vector_size(TF_POSE3D_VECTOR_BYTES), aligned(8), may_alias));
+  typedef int32_t integers __attribute__((vector_size(TF_POSE3D_VECTOR_BYTES / 2), aligned(4), may_alias));
+  static constexpr int64_t size = TF_POSE3D_VECTOR_BYTES / 8;
 };
 
 template <typename R>
@@ -91,6 +97,13 @@ __attribute__((always_inline)) inline const typename Vector<R>::type& AsVector(c
   return *reinterpret_cast<const typename Vector<R>::type*>(p);
 }
 
+// Rows that a product works on at a time: with two vectors each, what the registers hold.
+#ifdef __AVX512F__
+constexpr int kTileRows = 12;
+#else
+constexpr int kTileRows = 6;
+#endif
+
 // C (M x Panels vectors) += A (M x k) * B (k x Panels vectors), held in registers.
 template <typename R, int M, int Panels>
 __attribute__((always_inline)) inline void MultiplyTile(int64_t k, const R* __restrict a, int64_t a_row,
@@ -99,7 +112,7 @@ __attribute__((always_inline)) inline void MultiplyTile(int64_t k, const R* __re
   using V = typename Vector<R>::type;
   constexpr int64_t size = Vector<R>::size;
   V sum[M][Panels];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 2
     for (int j = 0; j < Panels; ++j) sum[i][j] = AsVector<R>(c + i * c_row + j * size);
@@ -108,17 +121,30 @@ __attribute__((always_inline)) inline void MultiplyTile(int64_t k, const R* __re
     V right[Panels];
 #pragma GCC unroll 2
     for (int j = 0; j < Panels; ++j) right[j] = AsVector<R>(b + p * b_row + j * size);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < M; ++i) {
       const R left = a[i * a_row + p * a_col];
 #pragma GCC unroll 2
       for (int j = 0; j < Panels; ++j) sum[i][j] += left * right[j];
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 2
     for (int j = 0; j < Panels; ++j) AsVector<R>(c + i * c_row + j * size) = sum[i][j];
+  }
+}
+
+// Rows that are fewer than M + 1.
+template <typename R, int M, int Panels>
+void MultiplyLastRows(int64_t m, int64_t k, const R* a, int64_t a_row, int64_t a_col, const R* b, int64_t b_row, R* c,
+                      int64_t c_row) {
+  if constexpr (M > 0) {
+    if (m == M) {
+      MultiplyTile<R, M, Panels>(k, a, a_row, a_col, b, b_row, c, c_row);
+    } else {
+      MultiplyLastRows<R, M - 1, Panels>(m, k, a, a_row, a_col, b, b_row, c, c_row);
+    }
   }
 }
 
@@ -126,19 +152,10 @@ template <typename R, int Panels>
 void MultiplyRows(int64_t m, int64_t k, const R* a, int64_t a_row, int64_t a_col, const R* b, int64_t b_row, R* c,
                   int64_t c_row) {
   int64_t i = 0;
-  for (; i + 6 <= m; i += 6) {
-    MultiplyTile<R, 6, Panels>(k, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row);
+  for (; i + kTileRows <= m; i += kTileRows) {
+    MultiplyTile<R, kTileRows, Panels>(k, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row);
   }
-  a += i * a_row;
-  c += i * c_row;
-  switch (m - i) {
-    case 5: MultiplyTile<R, 5, Panels>(k, a, a_row, a_col, b, b_row, c, c_row); break;
-    case 4: MultiplyTile<R, 4, Panels>(k, a, a_row, a_col, b, b_row, c, c_row); break;
-    case 3: MultiplyTile<R, 3, Panels>(k, a, a_row, a_col, b, b_row, c, c_row); break;
-    case 2: MultiplyTile<R, 2, Panels>(k, a, a_row, a_col, b, b_row, c, c_row); break;
-    case 1: MultiplyTile<R, 1, Panels>(k, a, a_row, a_col, b, b_row, c, c_row); break;
-    default: break;
-  }
+  MultiplyLastRows<R, kTileRows - 1, Panels>(m - i, k, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row);
 }
 
 // Columns of B that MultiplyAdd takes at a time.

@@ -1,5 +1,5 @@
 // Attention for one instruction set: compile once per set, with
-// -DTF_POSE3D_ISA=baseline or avx2 and that set's compiler flags.
+// -DTF_POSE3D_ISA=baseline, avx2 or avx512 and that set's compiler flags.
 #include "attention_cpu.h"
 
 #include "product_attention.h"

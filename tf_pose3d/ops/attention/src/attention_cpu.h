@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "instruction_sets.h"
 #include "workers.h"
 
 namespace tf_pose3d {
@@ -38,21 +39,7 @@ struct AttentionKernels {
                    TokenRows<float> grad_key, TokenRows<float> grad_value, void* workspace, const Workers& workers);
 };
 
-namespace baseline {
-AttentionKernels GetAttentionKernels();
-}
-
-namespace avx2 {
-AttentionKernels GetAttentionKernels();
-}
-
-// The fastest kernels that this machine runs.
-inline AttentionKernels BestAttentionKernels() {
-#ifdef TF_POSE3D_HAS_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::GetAttentionKernels();
-#endif
-  return baseline::GetAttentionKernels();
-}
+TF_POSE3D_DECLARE(AttentionKernels)
 
 }  // namespace tf_pose3d
 

@@ -25,7 +25,7 @@ class ProductAttention {
     row_ = RoundUp(shape.keys, kLanes);
     depth_ = RoundUp(shape.depth, kLanes);
     // A whole number of the rows that a product takes at a time.
-    block_ = Min(Max(kScores / row_ / 6 * 6, 6), shape.queries);
+    block_ = Min(Max(kScores / row_ / kTileRows * kTileRows, kTileRows), shape.queries);
     const int64_t key_panels = RoundUp(shape.keys, kWide) * shape.depth;
     const int64_t depth_panels = RoundUp(shape.depth, kWide);
     int64_t at = 0;
@@ -208,8 +208,7 @@ class ProductAttention {
       float* row = scores + i * row_;
       Lanes highest = Splat(-std::numeric_limits<float>::infinity());
       for (int64_t j = 0; j < row_; j += kLanes) highest = Max(AsVector(row + j), highest);
-      float most = highest[0];
-      for (int64_t lane = 1; lane < kLanes; ++lane) most = highest[lane] > most ? highest[lane] : most;
+      const float most = Highest(highest);
       Lanes sum = {};
       for (int64_t j = 0; j < row_; j += kLanes) {
         const Lanes weight = ExpOfNegative(AsVector(row + j) - most);

@@ -1,14 +1,15 @@
 // Attention over short sequences of narrow heads. Included only by sources compiled per instruction set.
 //
-// Eight samples are worked on at once, one per vector lane: sums over keys and over a head's width run
-// down the lanes, and no lane is wasted whatever the number of tokens. Query, key and value of eight samples
-// are transposed into [head][token][channel][sample]; scores never leave the first-level cache, and the
+// As many samples are worked on at once as a vector has lanes, one per lane: sums over keys and over a head's
+// width run down the lanes, and no lane is wasted whatever the number of tokens. Query, key and value of these
+// samples are transposed into [head][token][channel][sample]; scores never leave the first-level cache, and the
 // gradient computes them again.
 #ifndef TF_POSE3D_OPS_TOKEN_ATTENTION_H_
 #define TF_POSE3D_OPS_TOKEN_ATTENTION_H_
 
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "attention_cpu.h"
 #include "lanes.h"
@@ -128,48 +129,54 @@ struct Head {
   }
 };
 
-// Eight samples (the last group: fewer) and their way between memory and lanes.
+// Samples, one per lane (the last group: fewer), and their way between memory and lanes.
 struct SampleGroup {
   int64_t first, count;
   const AttentionShape& shape;
 
   // (count, tokens, width) -> [head][token][channel][sample], times scale. Lanes without a sample repeat
-  // the last one.
-  void Load(TokenRows<const float> rows, int64_t tokens, float scale, Lanes* out) const {
-    const int64_t width = shape.width(), depth = shape.depth;
+  // the last one. Channel c of the first token comes to places[c].
+  void Load(TokenRows<const float> rows, int64_t tokens, const int64_t* places, float scale, Lanes* out) const {
     const float* sample[kLanes];
     for (int64_t s = 0; s < kLanes; ++s) sample[s] = rows.data + (first + Min(s, count - 1)) * rows.sample;
-    for (int64_t n = 0; n < tokens; ++n) {
-      int64_t head = 0, channel = 0;
-      ForColumns(width, [&](int64_t column, int64_t columns) {
+    for (int64_t n = 0; n < tokens; ++n, out += shape.depth) {
+      const auto load = [&](int64_t column, int64_t columns) TF_POSE3D_INLINED {
         Lanes block[kLanes];
-#pragma GCC unroll 8
-        for (int64_t s = 0; s < kLanes; ++s) block[s] = LoadLanes(sample[s] + n * rows.row + column, columns);
+#pragma GCC unroll 16
+        for (int64_t s = 0; s < kLanes; ++s) block[s] = LoadLanes(sample[s] + n * rows.row + column, columns) * scale;
         Transpose(block);
-        for (int64_t c = 0; c < columns; ++c) {
-          out[(head * tokens + n) * depth + channel] = block[c] * scale;
-          if (++channel == depth) channel = 0, ++head;
+        if (columns == kLanes) {
+#pragma GCC unroll 16
+          for (int64_t c = 0; c < kLanes; ++c) out[places[column + c]] = block[c];
+        } else {
+          for (int64_t c = 0; c < columns; ++c) out[places[column + c]] = block[c];
         }
-      });
+      };
+      ForColumns(shape.width(), load);
     }
   }
 
   // The way back.
-  void Store(const Lanes* in, int64_t tokens, float scale, TokenRows<float> rows) const {
-    const int64_t width = shape.width(), depth = shape.depth;
-    float* sample = rows.data + first * rows.sample;
-    for (int64_t n = 0; n < tokens; ++n) {
-      int64_t head = 0, channel = 0;
-      ForColumns(width, [&](int64_t column, int64_t columns) {
+  void Store(const Lanes* in, int64_t tokens, const int64_t* places, float scale, TokenRows<float> rows) const {
+    for (int64_t n = 0; n < tokens; ++n, in += shape.depth) {
+      float* to = rows.data + first * rows.sample + n * rows.row;
+      const auto store = [&](int64_t column, int64_t columns) TF_POSE3D_INLINED {
         Lanes block[kLanes] = {};
-        for (int64_t c = 0; c < columns; ++c) {
-          block[c] = in[(head * tokens + n) * depth + channel] * scale;
-          if (++channel == depth) channel = 0, ++head;
+        if (columns == kLanes) {
+#pragma GCC unroll 16
+          for (int64_t c = 0; c < kLanes; ++c) block[c] = in[places[column + c]] * scale;
+        } else {
+          for (int64_t c = 0; c < columns; ++c) block[c] = in[places[column + c]] * scale;
         }
         Transpose(block);
-        float* to = sample + n * rows.row + column;
-        for (int64_t s = 0; s < count; ++s) StoreLanes(block[s], columns, to + s * rows.sample);
-      });
+        if (columns == kLanes && count == kLanes) {
+#pragma GCC unroll 16
+          for (int64_t s = 0; s < kLanes; ++s) AsVector(to + s * rows.sample + column) = block[s];
+        } else {
+          for (int64_t s = 0; s < count; ++s) StoreLanes(block[s], columns, to + s * rows.sample + column);
+        }
+      };
+      ForColumns(shape.width(), store);
     }
   }
 
@@ -187,6 +194,9 @@ void WithHead(int64_t depth, const Body& body) {
     case 2: body(Head<2>{}); break;
     case 4: body(Head<4>{}); break;
     case 8: body(Head<8>{}); break;
+#ifdef __AVX512F__  // has twice as many registers
+    case 16: body(Head<16>{}); break;
+#endif
     default: body(Head<0>{}); break;
   }
 }
@@ -202,6 +212,11 @@ class Attention {
     key_size_ = shape.keys * shape.width();
     const int64_t tensors = backward ? 3 * query_size_ + 4 * key_size_ : 2 * query_size_ + 2 * key_size_;
     task_size_ = tensors + 3 * shape.keys;
+    for (int64_t column = 0; column < shape.width(); ++column) {
+      const int64_t head = column / shape.depth, channel = column % shape.depth;
+      query_places_.push_back(head * shape.queries * shape.depth + channel);
+      key_places_.push_back(head * shape.keys * shape.depth + channel);
+    }
   }
 
   size_t bytes() const { return tasks_ * task_size_ * sizeof(Lanes); }
@@ -216,7 +231,7 @@ class Attention {
       ForHeads(q, k, v, key_mask ? penalty : nullptr, [&](const auto& head, int64_t query_at, int64_t) {
         head.Forward(weights, o + query_at);
       });
-      group.Store(o, shape_.queries, 1.0f, out);
+      group.Store(o, shape_.queries, query_places_.data(), 1.0f, out);
     });
   }
 
@@ -229,13 +244,13 @@ class Attention {
       Lanes *k = dq + query_size_, *v = k + key_size_, *dk = v + key_size_, *dv = dk + key_size_;
       Lanes *weights = dv + key_size_, *slopes = weights + shape_.keys, *penalty = slopes + shape_.keys;
       LoadInputs(group, query, key, value, key_mask, q, k, v, penalty);
-      group.Load(dense_grad, shape_.queries, 1.0f, dy);
+      group.Load(dense_grad, shape_.queries, query_places_.data(), 1.0f, dy);
       ForHeads(q, k, v, key_mask ? penalty : nullptr, [&](const auto& head, int64_t query_at, int64_t key_at) {
         head.Backward(dy + query_at, weights, slopes, dq + query_at, dk + key_at, dv + key_at);
       });
-      group.Store(dq, shape_.queries, scale(), grad_query);
-      group.Store(dk, shape_.keys, 1.0f, grad_key);
-      group.Store(dv, shape_.keys, 1.0f, grad_value);
+      group.Store(dq, shape_.queries, query_places_.data(), scale(), grad_query);
+      group.Store(dk, shape_.keys, key_places_.data(), 1.0f, grad_key);
+      group.Store(dv, shape_.keys, key_places_.data(), 1.0f, grad_value);
     });
   }
 
@@ -250,9 +265,9 @@ class Attention {
   void LoadInputs(const SampleGroup& group, TokenRows<const float> query, TokenRows<const float> key,
                   TokenRows<const float> value, const bool* key_mask, Lanes* q, Lanes* k, Lanes* v,
                   Lanes* penalty) const {
-    group.Load(query, shape_.queries, scale(), q);
-    group.Load(key, shape_.keys, 1.0f, k);
-    group.Load(value, shape_.keys, 1.0f, v);
+    group.Load(query, shape_.queries, query_places_.data(), scale(), q);
+    group.Load(key, shape_.keys, key_places_.data(), 1.0f, k);
+    group.Load(value, shape_.keys, key_places_.data(), 1.0f, v);
     if (key_mask != nullptr) group.LoadPenalty(key_mask, penalty);
   }
 
@@ -293,6 +308,8 @@ class Attention {
 
   AttentionShape shape_;
   int64_t tasks_, query_size_, key_size_, task_size_;
+  // Where each channel of a head's first token lies among the transposed ones.
+  std::vector<int64_t> query_places_, key_places_;
 };
 
 }  // namespace TF_POSE3D_ISA

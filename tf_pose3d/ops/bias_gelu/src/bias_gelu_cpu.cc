@@ -1,5 +1,5 @@
-// The GELU of a sum with a bias for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline
-// or avx2 and that set's compiler flags.
+// The GELU of a sum with a bias for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline,
+// avx2 or avx512, and that set's compiler flags.
 #include "bias_gelu_cpu.h"
 
 #include "lanes.h"

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "instruction_sets.h"
 #include "workers.h"
 
 namespace tf_pose3d {
@@ -20,21 +21,7 @@ struct BiasGeluKernels {
                    float* grad_bias, void* workspace, const Workers& workers);
 };
 
-namespace baseline {
-BiasGeluKernels GetBiasGeluKernels();
-}
-
-namespace avx2 {
-BiasGeluKernels GetBiasGeluKernels();
-}
-
-// The fastest kernels that this machine runs.
-inline BiasGeluKernels BestBiasGeluKernels() {
-#ifdef TF_POSE3D_HAS_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::GetBiasGeluKernels();
-#endif
-  return baseline::GetBiasGeluKernels();
-}
+TF_POSE3D_DECLARE(BiasGeluKernels)
 
 }  // namespace tf_pose3d
 

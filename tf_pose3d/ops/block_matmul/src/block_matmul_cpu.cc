@@ -1,4 +1,4 @@
-// Block matrix products for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline or avx2
+// Block matrix products for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline, avx2 or avx512
 // and that set's compiler flags.
 #include "block_matmul_cpu.h"
 

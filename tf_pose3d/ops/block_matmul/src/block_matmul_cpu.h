@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "instruction_sets.h"
 #include "workers.h"
 
 namespace tf_pose3d {
@@ -36,21 +37,7 @@ struct BlockMatmulKernels {
                    void* workspace, const Workers& workers);
 };
 
-namespace baseline {
-BlockMatmulKernels GetBlockMatmulKernels();
-}
-
-namespace avx2 {
-BlockMatmulKernels GetBlockMatmulKernels();
-}
-
-// The fastest kernels that this machine runs.
-inline BlockMatmulKernels BestBlockMatmulKernels() {
-#ifdef TF_POSE3D_HAS_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::GetBlockMatmulKernels();
-#endif
-  return baseline::GetBlockMatmulKernels();
-}
+TF_POSE3D_DECLARE(BlockMatmulKernels)
 
 }  // namespace tf_pose3d
 

@@ -1,5 +1,5 @@
 // The CPU kernels of deformable convolution for one instruction set: compile once per set, with
-// -DTF_POSE3D_ISA=baseline or avx2 and that set's compiler flags.
+// -DTF_POSE3D_ISA=baseline, avx2 or avx512 and that set's compiler flags.
 #include "deform_conv_cpu.h"
 
 #include "deform_conv_backward.h"

@@ -11,6 +11,7 @@
 
 #include "deform_conv_shape.h"
 #include "half.h"
+#include "instruction_sets.h"
 #include "workers.h"
 
 namespace tf_pose3d {
@@ -39,15 +40,14 @@ template <typename T>
 DeformConvKernels<T> GetDeformConvKernels();
 }
 
-// The fastest kernels that this machine runs.
+namespace avx512 {
+template <typename T>
+DeformConvKernels<T> GetDeformConvKernels();
+}
+
 template <typename T>
 inline DeformConvKernels<T> BestDeformConvKernels() {
-#ifdef TF_POSE3D_HAS_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return avx2::GetDeformConvKernels<T>();
-  }
-#endif
-  return baseline::GetDeformConvKernels<T>();
+  return TF_POSE3D_WIDEST(GetDeformConvKernels<T>());
 }
 
 }  // namespace tf_pose3d

@@ -1,4 +1,4 @@
-// Layer normalization for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline or avx2 and that
+// Layer normalization for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline, avx2 or avx512 and that
 // set's compiler flags.
 #include "layer_norm_cpu.h"
 
@@ -12,8 +12,8 @@ namespace {
 
 // Rows taken together: their sums do not wait for one another, and the few steps per row (horizontal sums,
 // root, division) are done for all of them at once. Every number is the same as row by row.
-constexpr int kForwardRows = 8;
-constexpr int kBackwardRows = 4;
+constexpr int kForwardRows = kLanes;
+constexpr int kBackwardRows = kLanes / 2;
 // Wider rows are taken one by one: reading that many places of memory at once is slower than their sums.
 constexpr int64_t kWidestTogether = 96;
 
@@ -23,13 +23,13 @@ TF_POSE3D_INLINE void NormRows(int64_t width, float epsilon, const float* x, con
   const float channels = static_cast<float>(width);
   Lanes sums[kLanes] = {}, squares[kLanes] = {};
   ForColumns(width, [&](int64_t i, int64_t n) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) sums[r] += LoadLanes(x + r * width + i, n);
   });
   float m[kLanes], s[kLanes];
   AsVector(m) = SumEach(sums) / channels;
   ForColumns(width, [&](int64_t i, int64_t n) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int r = 0; r < Rows; ++r) {
       const Lanes centred = FirstLanes(LoadLanes(x + r * width + i, n) - m[r], n);
       squares[r] += centred * centred;
@@ -69,7 +69,7 @@ TF_POSE3D_INLINE void NormRowsBackward(int64_t width, const float* x, const floa
   ForColumns(width, [&](int64_t i, int64_t n) {
     const Lanes gain_lanes = LoadLanes(gain + i, n);
     Lanes gain_sum = LoadLanes(gains + i, n), shift_sum = LoadLanes(shifts + i, n);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int r = 0; r < Rows; ++r) {
       const Lanes normal = (LoadLanes(x + r * width + i, n) - mean[r]) * scale[r];
       const Lanes d = LoadLanes(grad_y + r * width + i, n);
@@ -83,7 +83,7 @@ TF_POSE3D_INLINE void NormRowsBackward(int64_t width, const float* x, const floa
     StoreLanes(shift_sum, n, shifts + i);
   });
   Lanes sums[kLanes] = {};
-#pragma GCC unroll 4
+#pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
     sums[r] = sum[r];
     sums[Rows + r] = product[r];

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "instruction_sets.h"
 #include "workers.h"
 
 namespace tf_pose3d {
@@ -23,21 +24,7 @@ struct LayerNormKernels {
                    void* workspace, const Workers& workers);
 };
 
-namespace baseline {
-LayerNormKernels GetLayerNormKernels();
-}
-
-namespace avx2 {
-LayerNormKernels GetLayerNormKernels();
-}
-
-// The fastest kernels that this machine runs.
-inline LayerNormKernels BestLayerNormKernels() {
-#ifdef TF_POSE3D_HAS_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::GetLayerNormKernels();
-#endif
-  return baseline::GetLayerNormKernels();
-}
+TF_POSE3D_DECLARE(LayerNormKernels)
 
 }  // namespace tf_pose3d
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 
+#include "instruction_sets.h"
 #include "workers.h"
 
 namespace tf_pose3d {
@@ -27,21 +28,7 @@ struct LineMaximumKernels {
                           const Workers& workers);
 };
 
-namespace baseline {
-LineMaximumKernels GetLineMaximumKernels();
-}
-
-namespace avx2 {
-LineMaximumKernels GetLineMaximumKernels();
-}
-
-// The fastest kernels that this machine runs.
-inline LineMaximumKernels BestLineMaximumKernels() {
-#ifdef TF_POSE3D_HAS_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::GetLineMaximumKernels();
-#endif
-  return baseline::GetLineMaximumKernels();
-}
+TF_POSE3D_DECLARE(LineMaximumKernels)
 
 }  // namespace tf_pose3d
 

@@ -1,4 +1,4 @@
-// Normalized activations for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline or avx2
+// Normalized activations for one instruction set: compile once per set, with -DTF_POSE3D_ISA=baseline, avx2 or avx512
 // and that set's compiler flags.
 #include "normed_activation_cpu.h"
 
@@ -11,7 +11,7 @@ namespace tf_pose3d {
 namespace TF_POSE3D_ISA {
 namespace {
 
-typedef uint32_t UnsignedLanes __attribute__((vector_size(32), aligned(4), may_alias));
+typedef uint32_t UnsignedLanes __attribute__((vector_size(TF_POSE3D_VECTOR_BYTES), aligned(4), may_alias));
 
 // The finalizer of MurmurHash3: every bit of the result depends on every bit of x.
 TF_POSE3D_INLINE UnsignedLanes Mix(UnsignedLanes x) {
@@ -32,7 +32,7 @@ class Dropout {
 
   TF_POSE3D_INLINE Lanes operator()(int64_t place) const {
     if (!on_) return Splat(1.0f);
-    const UnsignedLanes places = UnsignedLanes{0, 1, 2, 3, 4, 5, 6, 7} + static_cast<uint32_t>(place);
+    const UnsignedLanes places = reinterpret_cast<UnsignedLanes>(kNumbers) + static_cast<uint32_t>(place);
     return Mix(Mix(places + first_) + second_) >= bound_ ? Splat(scale_) : Lanes{};
   }
 

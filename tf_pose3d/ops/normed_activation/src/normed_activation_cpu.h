@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "instruction_sets.h"
 #include "workers.h"
 
 namespace tf_pose3d {
@@ -39,21 +40,7 @@ struct NormedActivationKernels {
                    float* grad_bias, float* grad_gamma, float* grad_beta, void* workspace, const Workers& workers);
 };
 
-namespace baseline {
-NormedActivationKernels GetNormedActivationKernels();
-}
-
-namespace avx2 {
-NormedActivationKernels GetNormedActivationKernels();
-}
-
-// The fastest kernels that this machine runs.
-inline NormedActivationKernels BestNormedActivationKernels() {
-#ifdef TF_POSE3D_HAS_AVX2
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::GetNormedActivationKernels();
-#endif
-  return baseline::GetNormedActivationKernels();
-}
+TF_POSE3D_DECLARE(NormedActivationKernels)
 
 }  // namespace tf_pose3d
 
