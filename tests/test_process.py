@@ -27,7 +27,9 @@ print(count() - start)
 
 def run(code, *arguments, **environment):
     kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "TF_ENABLE"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MALLOC_", "TF_ENABLE", "TF_NUM"))
     }
     process = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -60,3 +62,38 @@ def test_nothing_is_promised_once_tensorflow_runs():
         "tune_process(); print('TF_ENABLE_ONEDNN_OPTS' in os.environ)"
     )
     assert run(code) == ["False"]
+
+
+SHARE = """
+import os, sys
+os.sched_getaffinity = lambda _: set(range(int(sys.argv[1])))
+from tf_pose3d.process import share_cores
+share_cores(int(sys.argv[2]))
+print(*(os.environ.get(f"TF_NUM_{kind}OP_THREADS", "-") for kind in ("INTRA", "INTER")))
+"""
+
+
+@pytest.mark.parametrize(
+    ("cores", "branches", "given", "expected"),
+    [
+        (2, 2, {}, ["1", "2"]),
+        (2, 1, {}, ["-", "-"]),
+        (1, 1, {}, ["-", "-"]),
+        (4, 2, {}, ["-", "-"]),
+        (2, 2, {"TF_NUM_INTRAOP_THREADS": "2"}, ["2", "-"]),
+    ],
+)
+def test_each_branch_has_a_core_where_there_are_as_many(cores, branches, given, expected):
+    assert run(SHARE, str(cores), str(branches), **given) == expected
+
+
+@pytest.mark.parametrize(("config", "expected"), [("motionagformer_xs", ["1"]), ("mixste_243", ["-"])])
+def test_programs_share_the_cores_as_their_family_has_them(config, expected):
+    code = (
+        "import os, sys; os.sched_getaffinity = lambda _: {0, 1}\n"
+        "from tf_pose3d.cli.program import parse\n"
+        "from tf_pose3d.cli.train import make_parser\n"
+        "parse(make_parser, ['--config', sys.argv[1], '--out_dir', 'out'], 'train')\n"
+        "print(os.environ.get('TF_NUM_INTRAOP_THREADS', '-'))"
+    )
+    assert run(code, config) == expected

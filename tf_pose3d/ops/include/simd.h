@@ -168,7 +168,8 @@ constexpr int64_t kPanel = 2 * Vector<R>::size;
 template <typename R>
 void MultiplyAdd(int64_t m, int64_t n, int64_t k, const R* a, int64_t a_row, int64_t a_col, const R* b, int64_t b_row,
                  int64_t b_panel, R* c, int64_t c_row) {
-  constexpr int64_t kDepth = 512;  // a panel of B of this depth stays in the first-level cache
+  // A panel of B of this depth stays in the first-level cache.
+  constexpr int64_t kDepth = (32 << 10) / (kPanel<R> * static_cast<int64_t>(sizeof(R)));
   for (int64_t p = 0; p < k; p += kDepth) {
     const int64_t depth = Min(kDepth, k - p);
     for (int64_t j = 0; j < n; j += kPanel<R>) {
