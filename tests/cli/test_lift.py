@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -29,6 +30,7 @@ FRAMES = 24
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "model.h5"
+    keras.utils.set_random_seed(0)
     save_model(build_model(MartinezFamily.config_class()), path)
     return path
 
