@@ -78,7 +78,7 @@ def share_cores(branches: int) -> None:
 
 
 def tune_process() -> None:
-    """Everything of this module, and oneDNN's kernels for matrix products and convolutions.
+    """Keeps freed memory, and takes oneDNN's kernels for matrix products and convolutions.
 
     TensorFlow reads which kernels to use when it is imported, so that this comes before. It uses oneDNN's
     by itself only on processors with AVX-512; they are faster on others as well. The environment's

@@ -118,13 +118,12 @@ class MixerBlock(keras.layers.Layer):
         scale: Tensor | None,
         training: bool | None,
     ) -> Tensor:
-        if scale is None:
-            added = branch(inputs, training=training)
-        elif isinstance(branch, (MLP, MultiHeadAttention)):
+        if scale is not None and isinstance(branch, (MLP, MultiHeadAttention)):
             added = branch(inputs, scale=ops.convert_to_tensor(scale), training=training)
         else:
             added = branch(inputs, training=training)
-            added = added * ops.cast(scale, added.dtype)
+            if scale is not None:
+                added = added * ops.cast(scale, added.dtype)
         if self.drop_path is not None:
             added = self.drop_path(added, training=training)
         return tokens + added

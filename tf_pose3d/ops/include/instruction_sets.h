@@ -9,9 +9,8 @@ namespace tf_pose3d {
 
 enum class InstructionSet { kBaseline, kAvx2, kAvx512 };
 
-// The widest that this machine runs. oneDNN's ONEDNN_MAX_CPU_ISA, which bounds TensorFlow's own kernels, bounds
-// these as well.
-inline InstructionSet WidestInstructionSet() {
+// As WidestInstructionSet, found anew.
+inline InstructionSet FindWidestInstructionSet() {
 #ifdef TF_POSE3D_X86
   const char* most = std::getenv("ONEDNN_MAX_CPU_ISA");
   if (most == nullptr) most = "";
@@ -25,6 +24,13 @@ inline InstructionSet WidestInstructionSet() {
 #else
   return InstructionSet::kBaseline;
 #endif
+}
+
+// The widest that this machine runs. oneDNN's ONEDNN_MAX_CPU_ISA, which bounds TensorFlow's own kernels, bounds
+// these as well; it is read once.
+inline InstructionSet WidestInstructionSet() {
+  static const InstructionSet widest = FindWidestInstructionSet();
+  return widest;
 }
 
 }  // namespace tf_pose3d
