@@ -68,7 +68,7 @@ SHARE = """
 import os, sys
 os.sched_getaffinity = lambda _: set(range(int(sys.argv[1])))
 from tf_pose3d.process import share_cores
-share_cores(int(sys.argv[2]))
+share_cores(None if sys.argv[2] == "None" else int(sys.argv[2]))
 print(*(os.environ.get(f"TF_NUM_{kind}OP_THREADS", "-") for kind in ("INTRA", "INTER")))
 """
 
@@ -80,6 +80,8 @@ print(*(os.environ.get(f"TF_NUM_{kind}OP_THREADS", "-") for kind in ("INTRA", "I
         (2, 1, {}, ["-", "-"]),
         (1, 1, {}, ["-", "-"]),
         (4, 2, {}, ["-", "-"]),
+        (4, None, {}, ["1", "4"]),
+        (1, None, {}, ["-", "-"]),
         (2, 2, {"TF_NUM_INTRAOP_THREADS": "2"}, ["2", "-"]),
     ],
 )
@@ -97,3 +99,38 @@ def test_programs_share_the_cores_as_their_family_has_them(config, expected):
         "print(os.environ.get('TF_NUM_INTRAOP_THREADS', '-'))"
     )
     assert run(code, config) == expected
+
+
+@pytest.mark.parametrize(
+    ("config", "flags", "expected"),
+    [("hgcn_gt", [], ["1"]), ("hgcn_gt", ["--jit_compile"], ["-"]), ("videopose3d_243", [], ["-"])],
+)
+def test_single_frames_are_lifted_in_parts_unless_xla_is_asked_for(config, flags, expected):
+    code = (
+        "import os, sys; os.sched_getaffinity = lambda _: {0, 1}\n"
+        "from tf_pose3d.cli.program import parse\n"
+        "from tf_pose3d.cli.eval import make_parser\n"
+        "parse(make_parser, ['--config', *sys.argv[1:]], 'eval')\n"
+        "print(os.environ.get('TF_NUM_INTRAOP_THREADS', '-'))"
+    )
+    assert run(code, config, *flags) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "chosen", "expected"),
+    [
+        ({}, (0, 0), "1"),
+        ({"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "3"}, (0, 0), "3"),
+        ({"TF_NUM_INTRAOP_THREADS": "2", "TF_NUM_INTEROP_THREADS": "3"}, (0, 0), "1"),
+        ({"TF_NUM_INTRAOP_THREADS": "2"}, (1, 4), "4"),
+        ({"TF_NUM_INTRAOP_THREADS": "1"}, (0, 0), "1"),
+    ],
+)
+def test_how_many_cores_work_apart(given, chosen, expected):
+    code = (
+        "import sys, tensorflow as tf\n"
+        "tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[1]))\n"
+        "tf.config.threading.set_inter_op_parallelism_threads(int(sys.argv[2]))\n"
+        "from tf_pose3d.process import cores_apart; print(cores_apart())"
+    )
+    assert run(code, *map(str, chosen), **given) == [expected]

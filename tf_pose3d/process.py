@@ -12,6 +12,7 @@ from collections.abc import Iterator
 __all__ = [
     "STRATEGIES",
     "XLA_ON_CPU",
+    "cores_apart",
     "half_precision_on_cpu",
     "held_stderr",
     "keep_freed_memory",
@@ -46,23 +47,28 @@ def keep_freed_memory() -> bool:
     return all(mallopt(setting, value) == 1 for setting, value in settings)
 
 
-def split_cores(branches: int, cores: int) -> tuple[int, int]:
+# Threads of an operation, and operations at a time.
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+
+
+def split_cores(branches: int | None, cores: int) -> tuple[int, int]:
     """How TensorFlow had best use the cores for a network.
 
     By itself it splits each operation over all cores and does several at a time, so that the operations of
     two branches wait for each other's halves. With a core for each branch they need not be split.
 
     Args:
-        branches: Parts of about the same size that the network computes beside each other.
+        branches: Parts of about the same size that the network computes beside each other; None: as many as
+            there are cores.
         cores: Of the machine, or that may be used.
 
     Returns:
         (threads of an operation, operations at a time).
     """
-    return (1, cores) if 1 < branches == cores else (cores, cores)
+    return (1, cores) if branches is None or 1 < branches == cores else (cores, cores)
 
 
-def share_cores(branches: int) -> None:
+def share_cores(branches: int | None) -> None:
     """Has TensorFlow use this machine's cores as `split_cores` says, where that differs from its own way.
 
     That is before TensorFlow is imported; `TF_NUM_INTRAOP_THREADS` and `TF_NUM_INTEROP_THREADS` win where
@@ -70,11 +76,26 @@ def share_cores(branches: int) -> None:
     """
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     split = split_cores(branches, cores)
-    if split == (cores, cores) or "tensorflow" in sys.modules or any(name in os.environ for name in names):
+    if split == (cores, cores) or "tensorflow" in sys.modules or any(name in os.environ for name in _THREADS):
         return
-    os.environ.update(zip(names, map(str, split), strict=True))
+    os.environ.update(zip(_THREADS, map(str, split), strict=True))
+
+
+def cores_apart() -> int:
+    """How many operations TensorFlow does at a time with a core each; 1 where it splits operations."""
+    from tensorflow import config
+
+    threading = config.threading
+    of_one, beside = (
+        int(chosen or os.environ.get(name) or 0)
+        for chosen, name in zip(
+            (threading.get_intra_op_parallelism_threads(), threading.get_inter_op_parallelism_threads()),
+            _THREADS,
+            strict=True,
+        )
+    )
+    return max(beside, 1) if of_one == 1 else 1
 
 
 def tune_process() -> None:

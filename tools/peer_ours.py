@@ -59,17 +59,28 @@ def start(work: Work, threads: int, mixed_precision: bool = False) -> Started:
 
     config = load_config(work.config).replace(**work.settings)
     family = get_family(config.ARCH)
-    of_one, beside = split_cores(family.branches, threads)
+    apart = work.kind == "predict" and family.splits_batches
+    of_one, beside = split_cores(None if apart else family.branches, threads)
     tf.config.threading.set_intra_op_parallelism_threads(of_one)
     tf.config.threading.set_inter_op_parallelism_threads(beside)
     if work.kind == "train":
         tf.config.experimental.enable_op_determinism()
     model = family.build_model(config)
+    if work.kind != "train":
+        _unlike_zero(model)
     if mixed_precision:
         _narrow(work, model)
     makers = {"train": _train, "predict": _predict, "video": _video}
     started = makers[work.kind](work, family, config, model)
     return dataclasses.replace(started, dtype="bfloat16") if mixed_precision else started
+
+
+def _unlike_zero(model: Any) -> None:
+    """Biases and means as training leaves them: TensorFlow drops the addition of a constant zero."""
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        if "float" in variable.dtype and not np.any(variable.numpy()):
+            variable.assign(rng.normal(0, 0.01, variable.shape))
 
 
 def _narrow(work: Work, model: Any) -> None:
@@ -130,7 +141,9 @@ def _train(work: Work, family: Any, config: Any, model: Any) -> Started:
 def _predict(work: Work, family: Any, config: Any, model: Any) -> Started:
     import tensorflow as tf
 
+    from tf_pose3d.evaluation.prediction import in_parts
     from tf_pose3d.layers.normed_linear import folded_weights
+    from tf_pose3d.process import cores_apart
 
     output = getattr(model, "sequence_output", "pose_3d")
     batch = _batch(work, model)
@@ -143,14 +156,16 @@ def _predict(work: Work, family: Any, config: Any, model: Any) -> Started:
         keypoints = batch["keypoints_2d"][:, 0]
         return Started(lambda: run(keypoints).numpy(), work.size, folded, (keypoints,))
 
-    def forward(batch: dict[str, Any]) -> Any:
+    def whole(batch: dict[str, Any]) -> Any:
         return tf.cast(model(batch, training=False)[output], tf.float32)
 
-    run = tf.function(forward, autograph=False, jit_compile=config.JIT_COMPILE)
-    with folded_weights(model):
-        run(batch)
+    forward = in_parts(whole, cores_apart() if family.splits_batches else 1)
+    jit_compile = config.JIT_COMPILE and forward is whole
+    run = tf.function(forward, autograph=False, jit_compile=jit_compile)
+    with folded_weights(model, constant=True):
+        concrete = run.get_concrete_function(batch)
     poses = work.size * (work.frames if hasattr(model, "sequence_output") else 1)
-    return Started(lambda: run(batch).numpy(), poses, forward, (batch,))
+    return Started(lambda: concrete(batch).numpy(), poses, forward, (batch,))
 
 
 def _video(work: Work, family: Any, config: Any, model: Any) -> Started:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import tensorflow as tf
 from tf_pose3d.data import human36m
 from tf_pose3d.data.synthetic import synthetic_sequences
 from tf_pose3d.data.windows import Windows
+from tf_pose3d.evaluation import prediction
 from tf_pose3d.evaluation.prediction import predict_poses, predict_with_loss
 from tf_pose3d.evaluation.protocols import get_protocol
 from tf_pose3d.models.family import get_family
@@ -48,6 +51,12 @@ def make_windows(config=CONFIG, split="test", sequences=SEQUENCES):
     return Windows(sequences, spec, subjects=human36m.SUBJECTS, actions=human36m.ACTIONS)
 
 
+def make_family_windows(family, config):
+    sequences = synthetic_sequences(["S9"], frames=31, actions=["Walking"], skeleton=config.skeleton)
+    spec = family.data_spec(config, "test")
+    return Windows(sequences, spec, subjects=human36m.SUBJECTS, actions=human36m.ACTIONS)
+
+
 class WholeWindows(keras.Model):
     """Hides the model's parts, so that every window goes through it whole."""
 
@@ -76,6 +85,37 @@ def test_chunks_change_nothing(model, monkeypatch):
     expected = predict_poses(model, windows, 16)
     monkeypatch.setattr("tf_pose3d.evaluation.prediction._CHUNK", 17)
     np.testing.assert_allclose(predict_poses(model, windows, 5), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("arch", ["martinez", "semgcn"])
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_parts_for_cores_of_their_own_change_nothing(arch, flip, compiled, monkeypatch):
+    family = get_family(arch)
+    config = family.config_class.from_dict({"HID_DIM": 16})
+    model = build_model(config)
+    windows = make_family_windows(family, config)
+    predict = functools.partial(predict_poses, windows=windows, batch_size=16, flip=flip)
+    expected = predict(model)
+    monkeypatch.setattr(prediction, "cores_apart", lambda: 3)
+    monkeypatch.setattr(prediction, "_CPU_FRAMES", 7)
+    vars(model).pop(prediction._HELD)
+    np.testing.assert_allclose(predict(model, jit_compile=compiled), expected, atol=1e-5)
+    # One window: two parts have none.
+    one = predict(model, jit_compile=compiled, indices=np.array([3]))
+    np.testing.assert_allclose(one, expected[3:4], atol=1e-5)
+
+
+def test_weights_that_changed_are_seen():
+    family = get_family("martinez")
+    config = family.config_class.from_dict({"HID_DIM": 16})
+    model = build_model(config)
+    windows = make_family_windows(family, config)
+    first = predict_poses(model, windows, 16)
+    for weight in model.weights:
+        if "moving_variance" in weight.path:
+            weight.assign(weight * 4)
+    assert np.abs(predict_poses(model, windows, 16) - first).max() > 1e-3
 
 
 def test_compiled_prediction_agrees(model):

@@ -7,7 +7,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING
 
 from tf_pose3d.cli.flags import parse_overrides
-from tf_pose3d.process import XLA_ON_CPU, half_precision_on_cpu
+from tf_pose3d.process import XLA_ON_CPU, cores_apart, half_precision_on_cpu
 
 if TYPE_CHECKING:
     import keras
@@ -61,4 +61,7 @@ def apply_precision(model: keras.Model, arguments: Namespace, config: TrainingCo
         else:
             say(f"--mixed_precision: without effect, {config.ARCH} has no large matrix products here")
     if on_cpu and config.JIT_COMPILE:
-        say(f"--jit_compile: {XLA_ON_CPU}")
+        if cores_apart() > 1:
+            say("JIT_COMPILE: not here, as each core lifts a part of the frames, which is faster")
+        else:
+            say(f"--jit_compile: {XLA_ON_CPU}")

@@ -231,7 +231,8 @@ def parse(
             "(weights of the original releases hold none: give the config file beside them); e.g. "
             f"{_EXAMPLES[program]}"
         )
-    share_cores(release.family.branches)
+    apart = program != "train" and release.family.splits_batches and not parsed.jit_compile
+    share_cores(None if apart else release.family.branches)
     if foreign is not None:
         _convert(foreign, release, parsed, program)
     named = parsed.weights

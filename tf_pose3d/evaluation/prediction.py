@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,10 @@ import tensorflow as tf
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.evaluation.mirroring import mirror_joints
 from tf_pose3d.evaluation.temporal_prediction import temporal_predictor
+from tf_pose3d.layers.normed_linear import folded_weights, normed_rows
+from tf_pose3d.process import cores_apart
 
-__all__ = ["Predictor", "predict_poses", "predict_with_loss", "predictor_of"]
+__all__ = ["Predictor", "in_parts", "predict_poses", "predict_with_loss", "predictor_of"]
 
 # Windows whose frames are encoded together, and windows per forward pass on a CPU. The first bounds
 # memory, the second keeps a pass's activations near the cache; on a GPU the caller's batch size holds.
@@ -22,6 +25,32 @@ __all__ = ["Predictor", "predict_poses", "predict_with_loss", "predictor_of"]
 _CHUNK = 4096
 _CPU_BATCH = 32
 _CPU_FRAMES = 256
+
+
+def in_parts(
+    forward: Callable[[dict[str, tf.Tensor]], tf.Tensor], parts: int
+) -> Callable[[dict[str, tf.Tensor]], tf.Tensor]:
+    """The same for a batch in so many parts that do not wait for each other, where each has a core.
+
+    Args:
+        forward: From a batch to `(B, ...)`.
+        parts: See `tf_pose3d.process.cores_apart`.
+    """
+    if parts == 1:
+        return forward
+
+    def run(batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        count = tf.shape(next(iter(batch.values())))[0]
+        ends = [count * part // parts for part in range(parts)] + [count]
+        return tf.concat(
+            [
+                forward({name: values[begin:end] for name, values in batch.items()})
+                for begin, end in itertools.pairwise(ends)
+            ],
+            axis=0,
+        )
+
+    return run
 
 
 class Predictor:
@@ -56,6 +85,7 @@ class Predictor:
             hasattr(model, name) for name in ("encode_frames", "replacement_token", "lift_tokens")
         )
         self._temporal = temporal_predictor(model, flip, jit_compile, overlap, output)
+        self._on_cpu = not tf.config.list_physical_devices("GPU")
         # What windows can differ in -> compiled functions.
         self._compiled: dict[Any, Any] = {}
 
@@ -70,7 +100,7 @@ class Predictor:
         indices = np.arange(windows.num_centres) if indices is None else np.asarray(indices)
         if self._temporal is not None:
             return self._temporal(windows, batch_size, indices, progress)
-        if not tf.config.list_physical_devices("GPU"):
+        if self._on_cpu:
             frames = getattr(self.model, "cpu_batch", _CPU_FRAMES)
             batch_size = frames if windows.spec.length == 1 else min(batch_size, _CPU_BATCH)
         poses = []
@@ -174,26 +204,33 @@ class Predictor:
             }
             self._compiled[key] = self._compile_whole(
                 signature,
+                cores_apart() if windows.spec.length == 1 and self._on_cpu else 1,
                 tf.constant(store.input_skeleton.flip_order, tf.int32),
                 tf.constant(store.skeleton.flip_order, tf.int32),
             )
         return self._compiled[key](batch).numpy()
 
+    def _poses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        return tf.cast(self.model(batch, training=False)["pose_3d"], tf.float32)
+
     def _compile_whole(
-        self, signature: dict[str, tf.TensorSpec], input_flip: tf.Tensor, flip_order: tf.Tensor
+        self, signature: dict[str, tf.TensorSpec], parts: int, input_flip: tf.Tensor, flip_order: tf.Tensor
     ) -> Callable:
         model, flip = self.model, self._flip
+        # XLA's programs would wait for each other, and together they are slower than the parts.
+        forward, jit_compile = in_parts(self._poses, parts), self._jit_compile and parts == 1
 
-        @tf.function(input_signature=[signature], jit_compile=self._jit_compile, autograph=False)
+        @tf.function(input_signature=[signature], jit_compile=jit_compile, autograph=False)
         def run(batch: dict[str, tf.Tensor]) -> tf.Tensor:
-            poses = tf.cast(model(batch, training=False)["pose_3d"], tf.float32)
+            poses = forward(batch)
             if not flip:
                 return poses
             image = {**batch, "keypoints_2d": mirror_joints(batch["keypoints_2d"], input_flip)}
-            mirrored = tf.cast(model(image, training=False)["pose_3d"], tf.float32)
-            return (poses + mirror_joints(mirrored, flip_order)) / 2
+            return (poses + mirror_joints(forward(image), flip_order)) / 2
 
-        return run
+        # Called itself, it looks through nothing but the tensors.
+        with folded_weights(model, constant=True):
+            return run.get_concrete_function()
 
 
 # Where a model keeps its predictors: beside the attributes that Keras tracks.
@@ -223,7 +260,7 @@ def predictor_of(
     held = vars(model).setdefault(_HELD, _Held()).predictors
     key = (flip, jit_compile, overlap)
     copied = 0
-    if hasattr(model, "lift_sequence") or hasattr(model, "lift_windows"):
+    if normed_rows(model):
         for variable in model.variables:
             copied = zlib.crc32(np.asarray(variable).tobytes(), copied)
     found = held.get(key)

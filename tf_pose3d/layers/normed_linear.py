@@ -1,4 +1,4 @@
-"""A linear map with batch normalisation, (leaky) ReLU and dropout: what temporal networks are made of."""
+"""A linear map with batch normalisation, (leaky) ReLU and dropout: what many networks are made of."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import math
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum, UnbiasedBatchNormalization
+from tf_pose3d.layers.normed_relu import normed_relu
 from tf_pose3d.layers.products import product
-from tf_pose3d.ops.normed_activation import normed_activation
 from tf_pose3d.types import Tensor
 
-__all__ = ["NormedLinear", "folded_weights", "uniform_initializer"]
+__all__ = ["NormedLinear", "NormedRows", "folded_weights", "normed_rows", "uniform_initializer"]
 
 
 def uniform_initializer(fan_in: int) -> keras.initializers.Initializer:
@@ -23,8 +24,72 @@ def uniform_initializer(fan_in: int) -> keras.initializers.Initializer:
     return keras.initializers.RandomUniform(-limit, limit)
 
 
+class NormedRows(keras.layers.Layer):
+    """A matrix product, batch normalisation, (leaky) ReLU and dropout of rows; for inference as one product.
+
+    Layers of this kind have `kernel` `(C, D)`, `bias` `(D,)` or None, `norm`, `seed_generator`, `slope` and
+    `dropout`.
+
+    Input: rows `(R, C)`. Output: `(R, D)`.
+    """
+
+    # See `narrow_products`.
+    product_dtype: str | None = None
+
+    units: int
+    slope: float = 0.0
+    dropout: float = 0.0
+    _folded: tuple[Tensor | np.ndarray, Tensor | np.ndarray] | None = None
+
+    @property
+    def effective_kernel(self) -> Tensor:
+        """`(C, D)` that rows are multiplied with: with the normalisation worked in while it is folded."""
+        return ops.convert_to_tensor(self.kernel if self._folded is None else self._folded[0])
+
+    def fold(self, constant: bool) -> None:
+        """Works the running statistics into a copy of the weights, for inference until `unfold`.
+
+        Args:
+            constant: See `folded_weights`.
+        """
+        norm = self.norm
+        gamma, beta, mean, variance, kernel = (
+            ops.convert_to_numpy(values)
+            for values in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance, self.kernel)
+        )
+        scale = gamma / np.sqrt(variance + np.float32(norm.epsilon))
+        shift = beta - mean * scale
+        if self.bias is not None:
+            shift = shift + ops.convert_to_numpy(self.bias) * scale
+        copies = (kernel * scale, shift)
+        self._folded = (
+            copies if constant else (ops.convert_to_tensor(copies[0]), ops.convert_to_tensor(shift))
+        )
+
+    def unfold(self) -> None:
+        """Returns to the weights themselves."""
+        self._folded = None
+
+    def activate(self, product: Tensor, training: bool | None = None) -> Tensor:
+        """The layer's output for rows `(R, D)` that are multiplied with `effective_kernel` already."""
+        if training or self._folded is None:
+            return normed_relu(
+                product, self.bias, self.norm, self.dropout, self.seed_generator, training, self.slope
+            )
+        shift = ops.cast(self._folded[1], product.dtype)
+        # Keras's sum is a BiasAdd, which oneDNN works into the product: no gain but with constant weights.
+        product = ops.add(product, shift) if isinstance(self._folded[0], np.ndarray) else product + shift
+        return ops.leaky_relu(product, self.slope) if self.slope else ops.relu(product)
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        return self.activate(product(inputs, self.effective_kernel, self.product_dtype), training)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (*input_shape[:-1], self.units)
+
+
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class NormedLinear(keras.layers.Layer):
+class NormedLinear(NormedRows):
     """Matrix product, batch normalisation, LeakyReLU and dropout.
 
     Args:
@@ -36,9 +101,6 @@ class NormedLinear(keras.layers.Layer):
 
     Input: rows `(R, C)`. Output: `(R, D)`.
     """
-
-    # See `narrow_products`.
-    product_dtype: str | None = None
 
     def __init__(
         self,
@@ -56,7 +118,6 @@ class NormedLinear(keras.layers.Layer):
         self.dropout = float(dropout)
         self.norm = UnbiasedBatchNormalization(momentum, dtype=self.dtype_policy, name="norm")
         self.seed_generator = keras.random.SeedGenerator()
-        self._folded: tuple[Tensor, Tensor] | None = None
 
     def build(self, input_shape: tuple) -> None:
         width = input_shape[-1]
@@ -70,55 +131,6 @@ class NormedLinear(keras.layers.Layer):
             )
         self.norm.build((None, self.units))
 
-    @property
-    def effective_kernel(self) -> Tensor:
-        """`(C, D)` that rows are multiplied with: with the normalisation worked in while it is folded."""
-        return ops.convert_to_tensor(self.kernel if self._folded is None else self._folded[0])
-
-    def fold(self) -> None:
-        """Works the running statistics into a copy of the weights, for inference until `unfold`."""
-        scale, shift = self._scale_and_shift()
-        self._folded = (ops.convert_to_tensor(self.kernel) * scale, shift)
-
-    def unfold(self) -> None:
-        """Returns to the weights themselves."""
-        self._folded = None
-
-    def _scale_and_shift(self) -> tuple[Tensor, Tensor]:
-        norm = self.norm
-        scale = ops.convert_to_tensor(norm.gamma) * ops.rsqrt(norm.moving_variance.value + norm.epsilon)
-        shift = ops.convert_to_tensor(norm.beta) - norm.moving_mean.value * scale
-        return scale, shift if self.bias is None else shift + ops.convert_to_tensor(self.bias) * scale
-
-    def activate(self, product: Tensor, training: bool | None = None) -> Tensor:
-        """The layer's output for rows `(R, D)` that are multiplied with `effective_kernel` already."""
-        if training:
-            bias = ops.zeros((self.units,), product.dtype) if self.bias is None else self.bias
-            outputs, mean, variance = normed_activation(
-                product,
-                ops.cast(ops.convert_to_tensor(bias), product.dtype),
-                ops.cast(self.norm.gamma, "float32"),
-                ops.cast(self.norm.beta, "float32"),
-                self.norm.epsilon,
-                self.slope,
-                self.dropout,
-                self.seed_generator,
-            )
-            self.norm.update(mean, variance, ops.shape(product)[0])
-            return ops.cast(outputs, product.dtype)
-        if self._folded is None:
-            scale, shift = (ops.cast(values, product.dtype) for values in self._scale_and_shift())
-            product = product * scale + shift
-        else:
-            product = product + ops.cast(self._folded[1], product.dtype)
-        return ops.leaky_relu(product, self.slope) if self.slope else ops.relu(product)
-
-    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        return self.activate(product(inputs, self.effective_kernel, self.product_dtype), training)
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (*input_shape[:-1], self.units)
-
     def get_config(self) -> dict:
         return {
             **super().get_config(),
@@ -130,15 +142,25 @@ class NormedLinear(keras.layers.Layer):
         }
 
 
+def normed_rows(model: keras.Layer) -> list[NormedRows]:
+    """The layers of a model that `folded_weights` folds."""
+    return [layer for layer in model._flatten_layers() if isinstance(layer, NormedRows)]
+
+
 @contextlib.contextmanager
-def folded_weights(model: keras.Layer) -> Iterator[None]:
+def folded_weights(model: keras.Layer, constant: bool = False) -> Iterator[None]:
     """A block in which inference multiplies with weights that hold the normalisations already.
 
     Graphs that are traced in the block keep these copies: trace them anew when the weights have changed.
+
+    Args:
+        model: What is traced.
+        constant: Have the copies be constants of the graphs: oneDNN lays them out for its products once and
+            not in every call, which gains up to a third with some hundred rows and loses with thousands.
     """
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, NormedLinear)]
+    layers = normed_rows(model)
     for layer in layers:
-        layer.fold()
+        layer.fold(constant)
     try:
         yield
     finally:

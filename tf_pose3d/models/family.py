@@ -63,6 +63,7 @@ class Family(abc.ABC, Generic[ConfigT]):
         protocol: How it is evaluated: a name in `tf_pose3d.evaluation.protocols.PROTOCOLS`.
         branches: Parts of about the same size that its network computes beside each other; see
             `tf_pose3d.process.split_cores`.
+        splits_batches: Whether its batches are predicted in as many parts as there are cores, one on each.
         lifted_in_keras_because: Why lifting takes more than the exported pass over windows; empty: it does
             not.
     """
@@ -70,6 +71,7 @@ class Family(abc.ABC, Generic[ConfigT]):
     config_class: ClassVar[type[TrainingConfig]]
     protocol: ClassVar[str] = "uplift"
     branches: ClassVar[int] = 1
+    splits_batches: ClassVar[bool] = False
     lifted_in_keras_because: ClassVar[str] = ""
 
     @property

@@ -74,6 +74,7 @@ class SingleFrameFamily(Family[ConfigT]):
     """
 
     loss_begin = 0
+    splits_batches = True
 
     def skeleton(self, config: ConfigT) -> str:
         return config.skeleton

@@ -9,8 +9,7 @@ import keras
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
-from tf_pose3d.layers.normed_relu import normed_relu
-from tf_pose3d.layers.products import product
+from tf_pose3d.layers.normed_linear import NormedRows
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
 
@@ -23,7 +22,7 @@ def _he_normal() -> keras.initializers.Initializer:
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class LinearBlock(keras.layers.Layer):
+class LinearBlock(NormedRows):
     """Dense layer, batch normalisation, ReLU and dropout.
 
     Args:
@@ -32,9 +31,6 @@ class LinearBlock(keras.layers.Layer):
 
     Input: `(B, C)`. Output: `(B, units)`.
     """
-
-    # See `narrow_products`.
-    product_dtype: str | None = None
 
     def __init__(self, units: int, dropout: float = 0.5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -48,12 +44,13 @@ class LinearBlock(keras.layers.Layer):
         self.dense.build(input_shape)
         self.norm.build((None, self.units))
 
-    def call(self, inputs: keras.KerasTensor, training: bool | None = None) -> keras.KerasTensor:
-        rows = product(inputs, ops.convert_to_tensor(self.dense.kernel), self.product_dtype)
-        return normed_relu(rows, self.dense.bias, self.norm, self.dropout, self.seed_generator, training)
+    @property
+    def kernel(self) -> keras.Variable:
+        return self.dense.kernel
 
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (*input_shape[:-1], self.units)
+    @property
+    def bias(self) -> keras.Variable:
+        return self.dense.bias
 
     def get_config(self) -> dict:
         return {**super().get_config(), "units": self.units, "dropout": self.dropout}
