@@ -54,13 +54,13 @@ class NormedRows(keras.layers.Layer):
         """
         norm = self.norm
         gamma, beta, mean, variance, kernel = (
-            ops.convert_to_numpy(values)
+            np.asarray(values)
             for values in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance, self.kernel)
         )
         scale = gamma / np.sqrt(variance + np.float32(norm.epsilon))
         shift = beta - mean * scale
         if self.bias is not None:
-            shift = shift + ops.convert_to_numpy(self.bias) * scale
+            shift = shift + np.asarray(self.bias) * scale
         copies = (kernel * scale, shift)
         self._folded = (
             copies if constant else (ops.convert_to_tensor(copies[0]), ops.convert_to_tensor(shift))
