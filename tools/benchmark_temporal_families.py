@@ -33,7 +33,7 @@ from tf_pose3d.data.human36m import CAMERAS
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.evaluation.prediction import Predictor
-from tf_pose3d.layers.normed_linear import folded_weights
+from tf_pose3d.layers.folding import folded_weights
 from tf_pose3d.models.family import get_family
 from tf_pose3d.skeleton import get_skeleton
 from tf_pose3d.training.optimizers import make_optimizer

@@ -142,7 +142,7 @@ def _predict(work: Work, family: Any, config: Any, model: Any) -> Started:
     import tensorflow as tf
 
     from tf_pose3d.evaluation.prediction import in_parts
-    from tf_pose3d.layers.normed_linear import folded_weights
+    from tf_pose3d.layers.folding import folded_weights
     from tf_pose3d.process import cores_apart
 
     output = getattr(model, "sequence_output", "pose_3d")

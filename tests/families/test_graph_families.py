@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import tf_pose3d
+from tf_pose3d.layers.folding import folded_weights
 from tf_pose3d.models.family import get_family
 from tf_pose3d.weights.convert import get_converter
 
@@ -43,6 +44,10 @@ def test_outputs_equal_the_release(golden, case):
     # A window of one frame is the same as a frame.
     window = {"keypoints_2d": inputs["keypoints_2d"][:, None]}
     assert_close(model(window, training=False)["pose_3d"], arrays["output_0"])
+    for constant in (False, True):
+        with folded_weights(model, constant):
+            folded = tf.function(lambda: model(inputs, training=False)["pose_3d"], autograph=False)
+            assert_close(folded(), arrays["output_0"])
 
 
 COMPILED = ["hoif/joints16", "semgcn/nonlocal16"]

@@ -11,8 +11,8 @@ from tf_pose3d.camera import Camera
 from tf_pose3d.data.sequence import Sequence
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
+from tf_pose3d.layers.folding import folded_weights
 from tf_pose3d.layers.losses import mean_joint_distance
-from tf_pose3d.layers.normed_linear import folded_weights
 from tf_pose3d.models.ehfusion.model import motion_angles
 from tf_pose3d.models.family import get_family
 from tf_pose3d.skeleton import get_skeleton

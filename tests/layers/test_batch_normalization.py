@@ -3,7 +3,6 @@ import pytest
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.graph import GraphBlock, SemanticGraphConvolution
-from tf_pose3d.layers.normed_linear import folded_weights
 from tf_pose3d.models.martinez.model import LinearBlock
 
 
@@ -53,21 +52,6 @@ def blocks():
         pytest.param(graph, graph.convolution, (16, 3, 4), id="graph"),
         pytest.param(linear, linear.dense, (3, 4), id="linear"),
     ]
-
-
-@pytest.mark.parametrize("constant", [False, True])
-def test_a_folded_block_gives_the_same(constant):
-    generator = np.random.default_rng(2)
-    block = LinearBlock(6, dropout=0.5)
-    block.build((None, 4))
-    for weight in (block.dense.bias, block.norm.gamma, block.norm.beta, block.norm.moving_mean):
-        weight.assign(generator.normal(size=6))
-    block.norm.moving_variance.assign(generator.uniform(0.5, 2, 6))
-    inputs = generator.normal(size=(5, 4)).astype(np.float32)
-    expected = np.asarray(block(inputs, training=False))
-    with folded_weights(block, constant):
-        np.testing.assert_allclose(block(inputs, training=False), expected, rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(block(inputs, training=False), expected)
 
 
 def test_a_frozen_norm_keeps_its_statistics():

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from tf_pose3d.layers.normed_linear import folded_weights
+from tf_pose3d.layers.folding import folded_weights
 from tf_pose3d.layers.products import narrow_products, product
 from tf_pose3d.models.loading import build_model
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig

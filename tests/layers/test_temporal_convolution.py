@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum
+from tf_pose3d.layers.folding import folded_weights
 from tf_pose3d.layers.fully_connected import FullyConnectedBlock
-from tf_pose3d.layers.normed_linear import NormedLinear, folded_weights
+from tf_pose3d.layers.normed_linear import NormedLinear
 from tf_pose3d.layers.temporal_convolution import TemporalNetwork, cut, receptive_field
 from tf_pose3d.ops.exporting import exporting
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.evaluation.mirroring import mirror_joints
 from tf_pose3d.evaluation.temporal_prediction import temporal_predictor
-from tf_pose3d.layers.normed_linear import folded_weights, normed_rows
+from tf_pose3d.layers.folding import foldable_layers, folded_weights
 from tf_pose3d.process import cores_apart
 
 __all__ = ["Predictor", "in_parts", "predict_poses", "predict_with_loss", "predictor_of"]
@@ -61,6 +61,9 @@ class Predictor:
     convolutions go through a predictor of their own, see `temporal_predictor`.
 
     Networks that give every frame of a clip go through `FrameSequencePredictor`.
+
+    Layers that can be folded have the weights of the first call, see `tf_pose3d.layers.folding`. On CPUs
+    single frames are predicted in parts, see `in_parts`; XLA is not used for these.
 
     Args:
         model: Maps a batch dict to an output dict with `pose_3d`.
@@ -260,7 +263,7 @@ def predictor_of(
     held = vars(model).setdefault(_HELD, _Held()).predictors
     key = (flip, jit_compile, overlap)
     copied = 0
-    if normed_rows(model):
+    if foldable_layers(model):
         for variable in model.variables:
             copied = zlib.crc32(np.asarray(variable).tobytes(), copied)
     found = held.get(key)

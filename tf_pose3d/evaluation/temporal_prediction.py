@@ -11,7 +11,7 @@ import tensorflow as tf
 from tf_pose3d.data.windows import Windows
 from tf_pose3d.errors import Pose3DError
 from tf_pose3d.evaluation.sequence_prediction import FrameSequencePredictor
-from tf_pose3d.layers.normed_linear import folded_weights
+from tf_pose3d.layers.folding import folded_weights
 from tf_pose3d.types import Parsed
 
 __all__ = ["SequencePredictor", "WindowPredictor", "path_predictor", "temporal_predictor"]

@@ -76,7 +76,8 @@ class KeypointWarning(UserWarning):
 class Lifter:
     """Lifts videos of 2D keypoints with one model.
 
-    Repeated calls share the model's compiled passes: only the first one traces.
+    Repeated calls share the model's compiled passes: only the first one traces. Networks with batch
+    normalisation lift with the weights that they have then: make a new lifter where training goes on.
 
     Args:
         model: With its weights; `model.config` is its config, as `tf_pose3d.load_model` gives it.

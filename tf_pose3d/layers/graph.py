@@ -7,14 +7,17 @@ features one product of `(J * B, C)`, where `(B, J, C)` would need B small ones.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
+from tf_pose3d.layers.folding import Foldable, held, scale_and_shift
 from tf_pose3d.layers.normed_relu import normed_relu
 from tf_pose3d.layers.skeleton_graph import hop_edges, skeleton_adjacency
+from tf_pose3d.types import Tensor
 
 __all__ = [
     "GraphBlock",
@@ -48,10 +51,14 @@ class _EdgeSoftmax:
         return ops.softmax(ops.reshape(spread, (self.joints, self.joints)), axis=-1)
 
 
-def _mix_features(inputs: keras.KerasTensor, kernel: keras.KerasTensor) -> keras.KerasTensor:
-    """`(J, B, C) x (C, D) -> (J, B, D)`."""
+def _mix_features(
+    inputs: keras.KerasTensor, kernel: keras.KerasTensor, bias: keras.KerasTensor | None = None
+) -> keras.KerasTensor:
+    """`(J, B, C) x (C, D) + (D,) -> (J, B, D)`."""
     joints, _, width = inputs.shape
-    product = ops.matmul(ops.reshape(inputs, (-1, width)), kernel)
+    product = ops.matmul(ops.reshape(inputs, (-1, width)), ops.cast(kernel, inputs.dtype))
+    if bias is not None:
+        product = ops.add(product, ops.cast(bias, inputs.dtype))
     return ops.reshape(product, (joints, -1, kernel.shape[-1]))
 
 
@@ -74,8 +81,60 @@ def _bias_initializer(units: int) -> keras.initializers.Initializer:
     return keras.initializers.RandomUniform(-limit, limit)
 
 
+class _Weights(NamedTuple):
+    """What a graph convolution computes with.
+
+    Attributes:
+        kernels: `(C, D)` of each hop.
+        biases: `(D,)` of each hop, or None: 0.
+        joints: What mixes joints.
+    """
+
+    kernels: list[Tensor]
+    biases: list[Tensor | None]
+    joints: list[Tensor]
+
+
+class _GraphConvolution(keras.layers.Layer):
+    """Computes with its weights, or with copies that hold the normalisation behind it."""
+
+    _folded: _Weights | None = None
+
+    def _weights(self) -> _Weights:
+        raise NotImplementedError
+
+    def _of_hops(self, scale: np.ndarray, shift: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What each hop's features are scaled and shifted by."""
+        raise NotImplementedError
+
+    def fold(self, scale: np.ndarray, shift: np.ndarray, constant: bool) -> None:
+        """Has `product` give `product * scale + shift` by copies of the weights, until `unfold`.
+
+        A bias comes through the mixing of joints as it is, since the shares of every joint sum to 1. So it is
+        added where features are mixed, as the scale is worked into their kernels.
+
+        Args:
+            scale, shift: `(D,)` of the output's features.
+            constant: See `tf_pose3d.layers.folding.folded_weights`.
+        """
+        kernels, _, joints = self._weights()
+        parts = self._of_hops(scale, shift)
+        self._folded = _Weights(
+            [
+                held(np.asarray(kernel) * scale, constant)
+                for kernel, (scale, _) in zip(kernels, parts, strict=True)
+            ],
+            [held(shift, constant) for _, shift in parts],
+            [held(np.asarray(matrix), constant) for matrix in joints],
+        )
+
+    def unfold(self) -> None:
+        """Returns to the weights themselves."""
+        self._folded = None
+
+
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class SemanticGraphConvolution(keras.layers.Layer):
+class SemanticGraphConvolution(_GraphConvolution):
     """Graph convolution with one kernel for a joint itself, one for its neighbours, and learned edges.
 
     Zhao et al., "Semantic graph convolutional networks for 3D human pose regression", CVPR 2019.
@@ -107,16 +166,22 @@ class SemanticGraphConvolution(keras.layers.Layer):
             shape=(self.units,), initializer=_bias_initializer(self.units), name="bias"
         )
 
-    def product(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
-        """The layer's output without its bias."""
-        weights = self._edge_softmax(self.edges)
-        own = _mix_features(inputs, self.kernel[0])
-        others = _mix_features(inputs, self.kernel[1])
+    def _weights(self) -> _Weights:
+        edges = self._edge_softmax(self.edges)
         # The neighbours' matrix has a zero diagonal; a joint's own share is a mere scaling.
         diagonal = ops.convert_to_tensor(self._self)
-        own_share = ops.cast(ops.sum(weights * diagonal, axis=-1), own.dtype)
-        mixed = _mix_joints(weights * (1 - diagonal), others)
-        return own * own_share[:, None, None] + mixed
+        joints = [ops.sum(edges * diagonal, axis=-1), edges * (1 - diagonal)]
+        return _Weights([self.kernel[0], self.kernel[1]], [None, None], joints)
+
+    def _of_hops(self, scale: np.ndarray, shift: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [(scale, shift), (scale, shift)]
+
+    def product(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """The layer's output without its bias."""
+        kernels, biases, (own_share, neighbours) = self._folded or self._weights()
+        own = _mix_features(inputs, kernels[0], biases[0])
+        mixed = _mix_joints(neighbours, _mix_features(inputs, kernels[1], biases[1]))
+        return own * ops.cast(own_share, own.dtype)[:, None, None] + mixed
 
     def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
         product = self.product(inputs)
@@ -130,7 +195,7 @@ class SemanticGraphConvolution(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class HighOrderGraphConvolution(keras.layers.Layer):
+class HighOrderGraphConvolution(_GraphConvolution):
     """Graph convolution over neighbours at several distances, each hop with a kernel and edges of its own.
 
     With `initial_share` a = 0 and `kernel_scale` b = 1 it is HGCN's layer: hop k gives `A_k x W_k` (Zou et
@@ -205,21 +270,31 @@ class HighOrderGraphConvolution(keras.layers.Layer):
         """The one of the two biases that is used."""
         return self.bias_of_concatenation if self.combine == "concatenate" else self.bias_of_sum
 
+    def _weights(self) -> _Weights:
+        scale = self.kernel_scale
+        kernels = [self.kernel[hop] * scale if scale != 1 else self.kernel[hop] for hop in range(self.hops)]
+        joints = [softmax(self.edges[hop]) for hop, softmax in enumerate(self._edge_softmax) if hop]
+        return _Weights(kernels, [None] * self.hops, joints)
+
+    def _of_hops(self, scale: np.ndarray, shift: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        if self.combine == "sum":
+            return [(scale, shift / self.hops)] * self.hops
+        return list(zip(np.split(scale, self.hops), np.split(shift, self.hops), strict=True))
+
     def product(
         self, inputs: keras.KerasTensor, initial: keras.KerasTensor | None = None
     ) -> keras.KerasTensor:
         """The layer's output without its bias."""
-        share, scale = self.initial_share, self.kernel_scale
+        share, weights = self.initial_share, self._folded or self._weights()
         outputs = []
-        for hop, softmax in enumerate(self._edge_softmax):
-            kernel = self.kernel[hop] * scale if scale != 1 else self.kernel[hop]
+        for hop, (kernel, bias) in enumerate(zip(weights.kernels, weights.biases, strict=True)):
             if share and initial is not None:
-                neighbours = _mix_joints(softmax(self.edges[hop]), inputs) if hop else inputs
+                neighbours = _mix_joints(weights.joints[hop - 1], inputs) if hop else inputs
                 mixed = (1 - share) * neighbours + share * initial
-                outputs.append(_mix_features(mixed, kernel))
+                outputs.append(_mix_features(mixed, kernel, bias))
             else:
-                features = _mix_features(inputs, kernel)
-                outputs.append(_mix_joints(softmax(self.edges[hop]), features) if hop else features)
+                features = _mix_features(inputs, kernel, bias)
+                outputs.append(_mix_joints(weights.joints[hop - 1], features) if hop else features)
         if self.combine == "concatenate":
             return ops.concatenate(outputs, axis=-1)
         return sum(outputs[1:], outputs[0])
@@ -245,7 +320,7 @@ class HighOrderGraphConvolution(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="tf_pose3d")
-class GraphBlock(keras.layers.Layer):
+class GraphBlock(Foldable, keras.layers.Layer):
     """A graph convolution, batch normalisation over features, ReLU and dropout.
 
     Args:
@@ -261,6 +336,15 @@ class GraphBlock(keras.layers.Layer):
         self.norm = UnbiasedBatchNormalization(name="norm")
         self.dropout = float(dropout)
         self.seed_generator = keras.random.SeedGenerator()
+        self._is_folded = False
+
+    def fold(self, constant: bool) -> None:
+        self.convolution.fold(*scale_and_shift(self.norm, self.convolution.bias), constant)
+        self._is_folded = True
+
+    def unfold(self) -> None:
+        self.convolution.unfold()
+        self._is_folded = False
 
     def build(self, input_shape: tuple, initial_shape: tuple | None = None) -> None:
         self.convolution.build(input_shape)
@@ -274,6 +358,9 @@ class GraphBlock(keras.layers.Layer):
     ) -> keras.KerasTensor:
         further = {} if initial is None else {"initial": initial}
         product = self.convolution.product(inputs, **further)
+        if self._is_folded:
+            self._refuse(training)
+            return ops.relu(product)
         joints, _, width = product.shape
         rows = ops.reshape(product, (-1, width))
         features = normed_relu(

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator
 
 import keras
 import numpy as np
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum, UnbiasedBatchNormalization
+from tf_pose3d.layers.folding import Foldable, held, scale_and_shift
 from tf_pose3d.layers.normed_relu import normed_relu
 from tf_pose3d.layers.products import product
 from tf_pose3d.types import Tensor
 
-__all__ = ["NormedLinear", "NormedRows", "folded_weights", "normed_rows", "uniform_initializer"]
+__all__ = ["NormedLinear", "NormedRows", "uniform_initializer"]
 
 
 def uniform_initializer(fan_in: int) -> keras.initializers.Initializer:
@@ -24,7 +23,7 @@ def uniform_initializer(fan_in: int) -> keras.initializers.Initializer:
     return keras.initializers.RandomUniform(-limit, limit)
 
 
-class NormedRows(keras.layers.Layer):
+class NormedRows(Foldable, keras.layers.Layer):
     """A matrix product, batch normalisation, (leaky) ReLU and dropout of rows; for inference as one product.
 
     Layers of this kind have `kernel` `(C, D)`, `bias` `(D,)` or None, `norm`, `seed_generator`, `slope` and
@@ -47,35 +46,19 @@ class NormedRows(keras.layers.Layer):
         return ops.convert_to_tensor(self.kernel if self._folded is None else self._folded[0])
 
     def fold(self, constant: bool) -> None:
-        """Works the running statistics into a copy of the weights, for inference until `unfold`.
-
-        Args:
-            constant: See `folded_weights`.
-        """
-        norm = self.norm
-        gamma, beta, mean, variance, kernel = (
-            np.asarray(values)
-            for values in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance, self.kernel)
-        )
-        scale = gamma / np.sqrt(variance + np.float32(norm.epsilon))
-        shift = beta - mean * scale
-        if self.bias is not None:
-            shift = shift + np.asarray(self.bias) * scale
-        copies = (kernel * scale, shift)
-        self._folded = (
-            copies if constant else (ops.convert_to_tensor(copies[0]), ops.convert_to_tensor(shift))
-        )
+        scale, shift = scale_and_shift(self.norm, self.bias)
+        self._folded = (held(np.asarray(self.kernel) * scale, constant), held(shift, constant))
 
     def unfold(self) -> None:
-        """Returns to the weights themselves."""
         self._folded = None
 
     def activate(self, product: Tensor, training: bool | None = None) -> Tensor:
         """The layer's output for rows `(R, D)` that are multiplied with `effective_kernel` already."""
-        if training or self._folded is None:
+        if self._folded is None:
             return normed_relu(
                 product, self.bias, self.norm, self.dropout, self.seed_generator, training, self.slope
             )
+        self._refuse(training)
         shift = ops.cast(self._folded[1], product.dtype)
         # Keras's sum is a BiasAdd, which oneDNN works into the product: no gain but with constant weights.
         product = ops.add(product, shift) if isinstance(self._folded[0], np.ndarray) else product + shift
@@ -140,29 +123,3 @@ class NormedLinear(NormedRows):
             "dropout": self.dropout,
             "momentum": self.norm.get_config()["momentum"],
         }
-
-
-def normed_rows(model: keras.Layer) -> list[NormedRows]:
-    """The layers of a model that `folded_weights` folds."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, NormedRows)]
-
-
-@contextlib.contextmanager
-def folded_weights(model: keras.Layer, constant: bool = False) -> Iterator[None]:
-    """A block in which inference multiplies with weights that hold the normalisations already.
-
-    Graphs that are traced in the block keep these copies: trace them anew when the weights have changed.
-
-    Args:
-        model: What is traced.
-        constant: Have the copies be constants of the graphs: oneDNN lays them out for its products once and
-            not in every call, which gains up to a third with some hundred rows and loses with thousands.
-    """
-    layers = normed_rows(model)
-    for layer in layers:
-        layer.fold(constant)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.unfold()
