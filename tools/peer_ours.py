@@ -162,7 +162,7 @@ def _predict(work: Work, family: Any, config: Any, model: Any) -> Started:
     forward = in_parts(whole, cores_apart() if family.splits_batches else 1)
     jit_compile = config.JIT_COMPILE and forward is whole
     run = tf.function(forward, autograph=False, jit_compile=jit_compile)
-    with folded_weights(model, constant=True):
+    with folded_weights(model):
         concrete = run.get_concrete_function(batch)
     poses = work.size * (work.frames if hasattr(model, "sequence_output") else 1)
     return Started(lambda: concrete(batch).numpy(), poses, forward, (batch,))

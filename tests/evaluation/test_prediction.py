@@ -108,7 +108,7 @@ def test_parts_for_cores_of_their_own_change_nothing(arch, flip, compiled, monke
     model = learned_something(build_model(config))
     windows = make_family_windows(family, config)
     predict = functools.partial(predict_poses, windows=windows, batch_size=16, flip=flip)
-    monkeypatch.setattr(prediction, "folded_weights", lambda model, constant: contextlib.nullcontext())
+    monkeypatch.setattr(prediction, "folded_weights", lambda model: contextlib.nullcontext())
     expected = predict(model)
     monkeypatch.undo()
     monkeypatch.setattr(prediction, "cores_apart", lambda: 3)

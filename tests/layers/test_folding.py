@@ -40,12 +40,11 @@ def block_and_inputs(request):
     return block, inputs
 
 
-@pytest.mark.parametrize("constant", [False, True])
-def test_a_folded_block_gives_the_same(block_and_inputs, constant):
+def test_a_folded_block_gives_the_same(block_and_inputs):
     block, inputs = block_and_inputs
     assert foldable_layers(block) == [block]
     expected = np.asarray(block(*inputs, training=False))
-    with folded_weights(block, constant):
+    with folded_weights(block):
         np.testing.assert_allclose(block(*inputs, training=False), expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(block(*inputs, training=False), expected)
 

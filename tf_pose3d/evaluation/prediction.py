@@ -232,7 +232,7 @@ class Predictor:
             return (poses + mirror_joints(forward(image), flip_order)) / 2
 
         # Called itself, it looks through nothing but the tensors.
-        with folded_weights(model, constant=True):
+        with folded_weights(model):
             return run.get_concrete_function()
 
 

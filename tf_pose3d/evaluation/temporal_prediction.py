@@ -197,7 +197,7 @@ class WindowPredictor:
             )
             return tf.cast(outputs["pose_3d"], tf.float32)
 
-        with folded_weights(model, constant=True):
+        with folded_weights(model):
             expand.get_concrete_function()
             lift.get_concrete_function()
         return expand, lift

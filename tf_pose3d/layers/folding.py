@@ -7,25 +7,20 @@ import contextlib
 from collections.abc import Iterator
 
 import keras
-import numpy as np
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.types import Tensor
 
-__all__ = ["Foldable", "foldable_layers", "folded_weights", "held", "scale_and_shift"]
+__all__ = ["Foldable", "foldable_layers", "folded_weights", "scale_and_shift"]
 
 
 class Foldable(abc.ABC):
     """A layer that keeps a copy of its weights with its normalisation worked in while it is folded."""
 
     @abc.abstractmethod
-    def fold(self, constant: bool) -> None:
-        """Makes the copy, until `unfold`.
-
-        Args:
-            constant: See `folded_weights`.
-        """
+    def fold(self) -> None:
+        """Makes the copy, until `unfold`."""
 
     @abc.abstractmethod
     def unfold(self) -> None:
@@ -37,20 +32,11 @@ class Foldable(abc.ABC):
             raise ValueError("folded weights are for inference: train outside of folded_weights")
 
 
-def scale_and_shift(
-    norm: UnbiasedBatchNormalization, bias: Tensor | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_shift(norm: UnbiasedBatchNormalization, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """`(C,)` each: `norm(rows + bias)` in inference is `rows * scale + shift`."""
-    gamma, beta, mean, variance = (
-        np.asarray(values) for values in (norm.gamma, norm.beta, norm.moving_mean, norm.moving_variance)
-    )
-    scale = gamma / np.sqrt(variance + np.float32(norm.epsilon))
-    return scale, beta + (np.float32(0) if bias is None else np.asarray(bias)) * scale - mean * scale
-
-
-def held(values: np.ndarray, constant: bool) -> np.ndarray | Tensor:
-    """A copy as graphs take it: arrays become constants of a graph, tensors are handed to it."""
-    return values if constant else ops.convert_to_tensor(values)
+    scale = ops.convert_to_tensor(norm.gamma) * ops.rsqrt(norm.moving_variance.value + norm.epsilon)
+    shift = ops.convert_to_tensor(norm.beta) - norm.moving_mean.value * scale
+    return scale, shift if bias is None else shift + ops.convert_to_tensor(bias) * scale
 
 
 def foldable_layers(model: keras.Layer) -> list[Foldable]:
@@ -59,19 +45,16 @@ def foldable_layers(model: keras.Layer) -> list[Foldable]:
 
 
 @contextlib.contextmanager
-def folded_weights(model: keras.Layer, constant: bool = False) -> Iterator[None]:
+def folded_weights(model: keras.Layer) -> Iterator[None]:
     """A block in which inference multiplies with weights that hold the normalisations already.
 
     Graphs that are traced in the block keep these copies: trace them anew when the weights have changed.
-
-    Args:
-        model: What is traced.
-        constant: Have the copies be constants of the graphs: oneDNN lays them out for its products once and
-            not in every call, which gains up to a third with some hundred rows and loses with thousands.
+    They are no constants of the graphs: oneDNN lays those out once and not in every call, which gains a tenth
+    with a hundred rows, loses with thousands, and takes fifteen times the memory of the weights.
     """
     layers = foldable_layers(model)
     for layer in layers:
-        layer.fold(constant)
+        layer.fold()
     try:
         yield
     finally:

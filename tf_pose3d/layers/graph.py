@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
-from tf_pose3d.layers.folding import Foldable, held, scale_and_shift
+from tf_pose3d.layers.folding import Foldable, scale_and_shift
 from tf_pose3d.layers.normed_relu import normed_relu
 from tf_pose3d.layers.skeleton_graph import hop_edges, skeleton_adjacency
 from tf_pose3d.types import Tensor
@@ -103,11 +103,11 @@ class _GraphConvolution(keras.layers.Layer):
     def _weights(self) -> _Weights:
         raise NotImplementedError
 
-    def _of_hops(self, scale: np.ndarray, shift: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _of_hops(self, scale: Tensor, shift: Tensor) -> list[tuple[Tensor, Tensor]]:
         """What each hop's features are scaled and shifted by."""
         raise NotImplementedError
 
-    def fold(self, scale: np.ndarray, shift: np.ndarray, constant: bool) -> None:
+    def fold(self, scale: Tensor, shift: Tensor) -> None:
         """Has `product` give `product * scale + shift` by copies of the weights, until `unfold`.
 
         A bias comes through the mixing of joints as it is, since the shares of every joint sum to 1. So it is
@@ -115,17 +115,13 @@ class _GraphConvolution(keras.layers.Layer):
 
         Args:
             scale, shift: `(D,)` of the output's features.
-            constant: See `tf_pose3d.layers.folding.folded_weights`.
         """
         kernels, _, joints = self._weights()
         parts = self._of_hops(scale, shift)
         self._folded = _Weights(
-            [
-                held(np.asarray(kernel) * scale, constant)
-                for kernel, (scale, _) in zip(kernels, parts, strict=True)
-            ],
-            [held(shift, constant) for _, shift in parts],
-            [held(np.asarray(matrix), constant) for matrix in joints],
+            [kernel * scale for kernel, (scale, _) in zip(kernels, parts, strict=True)],
+            [shift for _, shift in parts],
+            joints,
         )
 
     def unfold(self) -> None:
@@ -173,7 +169,7 @@ class SemanticGraphConvolution(_GraphConvolution):
         joints = [ops.sum(edges * diagonal, axis=-1), edges * (1 - diagonal)]
         return _Weights([self.kernel[0], self.kernel[1]], [None, None], joints)
 
-    def _of_hops(self, scale: np.ndarray, shift: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _of_hops(self, scale: Tensor, shift: Tensor) -> list[tuple[Tensor, Tensor]]:
         return [(scale, shift), (scale, shift)]
 
     def product(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
@@ -276,10 +272,10 @@ class HighOrderGraphConvolution(_GraphConvolution):
         joints = [softmax(self.edges[hop]) for hop, softmax in enumerate(self._edge_softmax) if hop]
         return _Weights(kernels, [None] * self.hops, joints)
 
-    def _of_hops(self, scale: np.ndarray, shift: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _of_hops(self, scale: Tensor, shift: Tensor) -> list[tuple[Tensor, Tensor]]:
         if self.combine == "sum":
             return [(scale, shift / self.hops)] * self.hops
-        return list(zip(np.split(scale, self.hops), np.split(shift, self.hops), strict=True))
+        return list(zip(ops.split(scale, self.hops), ops.split(shift, self.hops), strict=True))
 
     def product(
         self, inputs: keras.KerasTensor, initial: keras.KerasTensor | None = None
@@ -338,8 +334,8 @@ class GraphBlock(Foldable, keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator()
         self._is_folded = False
 
-    def fold(self, constant: bool) -> None:
-        self.convolution.fold(*scale_and_shift(self.norm, self.convolution.bias), constant)
+    def fold(self) -> None:
+        self.convolution.fold(*scale_and_shift(self.norm, self.convolution.bias))
         self._is_folded = True
 
     def unfold(self) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 
 import keras
-import numpy as np
 from keras import ops
 
 from tf_pose3d.layers.batch_normalization import SharedMomentum, UnbiasedBatchNormalization
-from tf_pose3d.layers.folding import Foldable, held, scale_and_shift
+from tf_pose3d.layers.folding import Foldable, scale_and_shift
 from tf_pose3d.layers.normed_relu import normed_relu
 from tf_pose3d.layers.products import product
 from tf_pose3d.types import Tensor
@@ -38,16 +37,16 @@ class NormedRows(Foldable, keras.layers.Layer):
     units: int
     slope: float = 0.0
     dropout: float = 0.0
-    _folded: tuple[Tensor | np.ndarray, Tensor | np.ndarray] | None = None
+    _folded: tuple[Tensor, Tensor] | None = None
 
     @property
     def effective_kernel(self) -> Tensor:
         """`(C, D)` that rows are multiplied with: with the normalisation worked in while it is folded."""
         return ops.convert_to_tensor(self.kernel if self._folded is None else self._folded[0])
 
-    def fold(self, constant: bool) -> None:
+    def fold(self) -> None:
         scale, shift = scale_and_shift(self.norm, self.bias)
-        self._folded = (held(np.asarray(self.kernel) * scale, constant), held(shift, constant))
+        self._folded = (ops.convert_to_tensor(self.kernel) * scale, shift)
 
     def unfold(self) -> None:
         self._folded = None
@@ -59,9 +58,7 @@ class NormedRows(Foldable, keras.layers.Layer):
                 product, self.bias, self.norm, self.dropout, self.seed_generator, training, self.slope
             )
         self._refuse(training)
-        shift = ops.cast(self._folded[1], product.dtype)
-        # Keras's sum is a BiasAdd, which oneDNN works into the product: no gain but with constant weights.
-        product = ops.add(product, shift) if isinstance(self._folded[0], np.ndarray) else product + shift
+        product = product + ops.cast(self._folded[1], product.dtype)
         return ops.leaky_relu(product, self.slope) if self.slope else ops.relu(product)
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
