@@ -62,3 +62,23 @@ def test_training_is_refused_while_folded(block_and_inputs):
     block, inputs = block_and_inputs
     with folded_weights(block), pytest.raises(ValueError, match="outside of folded_weights"):
         block(*inputs, training=True)
+
+
+def test_poses_side_by_side_give_what_rows_give():
+    block, random = LinearBlock(8), np.random.default_rng(0)
+    block.build((None, 4))
+    block.norm.beta.assign(random.normal(size=8))
+    rows = random.normal(size=(5, 4)).astype(np.float32)
+    with folded_weights(block):
+        assert block.has_columns
+        expected = np.asarray(block(rows, training=False))
+        np.testing.assert_allclose(np.asarray(block.columns(rows.T)).T, expected, rtol=1e-5, atol=1e-6)
+    assert not block.has_columns
+
+
+def test_half_precision_stays_with_rows():
+    block = LinearBlock(8)
+    block.build((None, 4))
+    block.product_dtype = "bfloat16"
+    with folded_weights(block):
+        assert not block.has_columns

@@ -12,6 +12,7 @@ from tf_pose3d.layers.batch_normalization import UnbiasedBatchNormalization
 from tf_pose3d.layers.normed_linear import NormedRows
 from tf_pose3d.models.pose_model import PoseModel
 from tf_pose3d.skeleton import get_skeleton
+from tf_pose3d.types import Tensor
 
 __all__ = ["LinearBlock", "MartinezNet"]
 
@@ -43,6 +44,32 @@ class LinearBlock(NormedRows):
     def build(self, input_shape: tuple) -> None:
         self.dense.build(input_shape)
         self.norm.build((None, self.units))
+
+    # While folded, `(units, C)`; see `columns`.
+    _turned: Tensor | None = None
+
+    def fold(self) -> None:
+        super().fold()
+        # Products in half precision are of rows.
+        self._turned = None if self.product_dtype else ops.transpose(self.effective_kernel)
+
+    def unfold(self) -> None:
+        super().unfold()
+        self._turned = None
+
+    @property
+    def has_columns(self) -> bool:
+        """Whether `columns` can be called."""
+        return self._turned is not None
+
+    def columns(self, features: keras.KerasTensor) -> keras.KerasTensor:
+        """The layer of `(C, B)`, poses side by side, gives `(units, B)`; for inference while folded.
+
+        Large weights by few poses are multiplied faster than few poses by large weights.
+        """
+        assert self._turned is not None
+        assert self._folded is not None
+        return ops.relu(ops.matmul(self._turned, features) + ops.expand_dims(self._folded[1], -1))
 
     @property
     def kernel(self) -> keras.Variable:
@@ -118,9 +145,16 @@ class MartinezNet(PoseModel):
         self, inputs: dict[str, keras.KerasTensor], training: bool | None = None
     ) -> dict[str, keras.KerasTensor]:
         rows = ops.reshape(inputs["keypoints_2d"], (-1, 2 * self.joints))
-        features = self.input_block(rows, training=training)
+        sideways = self.input_block.has_columns and not training
+
+        def apply(block: LinearBlock, features: keras.KerasTensor) -> keras.KerasTensor:
+            return block.columns(features) if sideways else block(features, training=training)
+
+        features = apply(self.input_block, ops.transpose(rows) if sideways else rows)
         for first, second in zip(self.stage_blocks[::2], self.stage_blocks[1::2], strict=True):
-            features = features + second(first(features, training=training), training=training)
+            features = features + apply(second, apply(first, features))
+        if sideways:
+            features = ops.transpose(features)
         pose = ops.reshape(self.output_layer(features), (-1, self.joints - 1, 3))
         return {"pose_3d": ops.pad(pose, [[0, 0], [1, 0], [0, 0]])}
 
