@@ -36,7 +36,9 @@ def test_coordinates(motion, tmp_path):
 
 
 @pytest.mark.slow
-def test_opensim_reads_coordinates_markers_and_marker_set(motion, tmp_path):
+def test_opensim_reads_coordinates_markers_and_marker_set(motion, tmp_path, monkeypatch):
+    # Its log lies where it is imported.
+    monkeypatch.chdir(tmp_path)
     opensim = pytest.importorskip("opensim")
     (staged,) = run_stage([motion], MotionSteps.for_file("walk.mot"))
     for name in ("walk.mot", "walk.trc"):
