@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tf_pose3d.cli.precision import apply_precision
+from tf_pose3d.models.family import get_family
 from tf_pose3d.models.loading import build_model
 from tf_pose3d.models.uplift_upsample.config import UpliftUpsampleConfig
 from tf_pose3d.models.videopose3d.config import VideoPose3DConfig
@@ -65,6 +66,16 @@ def test_what_has_no_effect_or_only_slows_is_said(capsys):
     assert not any(getattr(layer, "product_dtype", None) for layer in attends._flatten_layers())
     apply_precision(model, flags(), model.config.replace(JIT_COMPILE=True), "inference")
     assert "XLA is slower" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arch", "said"), [("semgcn", "each core lifts a part"), ("motionagformer", "XLA is")]
+)
+def test_xla_is_passed_over_where_single_frames_go_in_parts(arch, said, monkeypatch, capsys):
+    monkeypatch.setattr("tf_pose3d.cli.precision.cores_apart", lambda: 2)
+    model, config = Namespace(_flatten_layers=list), get_family(arch).config_class(JIT_COMPILE=True)
+    apply_precision(model, flags(), config, "inference")
+    assert said in capsys.readouterr().err
 
 
 def test_weights_trained_in_half_precision_run_in_float32_without_the_flag(capsys):

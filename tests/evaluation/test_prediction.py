@@ -113,6 +113,7 @@ def test_parts_for_cores_of_their_own_change_nothing(arch, flip, compiled, monke
     monkeypatch.undo()
     monkeypatch.setattr(prediction, "cores_apart", lambda: 3)
     monkeypatch.setattr(prediction, "_CPU_FRAMES", 7)
+    monkeypatch.setattr(prediction, "_PART", 1)
     vars(model).pop(prediction._HELD)
     np.testing.assert_allclose(predict(model, jit_compile=compiled), expected, atol=1e-5)
     # One window: two parts have none.

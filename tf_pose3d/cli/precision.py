@@ -34,6 +34,7 @@ def apply_precision(model: keras.Model, arguments: Namespace, config: TrainingCo
 
     from tf_pose3d.layers.attention import MultiHeadAttention
     from tf_pose3d.layers.products import SMALLEST, narrow_products
+    from tf_pose3d.models.family import get_family
 
     def say(line: str) -> None:
         # Not among the results: they may be piped into another program.
@@ -61,7 +62,7 @@ def apply_precision(model: keras.Model, arguments: Namespace, config: TrainingCo
         else:
             say(f"--mixed_precision: without effect, {config.ARCH} has no large matrix products here")
     if on_cpu and config.JIT_COMPILE:
-        if cores_apart() > 1:
+        if get_family(config.ARCH).splits_batches and cores_apart() > 1:
             say("JIT_COMPILE: not here, as each core lifts a part of the frames, which is faster")
         else:
             say(f"--jit_compile: {XLA_ON_CPU}")

@@ -25,6 +25,8 @@ __all__ = ["Predictor", "in_parts", "predict_poses", "predict_with_loss", "predi
 _CHUNK = 4096
 _CPU_BATCH = 32
 _CPU_FRAMES = 256
+# Single frames of a part, at least, where cores work apart.
+_PART = 64
 
 
 def in_parts(
@@ -104,7 +106,7 @@ class Predictor:
         if self._temporal is not None:
             return self._temporal(windows, batch_size, indices, progress)
         if self._on_cpu:
-            frames = getattr(self.model, "cpu_batch", _CPU_FRAMES)
+            frames = max(getattr(self.model, "cpu_batch", _CPU_FRAMES), _PART * cores_apart())
             batch_size = frames if windows.spec.length == 1 else min(batch_size, _CPU_BATCH)
         poses = []
         for start in range(0, len(indices), _CHUNK):
