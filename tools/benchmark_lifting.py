@@ -119,8 +119,10 @@ def memory(folder):
         for frames in counts:
             np.savez(Path(folder) / "clip.npz", keypoints=walk(frames), layout="h36m_17")
             code = (
-                "import resource, sys; from tf_pose3d.cli.inference import main; code = main(sys.argv[1:]); "
-                "print('PEAK', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024); sys.exit(code)"
+                "import re, sys; from tf_pose3d.cli.inference import main; code = main(sys.argv[1:]); "
+                # Not ru_maxrss, which begins with what the process that started this one had.
+                "text = open('/proc/self/status').read(); "
+                "print('PEAK', int(re.search(r'VmHWM:\\s+(\\d+)', text)[1]) / 1024); sys.exit(code)"
             )
             flags = ["--weights", weights, "--input", Path(folder) / "clip.npz", *SIZE]
             flags += ["--output", Path(folder) / "pose.npy"]
