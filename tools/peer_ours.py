@@ -66,21 +66,11 @@ def start(work: Work, threads: int, mixed_precision: bool = False) -> Started:
     if work.kind == "train":
         tf.config.experimental.enable_op_determinism()
     model = family.build_model(config)
-    if work.kind != "train":
-        _unlike_zero(model)
     if mixed_precision:
         _narrow(work, model)
     makers = {"train": _train, "predict": _predict, "video": _video}
     started = makers[work.kind](work, family, config, model)
     return dataclasses.replace(started, dtype="bfloat16") if mixed_precision else started
-
-
-def _unlike_zero(model: Any) -> None:
-    """Biases and means as training leaves them: TensorFlow drops the addition of a constant zero."""
-    rng = np.random.default_rng(0)
-    for variable in model.weights:
-        if "float" in variable.dtype and not np.any(variable.numpy()):
-            variable.assign(rng.normal(0, 0.01, variable.shape))
 
 
 def _narrow(work: Work, model: Any) -> None:
